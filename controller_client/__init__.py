@@ -1,0 +1,1 @@
+"""The PID client: reads T and Ca over OPC UA, writes Tc."""

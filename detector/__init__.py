@@ -1,0 +1,1 @@
+"""Anomalies in batch data and in the running plant, recorded in PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The simulated plant, served as OPC UA."""

@@ -1,0 +1,1 @@
+"""The process on paper, pure: signals, units, reactor equations, sensors, faults and the control law."""
