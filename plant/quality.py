@@ -1,0 +1,75 @@
+"""The only table of StatusCode numbers and names outside asyncua (OPC 10000-6 v1.05 annex A.2)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GOOD: Final = 0x00000000
+GOOD_LOCAL_OVERRIDE: Final = 0x00960000
+GOOD_NO_DATA: Final = 0x00A50000
+
+UNCERTAIN: Final = 0x40000000
+UNCERTAIN_NO_COMMUNICATION_LAST_USABLE_VALUE: Final = 0x408F0000
+UNCERTAIN_LAST_USABLE_VALUE: Final = 0x40900000
+UNCERTAIN_SUBSTITUTE_VALUE: Final = 0x40910000
+UNCERTAIN_INITIAL_VALUE: Final = 0x40920000
+UNCERTAIN_SENSOR_NOT_ACCURATE: Final = 0x40930000
+UNCERTAIN_ENGINEERING_UNITS_EXCEEDED: Final = 0x40940000
+UNCERTAIN_SUB_NORMAL: Final = 0x40950000
+UNCERTAIN_DATA_SUB_NORMAL: Final = 0x40A40000
+
+BAD: Final = 0x80000000
+BAD_UNEXPECTED_ERROR: Final = 0x80010000
+BAD_INTERNAL_ERROR: Final = 0x80020000
+BAD_COMMUNICATION_ERROR: Final = 0x80050000
+BAD_SHUTDOWN: Final = 0x800C0000
+BAD_USER_ACCESS_DENIED: Final = 0x801F0000
+BAD_NO_COMMUNICATION: Final = 0x80310000
+BAD_WAITING_FOR_INITIAL_DATA: Final = 0x80320000
+BAD_NODE_ID_UNKNOWN: Final = 0x80340000
+BAD_NOT_READABLE: Final = 0x803A0000
+BAD_NOT_WRITABLE: Final = 0x803B0000
+BAD_OUT_OF_RANGE: Final = 0x803C0000
+BAD_NOT_SUPPORTED: Final = 0x803D0000
+BAD_WRITE_NOT_SUPPORTED: Final = 0x80730000
+BAD_TYPE_MISMATCH: Final = 0x80740000
+BAD_NOT_CONNECTED: Final = 0x808A0000
+BAD_DEVICE_FAILURE: Final = 0x808B0000
+BAD_SENSOR_FAILURE: Final = 0x808C0000
+BAD_OUT_OF_SERVICE: Final = 0x808D0000
+BAD_NO_DATA: Final = 0x809B0000
+BAD_DATA_LOST: Final = 0x809D0000
+BAD_DATA_UNAVAILABLE: Final = 0x809E0000
+BAD_INVALID_ARGUMENT: Final = 0x80AB0000
+BAD_INVALID_STATE: Final = 0x80AF0000
+BAD_BOUND_NOT_FOUND: Final = 0x80D70000
+
+NAMES: Final[dict[int, str]] = {
+    number: "".join(part.capitalize() for part in name.split("_"))
+    for name, number in list(globals().items())
+    if isinstance(number, int) and name.isupper()
+}
+"""StatusCode without info bits -> its name, e.g. 0x808C0000 -> `BadSensorFailure`."""
+
+_CODE_BITS = 0xFFFF0000
+
+
+def name_of(status: int) -> str:
+    """Return the name without info bits; a code outside the table as hexadecimal."""
+    code = int(status) & _CODE_BITS
+    return NAMES.get(code, f"0x{code:08X}")
+
+
+def is_good(status: int) -> bool:
+    """Tell whether the severity bits say Good (OPC 10000-4 v1.05 §7.39.1)."""
+    return int(status) >> 30 == 0
+
+
+def is_uncertain(status: int) -> bool:
+    """Tell whether the severity bits say Uncertain."""
+    return int(status) >> 30 == 1
+
+
+def is_bad(status: int) -> bool:
+    """Tell whether the severity bits say Bad."""
+    return int(status) >> 30 >= 2
