@@ -1,0 +1,141 @@
+"""The link to the MQTT broker: QoS 1, each publish confirmed, reconnecting for ever with backoff."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import aiomqtt
+
+from runtime.backoff import delays
+from runtime.errors import LinkLost
+
+log = logging.getLogger("mqtt")
+
+CONFIRM_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when the link dies without goodbye."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message received."""
+
+    topic: str
+    payload: bytes
+
+
+class MqttLink:
+    """A connected session; made by `connected` or `keep_connected`."""
+
+    def __init__(self, client: aiomqtt.Client) -> None:
+        self._client = client
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish at QoS 1 and return when the broker has confirmed.
+
+        Raises:
+            LinkLost: when the broker went away or does not confirm in time.
+        """
+        try:
+            await self._client.publish(topic, payload, qos=1, retain=retain, timeout=CONFIRM_TIMEOUT_S)
+        except aiomqtt.MqttError as error:
+            raise LinkLost(f"MQTT publish: {error}") from error
+
+    async def subscribe(self, topics: Sequence[str]) -> None:
+        """Subscribe at QoS 1.
+
+        Raises:
+            LinkLost: when the broker went away.
+        """
+        try:
+            await self._client.subscribe([(topic, 1) for topic in topics], timeout=CONFIRM_TIMEOUT_S)
+        except aiomqtt.MqttError as error:
+            raise LinkLost(f"MQTT subscribe: {error}") from error
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Yield what arrives.
+
+        Raises:
+            LinkLost: when the broker went away.
+        """
+        try:
+            async for message in self._client.messages:
+                payload = message.payload
+                yield Message(message.topic.value, payload if isinstance(payload, bytes) else b"")
+        except aiomqtt.MqttError as error:
+            raise LinkLost(f"MQTT: {error}") from error
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    url: str, client_id: str, *, will: Will | None = None, persistent: bool = False
+) -> AsyncIterator[MqttLink]:
+    """Connect to `mqtt://[user:password@]host:port` (`mqtts` checks the certificate).
+
+    Raises:
+        LinkLost: when the broker cannot be reached or goes away; the text never holds the password.
+    """
+    parts = urlsplit(url)
+    client = aiomqtt.Client(
+        hostname=parts.hostname or "127.0.0.1",
+        port=parts.port or (8883 if parts.scheme == "mqtts" else 1883),
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        identifier=client_id,
+        clean_session=not persistent,
+        will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
+        tls_params=aiomqtt.TLSParameters() if parts.scheme == "mqtts" else None,
+        keepalive=10,
+        timeout=5,
+        max_queued_outgoing_messages=1000,
+        max_queued_incoming_messages=1000,
+    )
+    try:
+        async with client:
+            yield MqttLink(client)
+    except aiomqtt.MqttError as error:
+        raise LinkLost(f"MQTT broker {parts.hostname}:{parts.port}: {error}") from error
+
+
+async def keep_connected(
+    url: str,
+    client_id: str,
+    work: Callable[[MqttLink], Awaitable[None]],
+    *,
+    will: Will | None = None,
+    persistent: bool = False,
+    on_state: Callable[[bool, str], None] = lambda up, why: None,
+) -> None:
+    """Connect, run `work(link)`, and do so again with backoff whenever the link is lost; ends when `work` returns.
+
+    `on_state(up, why)` is told of each change; loss and recovery are logged once.
+    """
+    waits = delays()
+    down = False
+    while True:
+        try:
+            async with connected(url, client_id, will=will, persistent=persistent) as link:
+                if down:
+                    log.info("MQTT broker is back")
+                down = False
+                waits = delays()
+                on_state(True, "")
+                await work(link)
+                return
+        except LinkLost as error:
+            if not down:
+                log.warning("%s; trying again until it is back", error)
+            down = True
+            on_state(False, str(error))
+            await asyncio.sleep(next(waits))

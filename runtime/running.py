@@ -1,0 +1,103 @@
+"""How commands and services find a running plant: `DATA/run.json` and `DATA/secrets`."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets as random_secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from runtime.errors import BadInput, CouldNotRun
+
+RUN_FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPlant:
+    """The content of run.json (commands.md)."""
+
+    opcua: str
+    http: str
+    mqtt: dict[str, Any]
+    """`{"host": ..., "port": ..., "url": ...}`."""
+    postgres: str
+    influxdb: dict[str, Any] | None
+    """`{"url", "org", "bucket", "token_file"}`."""
+    services: dict[str, dict[str, Any]]
+    """name -> `{"pid", "health"}`."""
+    components: dict[str, dict[str, Any]]
+    pid: int
+    """Of `cstr-gateway up`."""
+    started: float
+    """Its start time, as psutil gives it: a pid alone may be somebody else's by now."""
+    data: str
+
+
+def is_alive(pid: int, started: float) -> bool:
+    """Tell whether the very process that had this pid and start time still runs."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def read_run_file(data: Path) -> RunningPlant | None:
+    """Return what run.json says, running or not; None without the file.
+
+    Raises:
+        BadInput: when the file is damaged.
+    """
+    path = data / RUN_FILE
+    try:
+        return RunningPlant(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, OSError) as error:
+        message = f"{path}: not a run.json of cstr-gateway ({error}); delete it when no plant runs there"
+        raise BadInput(message) from None
+
+
+def find_running(data: Path) -> RunningPlant:
+    """Return the plant that runs on this data directory.
+
+    Raises:
+        CouldNotRun: when none does, with what to do next.
+    """
+    plant = read_run_file(data)
+    if plant is None or not is_alive(plant.pid, plant.started):
+        message = f"no plant runs on {data}; start one with `make run`, or name its directory with --data DIR"
+        raise CouldNotRun(message)
+    return plant
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file readable by its owner only, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def secret(folder: Path, name: str) -> str:
+    """Return the secret of that name, made at its first use and kept 0600."""
+    path = folder / name
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        value = random_secrets.token_urlsafe(24)
+        write_private(path, value + "\n")
+        return value

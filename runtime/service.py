@@ -1,0 +1,133 @@
+"""How every service runs: settings, one event loop, signals, health, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+
+from runtime.errors import GatewayError
+from runtime.health import Health, HealthServer
+from runtime.settings import Settings, load_settings
+
+DEFAULT_DATA = Path("data")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a service is given: it opens nothing that does not stand here."""
+
+    name: str
+    settings: Settings
+    data: Path
+    health: Health
+    log: logging.Logger
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    @property
+    def secrets(self) -> Path:
+        """Where passwords and tokens made at first start lie, each 0600."""
+        return self.data / "secrets"
+
+
+Serve = Callable[[Context], Awaitable[None]]
+
+
+def main(name: str, serve: Serve, argv: Sequence[str] | None = None) -> int:
+    """Run a service as its `__main__` does: `python -P -m NAME --config FILE --data DIR`."""
+    parser = argparse.ArgumentParser(prog=name, description=f"The {name} service of cstr-gateway.")
+    parser.add_argument("--config", type=Path, help="settings file; its keys stand in config/gateway.yaml")
+    parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="data directory (default ./data)")
+    options = parser.parse_args(argv)
+    try:
+        settings = load_settings(options.config)
+    except GatewayError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return run_service(name, serve, settings, options.data)
+
+
+def run_service(name: str, serve: Serve, settings: Settings, data: Path) -> int:
+    """Run `serve` until it ends, fails, or SIGINT or SIGTERM comes; return the exit code of commands.md.
+
+    `serve` is cancelled on a signal and cleans up behind itself. A `GatewayError` ends the service with
+    its text and exit code, anything else with a traceback and 3.
+    """
+    configure_logging(name)
+    log = logging.getLogger(name)
+    data.mkdir(parents=True, exist_ok=True)
+    section = getattr(settings, name)
+    health = Health(name)
+    health.wait_for("start")
+    context = Context(name, settings, data, health, log)
+    try:
+        with HealthServer(health, context.registry, "127.0.0.1", section.health_port):
+            asyncio.run(_run(context, serve))
+    except GatewayError as error:
+        log.error("%s", error)
+        return error.exit_code
+    except BaseExceptionGroup as group:
+        known, other = group.split(GatewayError)
+        if known is None or other is not None:
+            log.error("ended by an unexpected error", exc_info=group)
+            return 3
+        first = _first_leaf(known)
+        log.error("%s", first)
+        return first.exit_code
+    except KeyboardInterrupt:
+        return 0
+    except Exception:
+        log.exception("ended by an unexpected error")
+        return 3
+    log.info("ended")
+    return 0
+
+
+async def _run(context: Context, serve: Serve) -> None:
+    loop = asyncio.get_running_loop()
+    main_task = asyncio.ensure_future(serve(context))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, main_task.cancel)
+    beating = asyncio.create_task(_beat(context.health), name="health beat")
+    context.log.info("starting, pid %d", os.getpid())
+    try:
+        await main_task
+    except asyncio.CancelledError:
+        if not main_task.cancelled():
+            raise
+    finally:
+        beating.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beating
+
+
+async def _beat(health: Health) -> None:
+    while True:
+        health.beat()
+        await asyncio.sleep(1)
+
+
+def _first_leaf(group: BaseExceptionGroup[GatewayError]) -> GatewayError:
+    first = group.exceptions[0]
+    return _first_leaf(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def configure_logging(name: str) -> None:
+    """Log plain lines on stderr: time, service, level, message."""
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format=f"%(asctime)s {name} %(levelname)s %(message)s",
+        force=True,
+    )
+    for noisy in ("asyncua", "aiomqtt", "uvicorn", "matplotlib"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
