@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from runtime.errors import CouldNotRun
 
-class ComponentError(Exception):
+
+class ComponentError(CouldNotRun):
     """A real server could not be found, prepared or brought to readiness."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def secret(path: Path) -> str:
-    """The secret in `path`, made when there is none (43 URL-safe characters, mode 0600); never half written."""
+    """The secret in `path`, made when there is none: 43 URL-safe characters, mode 0600, never half there."""
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
