@@ -1,0 +1,122 @@
+"""The compose stack without an engine: schema, lint, and our own settings reading its environment."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from runtime.settings import load_settings
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+STACK: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+OURS = ("server", "controller", "historian", "detector")
+
+
+def run(*argv: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(part) for part in argv], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_file_follows_the_compose_specification() -> None:
+    done = run(BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_dockerfile_passes_hadolint() -> None:
+    done = run(BIN / "hadolint", "Dockerfile")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", STACK["services"])
+def test_each_image_has_a_version_and_each_service_a_healthcheck(name: str) -> None:
+    service = STACK["services"][name]
+    assert re.search(r":\d+\.\d+", service["image"])
+    assert name == "telegraf" or service["healthcheck"]["test"]
+
+
+def test_only_opcua_http_and_grafana_are_published_on_loopback_unless_told() -> None:
+    published = [port for service in STACK["services"].values() for port in service.get("ports", [])]
+    assert sorted(port.rsplit(":", 1)[1] for port in published) == ["3000", "4840", "8080"]
+    assert all(port.startswith("${CSTR_BIND:-127.0.0.1}:") for port in published)
+
+
+def test_every_secret_comes_from_a_file_that_the_script_makes(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "compose-secrets"
+    script.write_bytes((ROOT / "scripts" / "compose-secrets").read_bytes())
+    script.chmod(0o755)
+    assert run(script).returncode == 0
+    made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    assert set(made) == set(STACK["secrets"])
+    assert all(re.fullmatch("[0-9a-f]{48}", value) for value in made.values())
+    assert len(set(made.values())) == len(made)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    assert run(script).returncode == 0
+    assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
+    for service in STACK["services"].values():
+        assert set(service.get("secrets", [])) <= set(STACK["secrets"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_settings_read_each_services_environment(name: str) -> None:
+    environment = {
+        key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value))
+        for key, value in STACK["services"][name]["environment"].items()
+    }
+    settings = load_settings(env=environment)
+    assert not settings.server.on_loopback
+    assert settings.server.endpoint.endswith(":4840/cstr-gateway")
+    assert (settings.server.url is None) == (name == "server")
+
+
+def test_the_entrypoint_hands_secrets_on_and_becomes_the_service(tmp_path: Path) -> None:
+    script = (ROOT / "config/compose/entrypoint").read_text()
+    (tmp_path / "run").mkdir()
+    for secret in ("mqtt", "postgres", "controller"):
+        (tmp_path / "run" / secret).write_text(f"{secret}-word")
+    (tmp_path / "data").mkdir()
+    fake = tmp_path / "bin" / "cstr-gateway"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\necho "$@"; env | grep CSTR_GATEWAY__\n')
+    fake.chmod(0o755)
+    entrypoint = tmp_path / "entrypoint"
+    entrypoint.write_text(
+        script.replace("/run/secrets", f"{tmp_path}/run").replace("/data", f"{tmp_path}/data")
+    )
+    done = subprocess.run(
+        ["/bin/sh", entrypoint, "controller"],
+        env={"PATH": f"{fake.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[0] == f"controller --data {tmp_path}/data"
+    settings = load_settings(env=dict(line.split("=", 1) for line in done.stdout.splitlines()[1:]))
+    assert settings.mqtt.url is not None
+    assert settings.mqtt.url.get_secret_value() == "mqtt://gateway:mqtt-word@mosquitto:1883"
+    login = tmp_path / "data/secrets/controller"
+    assert (login.read_text(), login.stat().st_mode & 0o777) == ("controller-word", 0o600)
+
+
+def test_the_dashboard_speaks_the_contracts_names() -> None:
+    board = json.loads((ROOT / "config/grafana/dashboards/plant.json").read_text())
+    sources = {
+        source["uid"]
+        for source in yaml.safe_load(
+            (ROOT / "config/grafana/provisioning/datasources/influxdb.yaml").read_text()
+        )["datasources"]
+    }
+    assert {panel["datasource"]["uid"] for panel in board["panels"]} == sources
+    queries = " ".join(target.get("query", "") for panel in board["panels"] for target in panel["targets"])
+    from plant.signals import reactor_signals
+
+    known = {signal.name for signal in reactor_signals("R101")}
+    assert set(re.findall(r'r\.signal == "([^"]+)"', queries)) <= known
+    assert {f"TIC101.{leaf}" for leaf in re.findall(r"TIC\[0-9\]\+\\\.(\w+)", queries)} <= known
