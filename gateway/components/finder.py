@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.components.catalogue import CATALOGUE, Entry, how_to_get, installed_version
+from gateway.components.component import ComponentError
 from runtime.errors import BadInput
 
 # Debian keeps daemons where a plain user's PATH does not look.
@@ -73,6 +74,18 @@ def find(name: str) -> Path | None:
     """The path of the component (node-opcua: of its node_modules), or None."""
     found = locate(name)
     return found.path if found is not None else None
+
+
+def required(name: str) -> Path:
+    """The path of the component.
+
+    Raises ComponentError, saying how to get it, when it is not here.
+    """
+    path = find(name)
+    if path is None:
+        message = f"{name} is not here: {advice(name)}"
+        raise ComponentError(message)
+    return path
 
 
 def advice(name: str) -> str:
