@@ -14,7 +14,7 @@ import aiomqtt
 from runtime.backoff import delays
 from runtime.errors import LinkLost
 
-log = logging.getLogger("mqtt")
+log = logging.getLogger("mqtt_link")
 
 CONFIRM_TIMEOUT_S = 10.0
 

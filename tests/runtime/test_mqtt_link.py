@@ -1,0 +1,109 @@
+"""The MQTT link against the real embedded broker: confirmed, reconnecting, with a last will."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.components.nats import Nats
+from runtime.errors import LinkLost
+from runtime.mqtt_link import Message, MqttLink, Will, connected, keep_connected
+from runtime.ports import free_port
+
+
+class Broker:
+    """A broker that can be killed and started again on the same port and data."""
+
+    def __init__(self, data: Path) -> None:
+        self.nats = Nats(data, free_port(), free_port(), password="secret-word")
+        self.child: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        await self.nats.prepare()
+        spec = self.nats.spec()
+        self.child = await asyncio.create_subprocess_exec(*spec.argv, cwd=spec.cwd, stderr=subprocess.DEVNULL)
+        await self.nats.wait_ready(10)
+
+    async def kill(self) -> None:
+        if self.child is not None and self.child.returncode is None:
+            self.child.kill()
+            await self.child.wait()
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
+    broker = Broker(tmp_path)
+    await broker.start()
+    yield broker
+    await broker.kill()
+
+
+async def test_what_is_published_arrives_and_a_will_is_kept(broker: Broker) -> None:
+    url = broker.nats.url
+    async with connected(url, "reader") as reader:
+        await reader.subscribe(["plant/#"])
+        arriving = reader.messages()
+        async with connected(url, "writer", will=Will("plant/status", b"offline")) as writer:
+            await writer.publish("plant/R101/lp", b"\x00opc")
+            assert await anext(arriving) == Message("plant/R101/lp", b"\x00opc")
+            await writer.publish("plant/status", b"online", retain=True)
+            assert await anext(arriving) == Message("plant/status", b"online")
+        await arriving.aclose()
+    async with connected(url, "late") as late:
+        await late.subscribe(["plant/status"])
+        arriving = late.messages()
+        assert (await anext(arriving)).payload == b"online"
+        await arriving.aclose()
+
+
+async def test_a_lost_broker_is_found_again_and_logged_once(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    up, again, lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(link: MqttLink) -> None:
+        (again if up.is_set() else up).set()
+        while True:
+            await link.publish("plant/x", b"1")
+            await asyncio.sleep(0.02)
+
+    def on_state(connected: bool, why: str) -> None:
+        if not connected:
+            assert why
+            lost.set()
+
+    task = asyncio.create_task(keep_connected(broker.nats.url, "worker", work, on_state=on_state))
+    await asyncio.wait_for(up.wait(), 5)
+    await broker.kill()
+    await asyncio.wait_for(lost.wait(), 15)
+    await broker.start()
+    await asyncio.wait_for(again.wait(), 15)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert [record.levelname for record in caplog.records if record.name == "mqtt_link"] == [
+        "WARNING",
+        "INFO",
+    ]
+    assert "secret-word" not in caplog.text
+
+
+async def test_no_broker_is_a_lost_link_that_names_it_without_the_password() -> None:
+    port = free_port()
+    with pytest.raises(LinkLost, match=rf"127\.0\.0\.1:{port}") as error:
+        async with connected(f"mqtt://u:geheim@127.0.0.1:{port}", "x"):
+            pytest.fail("connected to nothing")
+    assert "geheim" not in str(error.value)
+
+
+async def test_a_wrong_password_is_refused(broker: Broker) -> None:
+    with pytest.raises(LinkLost):
+        async with connected(broker.nats.url.replace("secret-word", "other"), "x"):
+            pytest.fail("let in")
