@@ -117,7 +117,7 @@ async def keep_connected(
     persistent: bool = False,
     on_state: Callable[[bool, str], None] = lambda up, why: None,
 ) -> None:
-    """Connect, run `work(link)`, and do so again with backoff whenever the link is lost; ends when `work` returns.
+    """Connect and run `work(link)`, again with backoff whenever the link is lost; ends when `work` returns.
 
     `on_state(up, why)` is told of each change; loss and recovery are logged once.
     """
