@@ -13,6 +13,10 @@ import aiomqtt
 from gateway.components.component import ChildSpec, ComponentError, poll_ready
 
 USER = "plant"
+# After a restart of either side, what was under way is sent again when this long unacknowledged (default 30 s).
+ACK_WAIT = "5s"
+# Per subscription; Telegraf takes as many (`max_undelivered_messages`), so a slow InfluxDB does not block it.
+MAX_ACK_PENDING = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,12 @@ class Nats:
 
     def _settings(self) -> str:
         """The server's configuration; JSON is a subset of its language."""
-        mqtt: dict[str, object] = {"host": self.host, "port": self.port, "max_ack_pending": 1000}
+        mqtt: dict[str, object] = {
+            "host": self.host,
+            "port": self.port,
+            "max_ack_pending": MAX_ACK_PENDING,
+            "ack_wait": ACK_WAIT,
+        }
         jetstream: dict[str, object] = {
             "store_dir": str(self._folder),
             "max_file_store": self.max_store_bytes,
