@@ -13,7 +13,7 @@ import aiomqtt
 from gateway.components.component import ChildSpec, ComponentError, poll_ready
 
 USER = "plant"
-# After a restart of either side, what was under way is sent again when this long unacknowledged (default 30 s).
+# What was under way when either side died is sent again after this long unacknowledged; the default is 30 s.
 ACK_WAIT = "5s"
 # Per subscription; Telegraf takes as many (`max_undelivered_messages`), so a slow InfluxDB does not block it.
 MAX_ACK_PENDING = 500
