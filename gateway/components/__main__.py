@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 
@@ -15,18 +16,23 @@ from runtime.errors import BadInput
 
 
 def main() -> int:
-    """Exit 0; 1 when something is missing and that was asked for (`--require`, CI=true); 2 on bad input."""
+    """Exit 0; 1 when one is missing that is required (`--require`, CI=true); 2 on bad input; 3 interrupted."""
     parser = argparse.ArgumentParser(prog="make components", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CATALOGUE)}; all by default")
     parser.add_argument("--require", action="store_true", help="end with 1 when one cannot be had")
     parser.add_argument("--find", action="store_true", help="only look, build nothing")
     options = parser.parse_args()
     required = options.require or os.environ.get("CI") == "true"
+    # An ended run takes its compiler along; what the Go and Rust caches hold by then is not built again.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         missing = [name for name in options.names or CATALOGUE if not _get(name, options.find)]
     except BadInput as error:
         say(str(error))
         return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted; `make components` goes on from here")
+        return ComponentError.exit_code
     if missing and required:
         say(f"missing: {', '.join(missing)}")
         return 1

@@ -84,9 +84,7 @@ def installed_version(entry: Entry, path: Path) -> str | None:
     if entry.accepts is None:
         return entry.version if (path / "node-opcua-client").is_dir() else None
     try:
-        shown = subprocess.run(
-            [path, *entry.version_args], capture_output=True, text=True, timeout=20, check=False
-        )
+        shown = subprocess.run([path, *entry.version_args], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = entry.accepts.search(shown.stdout + shown.stderr)

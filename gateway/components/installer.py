@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -92,7 +93,7 @@ class _Runner:
                     self._progress(argv[0])
         finally:
             if process.poll() is None:
-                process.terminate()
+                process.send_signal(signal.SIGINT)
                 process.wait()
         if code != 0:
             tail = "\n".join(self._lines()[-TAIL_LINES:])

@@ -98,9 +98,7 @@ class Nats:
 
     def spec(self) -> ChildSpec:
         """The server's process."""
-        return ChildSpec(
-            name=self.name, argv=(str(_binary()), "-c", str(self._configuration)), cwd=self._folder
-        )
+        return ChildSpec(name=self.name, argv=(str(_binary()), "-c", str(self._configuration)), cwd=self._folder)
 
     async def wait_ready(self, timeout_s: float) -> None:
         """Return when a client's CONNECT is accepted, for which the message store must be open."""

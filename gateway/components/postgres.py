@@ -95,9 +95,7 @@ class Postgres:
 
     def _prepare(self) -> None:
         if UNPRIVILEGED is not None and sys.platform != "linux":
-            message = (
-                "as root the embedded PostgreSQL runs on Linux only: be another user or set postgres.dsn"
-            )
+            message = "as root the embedded PostgreSQL runs on Linux only: be another user or set postgres.dsn"
             raise ComponentError(message)
         self.data.mkdir(parents=True, exist_ok=True)
         if (self._cluster / "PG_VERSION").exists():

@@ -83,9 +83,7 @@ def _rust_toolchain() -> str | None:
     """The toolchain rustup has active here; None where Rust came without rustup."""
     if shutil.which("rustup") is None:
         return None
-    shown = subprocess.run(
-        ["rustup", "show", "active-toolchain"], capture_output=True, text=True, check=False, cwd="/"
-    )
+    shown = subprocess.run(["rustup", "show", "active-toolchain"], capture_output=True, text=True, check=False, cwd="/")
     return shown.stdout.split()[0] if shown.returncode == 0 and shown.stdout.split() else None
 
 
