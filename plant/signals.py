@@ -76,9 +76,7 @@ class Signal:
     recorded: bool = True
 
 
-def _measured(
-    name: str, tag: str, text: str, unit: Unit, low: float, high: float, precision: float
-) -> Signal:
+def _measured(name: str, tag: str, text: str, unit: Unit, low: float, high: float, precision: float) -> Signal:
     return Signal(name, text, unit=unit, eu_range=(low, high), precision=precision, isa_tag=tag)
 
 
@@ -207,9 +205,7 @@ def reactor_signals(reactor: str) -> tuple[Signal, ...]:
     return tuple(
         replace(
             signal,
-            name=signal.name.replace("TIC.", f"{loop}.", 1)
-            if signal.name.startswith("TIC.")
-            else signal.name,
+            name=signal.name.replace("TIC.", f"{loop}.", 1) if signal.name.startswith("TIC.") else signal.name,
             isa_tag=signal.isa_tag.format(**numbers),
         )
         for signal in _TEMPLATE

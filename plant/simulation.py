@@ -1,0 +1,193 @@
+"""The whole plant, N reactors together: true state, actuators, drift, faults and what the transmitters show."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant import actuator, quality
+from plant.clock import TICKS_PER_SECOND
+from plant.disturbances import DRIFTS, drift
+from plant.faults import Fault, Faults
+from plant.integrate import advance
+from plant.noise import NoiseSource
+from plant.reactor import (
+    START_CA_MOL_PER_L,
+    START_T_K,
+    START_TC_K,
+    Parameters,
+    conversion,
+    heat_removed_kw,
+    rate_constant,
+)
+from plant.sensors import SENSORS, measure
+
+Floats = NDArray[np.float64]
+Columns = dict[str, Floats]
+CHECKPOINT_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PlantConfig:
+    """What makes one plant differ from another."""
+
+    reactors: int = 1
+    seed: int = 1
+    ideal: bool = False
+    """True: no noise, lag, quantisation or disturbances."""
+    parameters: Parameters = field(default_factory=Parameters)
+
+
+class Plant:
+    """Advances scan by scan; columns are arrays with one element for each reactor.
+
+    `tc_demand` (K) is the only way in besides `inject`: a controller can never touch the physics.
+    """
+
+    def __init__(self, config: PlantConfig, start_ticks: int) -> None:
+        count = config.reactors
+        self.config = config
+        self.time = start_ticks
+        """Plant time, ticks."""
+        self.scan = 0
+        """Scans since the start: where the noise stands."""
+        self.tc_demand: Floats = np.full(count, START_TC_K)
+        self.faults = Faults(count)
+        self._noise = NoiseSource(config.seed, count, len(SENSORS) + len(DRIFTS))
+        self._state = np.repeat(
+            [
+                [START_CA_MOL_PER_L],
+                [config.parameters.feed_concentration_mol_per_l - START_CA_MOL_PER_L],
+                [START_T_K],
+            ],
+            count,
+            axis=1,
+        )
+        self._jacket: Floats = np.full(count, START_TC_K)
+        self._drift: Floats = np.zeros((len(DRIFTS), count))
+        self.true: Columns = {}
+        """Noise-free T, Ca, Cb, TcActual, Tf, Caf, q, k0, UA."""
+        self.measured: Columns = {}
+        """T, TB, Ca, Cb, TcActual, Tf, Caf, q as transmitted; X, r, Qc computed from them."""
+        self.status: dict[str, NDArray[np.uint32]] = {}
+        """StatusCode of each measured column."""
+        self._observe(self._normals()[: len(SENSORS)])
+
+    def advance(self, dt_ticks: int) -> None:
+        """Advance by one scan of this length, with `tc_demand` held."""
+        dt_s = dt_ticks / TICKS_PER_SECOND
+        self.scan += 1
+        normals = self._normals()
+        lag_s = 0.0 if self.config.ideal else actuator.LAG_S
+        jacket, mean_jacket = actuator.respond(self._jacket, self.tc_demand, dt_s, lag_s)
+        inputs = self._inputs(mean_jacket)
+        self._state = advance(self._state, inputs, dt_s, self.config.parameters)
+        self._jacket = jacket
+        if not self.config.ideal:
+            self._drift = drift(self._drift, normals[len(SENSORS) :], dt_s)
+        self.time += dt_ticks
+        self.faults.expire(self.time)
+        self._observe(normals[: len(SENSORS)])
+
+    def inject(self, reactor: int, kind: str, parameters: Mapping[str, object]) -> str:
+        """Start a fault now and return its id; raises `FaultError`."""
+        return self.faults.inject(reactor, kind, parameters, self.time).id
+
+    def clear(self, reactor: int, fault_id: str = "") -> list[Fault]:
+        """End a fault, or all of a reactor, and return them; raises `FaultError`."""
+        return self.faults.clear(reactor, fault_id, self.time)
+
+    def checkpoint(self) -> bytes:
+        """Return all that `restored` needs to go on, bit-equal: an npz without pickles."""
+        facts = {
+            "version": CHECKPOINT_VERSION,
+            "config": asdict(self.config),
+            "time": self.time,
+            "scan": self.scan,
+            "faults": [asdict(fault) for fault in self.faults.log],
+        }
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            facts=np.array(json.dumps(facts)),
+            state=self._state,
+            jacket=self._jacket,
+            drift=self._drift,
+            tc_demand=self.tc_demand,
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def restored(cls, data: bytes, config: PlantConfig) -> Plant:
+        """Return the plant of a checkpoint.
+
+        Raises:
+            ValueError: when it is damaged, of another version, or of a plant configured otherwise.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                facts = json.loads(str(arrays["facts"]))
+                kept = {name: arrays[name] for name in ("state", "jacket", "drift", "tc_demand")}
+        except Exception as error:
+            message = f"checkpoint is damaged: {error}"
+            raise ValueError(message) from error
+        if facts["version"] != CHECKPOINT_VERSION or facts["config"] != asdict(config):
+            message = f"checkpoint is of another plant: {facts['config']}; this one is {asdict(config)}"
+            raise ValueError(message)
+        plant = cls(config, facts["time"])
+        plant.scan = facts["scan"]
+        plant._state, plant._jacket, plant._drift = kept["state"], kept["jacket"], kept["drift"]
+        plant.tc_demand = kept["tc_demand"]
+        plant.faults = Faults(config.reactors, tuple(Fault(**fault) for fault in facts["faults"]))
+        plant._observe(plant._normals()[: len(SENSORS)])
+        return plant
+
+    def _normals(self) -> Floats:
+        if self.config.ideal:
+            return np.zeros((len(SENSORS) + len(DRIFTS), self.config.reactors))
+        return self._noise.at(self.scan)
+
+    def _inputs(self, jacket: Floats) -> Floats:
+        params = self.config.parameters
+        count = self.config.reactors
+        feed_temperature = params.feed_temperature_k + self._drift[0]
+        for fault in self.faults.active:
+            if fault.kind == "feed-temperature":
+                feed_temperature[fault.reactor] += fault.level(self.time)
+        return np.stack(
+            [
+                jacket,
+                feed_temperature,
+                params.feed_concentration_mol_per_l + self._drift[1],
+                params.feed_flow_l_per_min + self._drift[2],
+                params.k0_per_min * (1.0 + self._drift[3]),
+                np.full(count, params.ua_j_per_min_k),
+            ]
+        )
+
+    def _observe(self, normals: Floats) -> None:
+        inputs = self._inputs(self._jacket)
+        ca, cb, t = self._state
+        true: Columns = {"T": t, "Ca": ca, "Cb": cb, "TcActual": self._jacket}
+        true |= dict(zip(("Tf", "Caf", "q", "k0", "UA"), inputs[1:], strict=True))
+        measured: Columns = {}
+        for row, sensor in enumerate(SENSORS):
+            offset = np.zeros(self.config.reactors)
+            for fault in self.faults.active:
+                if fault.kind == "bias" and fault.signal == sensor.signal:
+                    offset[fault.reactor] += fault.level(self.time)
+            shown = true[sensor.source]
+            measured[sensor.signal] = (
+                shown + offset if self.config.ideal else measure(sensor, shown, normals[row], offset)
+            )
+        params = self.config.parameters
+        measured["X"] = conversion(measured["Ca"], measured["Caf"])
+        measured["r"] = rate_constant(measured["T"], params.k0_per_min, params) * measured["Ca"]
+        measured["Qc"] = heat_removed_kw(measured["T"], measured["TcActual"], params.ua_j_per_min_k)
+        self.true, self.measured = true, measured
+        self.status = {name: np.full(self.config.reactors, quality.GOOD, np.uint32) for name in measured}
