@@ -12,12 +12,15 @@ from pathlib import Path
 import aiomqtt
 
 from gateway.components.component import ChildSpec, ComponentError, poll_ready
+from gateway.components.nats_limits import NatsError, bound_messages
 
 USER = "plant"
 # What was under way when either side died is sent again after this long unacknowledged; the default is 30 s.
 ACK_WAIT = "5s"
 # Per subscription; Telegraf takes as many (`max_undelivered_messages`), so a slow InfluxDB does not block it.
 MAX_ACK_PENDING = 500
+# Of the store, for messages; the rest is for sessions and retained values.
+MESSAGES_SHARE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Nats:
     """MQTT 3.1.1 on `host:port`, QoS 0 and 1, everything unacknowledged kept in DATA/mqtt.
 
     `nats_port` is the server's own protocol, on loopback always. With a password, clients log in as `plant`.
-    When `max_store_bytes` are kept, further messages are refused, not old ones dropped. A killed server
+    When four fifths of `max_store_bytes` are kept, new messages are refused, no old ones dropped. A killed server
     loses nothing it acknowledged; a power cut may take its last two minutes unless `sync_always` is set.
     """
 
@@ -36,6 +39,8 @@ class Nats:
     password: str | None = None
     max_store_bytes: int = 4_000_000_000
     sync_always: bool = False
+    forget: tuple[str, ...] = ()
+    """Clients that will not come back: what is kept for their sessions is deleted at the start."""
 
     @property
     def name(self) -> str:
@@ -105,19 +110,27 @@ class Nats:
         await poll_ready(f"MQTT broker on port {self.port}", self._probe, timeout_s)
 
     async def _probe(self) -> str | None:
-        client = aiomqtt.Client(
+        try:
+            # Connecting with a clean session is how MQTT deletes an old one.
+            for identifier in ("readiness", *self.forget):
+                async with self._client(identifier):
+                    pass
+            login = {"user": USER, "pass": self.password} if self.password is not None else {}
+            await bound_messages(self.nats_port, login, int(MESSAGES_SHARE * self.max_store_bytes))
+        except (aiomqtt.MqttError, NatsError, OSError, TimeoutError) as error:
+            return str(error) or type(error).__name__
+        return None
+
+    def _client(self, identifier: str) -> aiomqtt.Client:
+        return aiomqtt.Client(
             self._local_host,
             self.port,
             username=USER if self.password is not None else None,
             password=self.password,
-            identifier="readiness",
+            identifier=identifier,
+            clean_session=True,
             timeout=2,
         )
-        try:
-            async with client:
-                return None
-        except aiomqtt.MqttError as error:
-            return str(error)
 
 
 @functools.cache

@@ -11,6 +11,8 @@ from gateway.components.component import ChildSpec, poll_ready
 from gateway.components.config_file import config_file
 from gateway.components.finder import required
 
+CLIENT_ID = "cstr-gateway-telegraf"
+"""Of `config/telegraf.conf`; a broker that runs without Telegraf has to forget it, or keeps all for it."""
 CONNECTED = "[inputs.mqtt_consumer] Connected"
 
 

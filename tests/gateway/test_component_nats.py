@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import aiomqtt
 import pytest
 
+from gateway.components.config_file import config_file
 from gateway.components.nats import USER, Nats
+from gateway.components.telegraf import CLIENT_ID
 from runtime.ports import free_port
 
 
@@ -24,9 +28,7 @@ def client(broker: Nats, name: str, *, password: str | None, clean: bool = True)
     )
 
 
-async def test_acknowledged_messages_reach_an_absent_subscriber_after_sigkill(
-    tmp_path: Path, serving
-) -> None:
+async def test_acknowledged_messages_reach_an_absent_subscriber_after_sigkill(tmp_path: Path, serving) -> None:
     broker = Nats(tmp_path, free_port(), free_port(), password="right")
     async with serving(broker) as child:
         async with client(broker, "absent", password="right", clean=False) as subscriber:
@@ -62,12 +64,62 @@ async def test_a_last_retained_value_survives_sigkill(tmp_path: Path, serving) -
 
 
 @pytest.mark.parametrize("password", [None, "wrong"])
-async def test_a_client_without_the_password_is_refused(
-    tmp_path: Path, serving, password: str | None
-) -> None:
+async def test_a_client_without_the_password_is_refused(tmp_path: Path, serving, password: str | None) -> None:
     broker = Nats(tmp_path, free_port(), free_port(), password="right")
     async with serving(broker):
         with pytest.raises(aiomqtt.MqttError):
             async with client(broker, "stranger", password=password):
                 pass
     assert (tmp_path / "mqtt/nats.conf").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_session_nobody_comes_back_for_is_forgotten(tmp_path: Path, serving) -> None:
+    broker = Nats(tmp_path, free_port(), free_port())
+    async with serving(broker) as child:
+        async with client(broker, CLIENT_ID, password=None, clean=False) as subscriber:
+            await subscriber.subscribe("plant/+/+/+/lp", qos=1)
+        assert child.stop() == 0
+    async with serving(replace(broker, forget=(CLIENT_ID,))):
+        async with client(broker, "publisher", password=None) as publisher:
+            await publisher.publish("plant/main/Area1/R101/lp", "kept for nobody", qos=1)
+        async with client(broker, CLIENT_ID, password=None, clean=False) as subscriber:
+            await subscriber.subscribe("plant/+/+/+/lp", qos=1)
+            async with client(broker, "publisher", password=None) as publisher:
+                await publisher.publish("plant/main/Area1/R101/lp", "for the new session", qos=1)
+            async with asyncio.timeout(5):
+                message = await anext(aiter(subscriber.messages))
+    assert message.payload == b"for the new session"
+
+
+async def fill(broker: Nats, messages: int) -> int:
+    """Publish until one is not confirmed; how many were."""
+    confirmed = 0
+    with contextlib.suppress(aiomqtt.MqttError):
+        async with client(broker, "publisher", password=None) as publisher:
+            while confirmed < messages:
+                await publisher.publish("plant/x", f"{confirmed:06}" + 50_000 * " ", qos=1, timeout=2)
+                confirmed += 1
+    return confirmed
+
+
+async def test_a_full_store_refuses_new_messages_and_the_absent_comes_back_for_the_old(tmp_path: Path, serving) -> None:
+    broker = Nats(tmp_path, free_port(), free_port(), max_store_bytes=2_000_000)
+    async with serving(broker) as child:
+        async with client(broker, "absent", password=None, clean=False) as subscriber:
+            await subscriber.subscribe("plant/#", qos=1)
+        confirmed = await fill(broker, 100)
+        assert 10 < confirmed < 100
+        child.kill()
+        await child.start()
+        received: list[int] = []
+        async with client(broker, "absent", password=None, clean=False) as subscriber, asyncio.timeout(20):
+            async for message in subscriber.messages:
+                received.append(int(message.payload[:6]))
+                if len(received) == confirmed:
+                    break
+        assert received == list(range(confirmed))
+        assert await fill(broker, 10) == 10
+
+
+def test_the_client_to_forget_is_the_one_of_telegrafs_configuration() -> None:
+    assert f'client_id = "{CLIENT_ID}"' in config_file("telegraf.conf").read_text()
