@@ -70,6 +70,7 @@ class _Runner:
         self._label = f"{entry.name} {entry.version}"
         self._takes = entry.takes
         self._log = log
+        self._shown = ""
         self._started = time.monotonic()
 
     def __call__(self, argv: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> None:
@@ -102,8 +103,10 @@ class _Runner:
 
     def _progress(self, program: str) -> None:
         elapsed = time.monotonic() - self._started
-        last = self._lines()[-1:]
-        shown = last[0][:60] if last and not last[0].startswith("$ ") else f"{program} is at work"
+        last = self._lines()[-1]
+        # Compilers are silent: a line shown before tells nothing of now.
+        shown = f"{program} is at work" if last == self._shown or last.startswith("$ ") else last[:60]
+        self._shown = last
         say(f"{self._label}: {elapsed:.0f} s of {self._takes}: {shown}")
 
     def _lines(self) -> list[str]:

@@ -60,9 +60,7 @@ class Halfway:
             self.reached.set()
 
 
-async def publish(
-    broker: Nats, first: int, last: int, on_message: Callable[[int], None] = lambda number: None
-) -> None:
+async def publish(broker: Nats, first: int, last: int, on_message: Callable[[int], None] = lambda number: None) -> None:
     """Publish messages [first, last); one that was not confirmed again on the next connection."""
     number = first
     while number < last:

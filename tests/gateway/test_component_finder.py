@@ -120,9 +120,7 @@ def test_a_long_build_shows_elapsed_time_and_where_it_is(monkeypatch, capsys) ->
 
 
 @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
-def test_the_command_ends_with_1_only_where_components_are_required(
-    tmp_path: Path, ci: str, code: int
-) -> None:
+def test_the_command_ends_with_1_only_where_components_are_required(tmp_path: Path, ci: str, code: int) -> None:
     environment = {**os.environ, "CI": ci, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
         [sys.executable, "-m", "gateway.components", "telegraf", "influxd"],

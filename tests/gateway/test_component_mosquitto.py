@@ -45,9 +45,7 @@ class Mosquitto:
         subprocess.run([passwd_of(self.binary), "-U", str(passwords)], check=True)
 
     def spec(self) -> ChildSpec:
-        return ChildSpec(
-            self.name, (str(self.binary), "-c", str(self.folder / "mosquitto.conf")), cwd=self.folder
-        )
+        return ChildSpec(self.name, (str(self.binary), "-c", str(self.folder / "mosquitto.conf")), cwd=self.folder)
 
     async def wait_ready(self, timeout_s: float) -> None:
         await poll_ready("mosquitto", self._probe, timeout_s)

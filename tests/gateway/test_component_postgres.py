@@ -39,9 +39,7 @@ async def test_committed_rows_survive_sigkill_and_a_clean_stop(tmp_path: Path, s
         assert rows(database.dsn, "select count(*) from kept") == [(2,)]
 
 
-async def test_nobody_comes_in_without_the_password_that_only_its_owner_reads(
-    tmp_path: Path, serving
-) -> None:
+async def test_nobody_comes_in_without_the_password_that_only_its_owner_reads(tmp_path: Path, serving) -> None:
     database = Postgres(tmp_path / "data", free_port())
     async with serving(database):
         with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
@@ -52,9 +50,7 @@ async def test_nobody_comes_in_without_the_password_that_only_its_owner_reads(
     assert (tmp_path / "data/postgres").stat().st_mode & 0o777 == 0o700
 
 
-async def test_a_pid_file_whose_number_is_another_process_now_does_not_hinder(
-    tmp_path: Path, serving
-) -> None:
+async def test_a_pid_file_whose_number_is_another_process_now_does_not_hinder(tmp_path: Path, serving) -> None:
     database = Postgres(tmp_path / "data", free_port())
     async with serving(database) as child:
         child.kill()
@@ -65,9 +61,7 @@ async def test_a_pid_file_whose_number_is_another_process_now_does_not_hinder(
         assert rows(database.dsn, "select 1") == [(1,)]
 
 
-async def test_a_second_start_on_the_same_data_is_refused_by_pid(
-    tmp_path: Path, serving, monkeypatch
-) -> None:
+async def test_a_second_start_on_the_same_data_is_refused_by_pid(tmp_path: Path, serving, monkeypatch) -> None:
     monkeypatch.setattr("gateway.components.postgres.ORPHANS_END_S", 0.2)
     database = Postgres(tmp_path / "data", free_port())
     async with serving(database) as child:
