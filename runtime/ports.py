@@ -44,7 +44,5 @@ def require_free(port: int, host: str, what: str, key: str) -> None:
         CouldNotRun: when something listens there.
     """
     if not is_free(port, host):
-        message = (
-            f"{what}: port {port} on {host} is in use; end what listens there, set {key}, or use --ports auto"
-        )
+        message = f"{what}: port {port} on {host} is in use; end what listens there, set {key}, or use --ports auto"
         raise CouldNotRun(message)

@@ -23,7 +23,8 @@ from runtime.errors import BadInput
 
 ENV_PREFIX = "CSTR_GATEWAY__"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-Role = Literal["Observer", "Operator", "Engineer", "Supervisor", "SecurityAdmin"]
+Role = Literal["Observer", "Operator", "Engineer", "Supervisor", "SecurityAdmin", "Controller", "Detector"]
+"""Of OPC 10000-18, and two more: who may hold loops, and who may write verdicts."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -150,9 +151,7 @@ class PostgresSettings(Section):
 
     @model_validator(mode="after")
     def _scheme(self) -> PostgresSettings:
-        if self.dsn is not None and not self.dsn.get_secret_value().startswith(
-            ("postgresql://", "postgres://")
-        ):
+        if self.dsn is not None and not self.dsn.get_secret_value().startswith(("postgresql://", "postgres://")):
             message = "dsn: allowed is postgresql://user:password@host:port/database"
             raise ValueError(message)
         return self
@@ -284,9 +283,7 @@ def _put(tree: dict[str, Any], key: str, value: object, origin: str) -> None:
 
 def _explain(where: str, origin: Mapping[str, str], item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"])
-    where = next(
-        (place for name, place in origin.items() if key == name or key.startswith(f"{name}.")), where
-    )
+    where = next((place for name, place in origin.items() if key == name or key.startswith(f"{name}.")), where)
     if item["type"] == "extra_forbidden":
         model: Any = Settings
         for part in item["loc"][:-1]:

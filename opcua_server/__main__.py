@@ -1,0 +1,75 @@
+"""The OPC UA server of the simulated plant: `python -P -m opcua_server`."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+
+from opcua_server import server as serving
+from opcua_server.certificates import own_identity
+from opcua_server.checkpoints import Checkpoints
+from opcua_server.commands import Commands
+from opcua_server.pacing import Pacer
+from opcua_server.simulator import Simulator, timing_of
+from opcua_server.tags import Tags
+from opcua_server.users import users_of
+from plant.clock import ticks_from_unix_ns
+from plant.simulation import PlantConfig
+from runtime.opcua_link.filetime import FileTime
+from runtime.ports import require_free
+from runtime.service import Context, main
+
+
+async def serve(context: Context) -> None:
+    """Run until cancelled."""
+    settings = context.settings
+    require_free(settings.server.port, settings.server.listen, "OPC UA", "server.port")
+    users = users_of(settings.server, context.secrets)
+    hosts = [*settings.server.hosts, settings.server.listen]
+    identity = await asyncio.to_thread(own_identity, context.data / "pki" / "own", hosts)
+    server, internal = await serving.make_server(
+        settings.server, users, identity, settings.reactors, context.data / "server" / "cache"
+    )
+    tags = Tags(settings.reactors, internal.aspace, context.registry)
+    simulator = Simulator(
+        settings.reactors,
+        PlantConfig(settings.plant.reactors, settings.plant.seed, settings.plant.ideal),
+        timing_of(
+            settings.server.scan_s,
+            settings.controller.interval_s,
+            lockstep=settings.server.lockstep,
+            speed=settings.plant.speed,
+        ),
+        tags,
+        wall_clock().ticks,
+        wall_clock,
+    )
+    checkpoints = Checkpoints(context.data / "server")
+    if not settings.server.lockstep:
+        checkpoints.restore(simulator, wall_clock().ticks)
+    commands = Commands(simulator)
+    internal.serve(simulator, commands)
+    serving.use_history(internal, tags)
+    await simulator.show()
+    await serving.listen(server, settings.server)
+    context.health.detail["endpoint"] = settings.server.endpoint
+    context.log.info("serving %d reactors at %s", len(settings.reactors), settings.server.endpoint)
+    context.health.ready("start")
+    try:
+        async with asyncio.TaskGroup() as group:
+            pacer = Pacer(simulator, commands, context.health, context.registry)
+            group.create_task(pacer.run(), name="scan")
+            group.create_task(commands.advance_when_due(), name="lockstep")
+            group.create_task(checkpoints.keep(simulator), name="checkpoints")
+    finally:
+        await server.stop()
+
+
+def wall_clock() -> FileTime:
+    """Return the present ServerTimestamp."""
+    return FileTime.of(ticks_from_unix_ns(time.time_ns()))
+
+
+if __name__ == "__main__":
+    sys.exit(main("server", serve))

@@ -1,0 +1,55 @@
+"""The plant's last state on disk, once a second, so that it goes on after a stop or kill -9."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+from opcua_server.simulator import Simulator
+
+log = logging.getLogger("server")
+
+EVERY_S = 1.0
+
+
+class Checkpoints:
+    """One file, replaced whole; a disk that is full is said once, and tried again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "checkpoint"
+        self._failing = False
+
+    def restore(self, simulator: Simulator, now: int) -> None:
+        """Go on from the last checkpoint, if there is one of this plant."""
+        try:
+            data = self._path.read_bytes()
+            simulator.restore(data, now)
+        except FileNotFoundError:
+            return
+        except ValueError as error:
+            log.warning("%s: %s; starting anew", self._path, error)
+        else:
+            log.info("going on from the last checkpoint")
+
+    async def keep(self, simulator: Simulator) -> None:
+        """Write for ever, and once more at the end."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            while True:
+                await asyncio.sleep(EVERY_S)
+                await asyncio.to_thread(self._write, simulator.checkpoint())
+        finally:
+            self._write(simulator.checkpoint())
+
+    def _write(self, data: bytes) -> None:
+        temporary = self._path.with_suffix(".tmp")
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(self._path)
+        except OSError as error:
+            if not self._failing:
+                log.error("%s: %s; a restart would go on from an older state", self._path, error.strerror)
+            self._failing = True
+        else:
+            self._failing = False

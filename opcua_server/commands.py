@@ -1,0 +1,162 @@
+"""What the plant's Methods do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asyncua import ua
+
+from opcua_server.methods import PLANT_METHODS, REACTOR_METHODS, Method
+from opcua_server.nodes import plant_id
+from opcua_server.simulator import PAUSED, RUNNING, Simulator
+from plant.clock import TICKS_PER_SECOND
+from plant.faults import FaultError
+from plant.names import PLANT
+
+LONGEST_STEP_S = 86_400.0
+FASTEST = 1000.0
+
+
+class Refused(Exception):  # noqa: N818
+    """A call that is answered with a Bad code; `argument` is the index of the one at fault."""
+
+    def __init__(self, code: int, argument: int | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.argument = argument
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A Method of one object, and what it does."""
+
+    method: Method
+    action: Callable[[list[Any]], Awaitable[list[str]]]
+
+    async def run(self, arguments: list[Any]) -> ua.CallMethodResult:
+        """Carry it out; arguments have the right number and types."""
+        try:
+            outputs = await self.action(arguments)
+        except Refused as refused:
+            results = [
+                ua.StatusCode(ua.UInt32(ua.StatusCodes.BadOutOfRange if place == refused.argument else 0))
+                for place in range(len(arguments))
+            ]
+            return ua.CallMethodResult(StatusCode=ua.StatusCode(ua.UInt32(refused.code)), InputArgumentResults=results)
+        return ua.CallMethodResult(
+            InputArgumentResults=[ua.StatusCode() for _ in arguments],
+            OutputArguments=[ua.Variant(output, ua.VariantType.String) for output in outputs],
+        )
+
+
+class Commands:
+    """All Methods of the plant, and the lock that keeps two of them from moving time at once."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.moving = asyncio.Lock()
+        """Held by whoever moves plant time."""
+        self.wakes = asyncio.Event()
+        """Set when the clock was changed."""
+        self._later: asyncio.Queue[int] = asyncio.Queue()
+        actions = {
+            "Pause": self._pause,
+            "Resume": self._resume,
+            "Step": self._step,
+            "SetSpeed": self._set_speed,
+            "Reset": self._reset,
+        }
+        self._commands: dict[tuple[ua.NodeId, ua.NodeId], Command] = {}
+        self._add(f"{PLANT}.Simulation", PLANT_METHODS, actions, "PlantSimulationType")
+        for index, reactor in enumerate(simulator.reactors):
+            self._add(f"{reactor}.Simulation", REACTOR_METHODS, self._of_reactor(index), "SimulationType")
+
+    def find(self, object_id: ua.NodeId, method_id: ua.NodeId) -> Command | None:
+        """Return the command of an object; the Method may be named by the object's or by its type's NodeId."""
+        return self._commands.get((object_id, method_id))
+
+    def advance_later(self, ticks: int) -> None:
+        """Move a lockstep plant once the present request is answered."""
+        self._later.put_nowait(ticks)
+
+    async def advance_when_due(self) -> None:
+        """Carry out `advance_later`, for ever."""
+        while True:
+            ticks = await self._later.get()
+            async with self.moving:
+                await self._simulator.advance(ticks)
+
+    def _add(self, path: str, methods: Sequence[Method], actions: dict[str, Any], type_path: str) -> None:
+        for method in methods:
+            command = Command(method, actions[method.name])
+            for owner in (path, type_path):
+                self._commands[plant_id(path), plant_id(f"{owner}.{method.name}")] = command
+
+    def _of_reactor(self, index: int) -> dict[str, Any]:
+        async def inject(arguments: list[Any]) -> list[str]:
+            kind, text = arguments
+            try:
+                parameters = json.loads(text) if text.strip() else {}
+                if not isinstance(parameters, dict):
+                    raise Refused(ua.StatusCodes.BadInvalidArgument, 1)
+                return [await self._simulator.inject(index, kind, parameters)]
+            except json.JSONDecodeError:
+                raise Refused(ua.StatusCodes.BadInvalidArgument, 1) from None
+            except FaultError as error:
+                raise Refused(ua.StatusCodes.BadInvalidArgument, 0 if error.parameter == "kind" else 1) from None
+
+        async def clear(arguments: list[Any]) -> list[str]:
+            try:
+                await self._simulator.clear(index, arguments[0])
+            except FaultError:
+                raise Refused(ua.StatusCodes.BadInvalidArgument, 0) from None
+            return []
+
+        return {"Inject": inject, "Clear": clear}
+
+    async def _pause(self, arguments: list[Any]) -> list[str]:
+        del arguments
+        await self._change_clock(RUNNING, PAUSED)
+        return []
+
+    async def _resume(self, arguments: list[Any]) -> list[str]:
+        del arguments
+        await self._change_clock(PAUSED, RUNNING)
+        return []
+
+    async def _change_clock(self, present: int, wanted: int) -> None:
+        if self._simulator.state not in (present, wanted):
+            raise Refused(ua.StatusCodes.BadInvalidState)
+        async with self.moving:
+            await self._simulator.set_clock(state=wanted)
+        self.wakes.set()
+
+    async def _step(self, arguments: list[Any]) -> list[str]:
+        seconds = arguments[0]
+        if self._simulator.state == RUNNING:
+            raise Refused(ua.StatusCodes.BadInvalidState)
+        ticks = seconds * TICKS_PER_SECOND
+        if not math.isfinite(seconds) or not 0 < seconds <= LONGEST_STEP_S or abs(ticks - round(ticks)) > 1e-3:
+            raise Refused(ua.StatusCodes.BadInvalidArgument, 0)
+        async with self.moving:
+            await self._simulator.advance(round(ticks))
+        return []
+
+    async def _set_speed(self, arguments: list[Any]) -> list[str]:
+        speed = arguments[0]
+        if not math.isfinite(speed) or not 0 < speed <= FASTEST:
+            raise Refused(ua.StatusCodes.BadInvalidArgument, 0)
+        await self._simulator.set_clock(speed=speed)
+        self.wakes.set()
+        return []
+
+    async def _reset(self, arguments: list[Any]) -> list[str]:
+        del arguments
+        async with self.moving:
+            await self._simulator.reset()
+        return []

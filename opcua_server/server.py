@@ -1,0 +1,108 @@
+"""Puts the server together from asyncua's parts and ours."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from asyncua import Server, ua
+from asyncua.crypto.permission_rules import User
+from asyncua.server.internal_server import InternalServer
+
+from opcua_server import standard_nodes
+from opcua_server.address_space import build
+from opcua_server.certificates import Identity, application_uri
+from opcua_server.commands import Commands
+from opcua_server.history import HistoryReader
+from opcua_server.nodes import NodeBuilder
+from opcua_server.session import NOBODY, PlantSession
+from opcua_server.simulator import Simulator
+from opcua_server.tags import Tags
+from opcua_server.users import Users
+from plant.names import NAMESPACE_URI
+from runtime.errors import CouldNotRun
+from runtime.settings import ServerSettings
+
+log = logging.getLogger("server")
+
+POLICIES = [
+    ua.SecurityPolicyType.NoSecurity,
+    ua.SecurityPolicyType.Basic256Sha256_Sign,
+    ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
+]
+
+
+class PlantServer(InternalServer):
+    """asyncua's internal server with our sessions, history and standard nodes from a cache."""
+
+    def __init__(self, users: Users, cache: Path) -> None:
+        super().__init__(user_manager=users)  # type: ignore[arg-type]
+        self._cache = cache
+        self.max_subscriptions = 10_000
+        self._simulator: Simulator | None = None
+        self._commands: Commands | None = None
+
+    def serve(self, simulator: Simulator, commands: Commands) -> None:
+        """Say which plant the sessions write to."""
+        self._simulator, self._commands = simulator, commands
+
+    async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
+        """Load namespace 0."""
+        del shelf_file
+        standard_nodes.load(self.aspace, self._cache)
+
+    def create_session(self, name: str, user: User = NOBODY, external: bool = False) -> PlantSession:
+        """Make a client's session."""
+        del user, external
+        if self._simulator is None or self._commands is None:
+            raise ua.uaerrors.BadServerHalted
+        return PlantSession(self, self._simulator, self._commands, name)
+
+
+async def make_server(
+    settings: ServerSettings, users: Users, identity: Identity, reactors: tuple[str, ...], cache: Path
+) -> tuple[Server, PlantServer]:
+    """Return the server, its address space built, not yet listening."""
+    internal = PlantServer(users, cache)
+    server = Server(iserver=internal)
+    server._application_uri = application_uri()
+    server.product_uri = "urn:cstr-gateway"
+    server.name = "cstr-gateway"
+    server.manufacturer_name = "cstr-gateway"
+    server.application_type = ua.ApplicationType.Server
+    await server.init()
+    index = await server.register_namespace(NAMESPACE_URI)
+    if index != 2:
+        message = f"namespace {NAMESPACE_URI} has index {index}, not 2"
+        raise RuntimeError(message)
+    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), reactors)
+    await server.load_certificate(identity.certificate)
+    await server.load_private_key(identity.key)
+    server.set_endpoint(settings.endpoint)
+    server.socket_address = (settings.listen, settings.port)
+    server.set_security_policy(POLICIES)
+    tokens: list[type] = [ua.UserNameIdentityToken]
+    server.set_identity_tokens([ua.AnonymousIdentityToken, *tokens] if users.anonymous else tokens)
+    return server, internal
+
+
+def use_history(internal: PlantServer, tags: Tags) -> None:
+    """Answer HistoryRead from the tags' recordings."""
+    reader = HistoryReader(tags.recording, internal.aspace.__contains__)
+    internal.history_manager = reader  # type: ignore[assignment]
+
+
+async def listen(server: Server, settings: ServerSettings) -> None:
+    """Open the port.
+
+    Raises:
+        CouldNotRun: naming a port that is in use or an address that is not here.
+    """
+    try:
+        await server.start()
+    except OSError as error:
+        message = (
+            f"OPC UA: cannot listen on {settings.listen}:{settings.port} ({error.strerror}); "
+            "end what listens there, set server.port or server.listen, or use --ports auto"
+        )
+        raise CouldNotRun(message) from None

@@ -1,0 +1,277 @@
+"""The running plant: advances the physics scan by scan, keeps the loops' faceplates, and sets the tags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from opcua_server import ownership
+from opcua_server.ownership import Loop
+from opcua_server.tags import Tag, Tags
+from plant import quality
+from plant.clock import ticks_from_seconds
+from plant.faults import Fault
+from plant.names import PLANT, loop_name
+from plant.pid import Tuning
+from plant.reactor import JACKET_LIMITS_K, START_TC_K
+from plant.signals import ALARM_LIMITS_K, PLANT_SIGNALS, Writer
+from plant.simulation import Plant, PlantConfig
+from runtime.opcua_link.filetime import FileTime
+
+RUNNING, PAUSED, LOCKSTEP = range(3)
+SAFE_TC_K = JACKET_LIMITS_K[0]
+START_SP_K = 350.0
+KEPT = ("SP", "ModeTarget", "Kc", "TI", "TD", "SPRate")
+"""What the server keeps of a faceplate over restarts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How plant time moves, ticks."""
+
+    scan: int
+    interval: int
+    """Of the controller: how far a lockstep plant goes when it has written Tc."""
+    lockstep: bool
+    speed: float
+
+
+class Simulator:
+    """Physics, faceplates and tags of all reactors; everything here happens on the server's event loop."""
+
+    def __init__(
+        self,
+        reactors: Sequence[str],
+        config: PlantConfig,
+        timing: Timing,
+        tags: Tags,
+        start: int,
+        server_clock: Callable[[], FileTime],
+    ) -> None:
+        self.reactors = tuple(reactors)
+        self.tags = tags
+        self.timing = timing
+        self.state = LOCKSTEP if timing.lockstep else RUNNING
+        self.speed = timing.speed
+        self.epoch = 0
+        self.plant = Plant(config, start)
+        self.loops = [Loop() for _ in reactors]
+        self.gap_from: int | None = None
+        """Where the plant stopped before this start: bounded by a Bad status."""
+        self._index = {reactor: index for index, reactor in enumerate(self.reactors)}
+        self._server_clock = server_clock
+        self._demanded: set[int] = set()
+        tuning = Tuning()
+        defaults: dict[str, Any] = {
+            "SP": START_SP_K,
+            "ModeTarget": ownership.AUTO,
+            "Kc": tuning.kc,
+            "TI": tuning.ti_s,
+            "TD": tuning.td_s,
+            "SPRate": tuning.sp_rate_k_per_min,
+        }
+        self._kept: list[dict[str, Any]] = [dict(defaults) for _ in reactors]
+
+    @property
+    def now(self) -> int:
+        """Plant time, ticks."""
+        return self.plant.time
+
+    def index_of(self, name: str) -> int | None:
+        """Return the index of the reactor that a signal or object belongs to."""
+        return self._index.get(name.partition(".")[0])
+
+    async def show(self) -> None:
+        """Set every tag before the first scan, after a gap with a Bad sample at its beginning."""
+        server_time = self._server_clock()
+        if self.gap_from is not None:
+            for tag in self.tags:
+                if tag.signal.recorded:
+                    await tag.set(None, self.gap_from + 1, server_time, quality.BAD_OUT_OF_SERVICE)
+        for index, reactor in enumerate(self.reactors):
+            loop = f"{reactor}.{loop_name(reactor)}"
+            for name, value in self._kept[index].items():
+                await self.tags[f"{loop}.{name}"].set(value, self.now, server_time)
+            await self.tags[f"{loop}.Heartbeat"].set(0, self.now, server_time)
+            await self.tags[f"{loop}.WSP"].set(float(self.plant.measured["T"][index]), self.now, server_time)
+            detector = self.tags[f"{reactor}.Detector.Anomaly"]
+            await detector.set(None, self.now, server_time, quality.BAD_WAITING_FOR_INITIAL_DATA)
+        await self._show_faults(server_time)
+        await self._show_clock(server_time)
+        await self._show_scan(server_time)
+
+    async def scan(self, ticks: int) -> None:
+        """Advance by one scan and set what it changed."""
+        before = len(self.plant.faults.active)
+        self.plant.advance(ticks)
+        server_time = self._server_clock()
+        for index, loop in enumerate(self.loops):
+            if loop.must_trip(self.now, self._kept[index]["ModeTarget"]):
+                loop.tripped = True
+                self.plant.tc_demand[index] = SAFE_TC_K
+        await self._show_scan(server_time)
+        if len(self.plant.faults.active) != before:
+            await self._show_faults(server_time)
+
+    async def advance(self, ticks: int) -> None:
+        """Advance by any time, in scans; the last one is shortened."""
+        while ticks > 0:
+            step = min(ticks, self.timing.scan)
+            await self.scan(step)
+            ticks -= step
+
+    def lockstep_due(self) -> bool:
+        """Tell, once, whether every held loop has had its demand written since the plant last moved."""
+        held = {index for index, loop in enumerate(self.loops) if loop.is_fresh(self.now)}
+        due = self.state == LOCKSTEP and bool(held) and held <= self._demanded
+        if due:
+            self._demanded.clear()
+        return due
+
+    async def write(self, tag: Tag, value: Any, session: object) -> None:
+        """Carry out a write that was allowed."""
+        server_time = self._server_clock()
+        index = self.index_of(tag.name)
+        leaf = tag.name.rpartition(".")[2]
+        if tag.signal.writer is Writer.HEARTBEAT and index is not None:
+            self.loops[index].beat(session, value, self.now)
+            await self._show_loop(index, server_time)
+        if tag.signal.writer in (Writer.DEMAND, Writer.OUTPUT) and index is not None:
+            self.plant.tc_demand[index] = value
+            if self.loops[index].is_held_by(session, self.now):
+                self._demanded.add(index)
+            await self._show_demand(index, server_time)
+            return
+        if index is not None and leaf in KEPT:
+            self._kept[index][leaf] = value
+        await tag.set(value, self.now, server_time)
+
+    def mode_of(self, index: int) -> int:
+        """Return the actual mode of a loop as its tag has it."""
+        return int(self._loop_tag(index, "Mode").value or ownership.MAN)
+
+    async def inject(self, index: int, kind: str, parameters: dict[str, Any]) -> str:
+        """Start a fault; raises `plant.faults.FaultError`."""
+        fault_id = self.plant.inject(index, kind, parameters)
+        await self._show_faults(self._server_clock())
+        return fault_id
+
+    async def clear(self, index: int, fault_id: str) -> list[Fault]:
+        """End faults; raises `plant.faults.FaultError`."""
+        ended = self.plant.clear(index, fault_id)
+        await self._show_faults(self._server_clock())
+        return ended
+
+    async def set_clock(self, *, state: int | None = None, speed: float | None = None) -> None:
+        """Pause, resume, or change the speed."""
+        self.state = self.state if state is None else state
+        self.speed = self.speed if speed is None else speed
+        await self._show_clock(self._server_clock())
+
+    async def reset(self) -> None:
+        """Put every reactor back to its start state; plant time goes on, Epoch counts it."""
+        config = self.plant.config
+        self.plant = Plant(config, self.now + self.timing.scan)
+        self.epoch += 1
+        for index, loop in enumerate(self.loops):
+            self.plant.tc_demand[index] = START_TC_K
+            loop.tripped = False
+        server_time = self._server_clock()
+        await self._show_faults(server_time)
+        await self._show_clock(server_time)
+        await self._show_scan(server_time)
+
+    def checkpoint(self) -> bytes:
+        """Return what a later start goes on from: a line of JSON, then the plant's own checkpoint."""
+        facts = {
+            "time": self.now,
+            "epoch": self.epoch,
+            "faceplates": self._kept,
+            "controlled": [loop.beaten_at is not None for loop in self.loops],
+        }
+        return json.dumps(facts).encode() + b"\n" + self.plant.checkpoint()
+
+    def restore(self, data: bytes, start: int) -> None:
+        """Go on from a checkpoint at `start`, or one scan after it, whichever is later.
+
+        Raises:
+            ValueError: when it is damaged or of a plant configured otherwise.
+        """
+        line, newline, rest = data.partition(b"\n")
+        if not newline:
+            message = "checkpoint is damaged: it has no first line"
+            raise ValueError(message)
+        facts = json.loads(line)
+        plant = Plant.restored(rest, self.plant.config)
+        self.gap_from = plant.time
+        plant.time = max(start, plant.time + self.timing.scan)
+        self.plant, self.epoch, self._kept = plant, facts["epoch"], facts["faceplates"]
+        for loop, controlled in zip(self.loops, facts["controlled"], strict=True):
+            loop.beaten_at = plant.time if controlled else None
+
+    async def _show_scan(self, server_time: FileTime) -> None:
+        now, tags = self.now, self.tags
+        for name, column in self.plant.measured.items():
+            statuses = self.plant.status[name]
+            for index, reactor in enumerate(self.reactors):
+                value, status = float(column[index]), int(statuses[index])
+                await tags[f"{reactor}.{name}"].set(value, now, server_time, status)
+                if name == "T":
+                    await self._loop_tag(index, "PV").set(value, now, server_time, status)
+                    await self._show_alarms(reactor, value, status, server_time)
+        for name, column in self.plant.true.items():
+            for index, reactor in enumerate(self.reactors):
+                await tags[f"{reactor}.Simulation.True.{name}"].set(float(column[index]), now, server_time)
+        for index in range(len(self.reactors)):
+            await self._show_demand(index, server_time)
+            await self._show_loop(index, server_time)
+        await tags[f"{PLANT}.Simulation.Time"].set(now, now, server_time)
+
+    async def _show_alarms(self, reactor: str, t_k: float, status: int, server_time: FileTime) -> None:
+        for name, limit in ALARM_LIMITS_K.items():
+            active = t_k >= limit if name.startswith("T_H") else t_k <= limit
+            await self.tags[f"{reactor}.Alarms.{name}"].set(active, self.now, server_time, status)
+
+    async def _show_demand(self, index: int, server_time: FileTime) -> None:
+        demand = float(self.plant.tc_demand[index])
+        await self.tags[f"{self.reactors[index]}.Tc"].set(demand, self.now, server_time)
+        await self._loop_tag(index, "OUT").set(demand, self.now, server_time)
+
+    async def _show_loop(self, index: int, server_time: FileTime) -> None:
+        fresh = self.loops[index].is_fresh(self.now)
+        await self._loop_tag(index, "Alive").set(fresh, self.now, server_time)
+        if not fresh:
+            await self._loop_tag(index, "Mode").set(ownership.MAN, self.now, server_time)
+
+    async def _show_faults(self, server_time: FileTime) -> None:
+        for index, reactor in enumerate(self.reactors):
+            active = [
+                {"id": fault.id, "kind": fault.kind, "signal": fault.signal, "size": fault.size}
+                for fault in self.plant.faults.active
+                if fault.reactor == index
+            ]
+            tag = self.tags[f"{reactor}.Simulation.ActiveFaults"]
+            await tag.set(json.dumps(active), self.now, server_time)
+
+    async def _show_clock(self, server_time: FileTime) -> None:
+        values = {
+            "State": self.state,
+            "Speed": self.speed,
+            "Epoch": self.epoch,
+            "Seed": self.plant.config.seed,
+            "Time": self.now,
+        }
+        for signal in PLANT_SIGNALS:
+            value = values[signal.name.rpartition(".")[2]]
+            await self.tags[f"{PLANT}.{signal.name}"].set(value, self.now, server_time)
+
+    def _loop_tag(self, index: int, leaf: str) -> Tag:
+        reactor = self.reactors[index]
+        return self.tags[f"{reactor}.{loop_name(reactor)}.{leaf}"]
+
+
+def timing_of(scan_s: float, interval_s: float, *, lockstep: bool, speed: float) -> Timing:
+    """Return the timing for settings in seconds."""
+    return Timing(ticks_from_seconds(scan_s), ticks_from_seconds(interval_s), lockstep, speed)

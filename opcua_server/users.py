@@ -1,0 +1,94 @@
+"""Who may log in, and with which roles."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asyncua.crypto.permission_rules import UserRole
+
+from opcua_server.ownership import ALL_ROLES
+from opcua_server.session import PlantUser
+from runtime.errors import BadInput
+from runtime.running import secret
+from runtime.settings import ServerSettings
+
+log = logging.getLogger("server")
+
+SERVICE_ROLES = {
+    "controller": frozenset({"Observer", "Controller"}),
+    "historian": frozenset({"Observer", "Operator"}),
+    "detector": frozenset({"Observer", "Detector"}),
+}
+"""The services' own logins; the historian writes what MQTT commands ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user name's password and roles; the password is read anew at each login, so that a file can be changed."""
+
+    password: Callable[[], str]
+    roles: frozenset[str]
+
+
+class Users:
+    """Checks identity tokens; stands where asyncua keeps its user manager."""
+
+    def __init__(self, logins: dict[str, Login], anonymous: frozenset[str]) -> None:
+        self._logins = logins
+        self.anonymous = anonymous
+
+    def get_user(
+        self, iserver: object, username: str | None = None, password: str | None = None, certificate: Any = None
+    ) -> PlantUser | None:
+        """Return the user, or None to refuse."""
+        del iserver, certificate
+        if username is None:
+            return PlantUser(role=UserRole.User, name="anonymous", roles=self.anonymous) if self.anonymous else None
+        login = self._logins.get(username)
+        expected = login.password() if login is not None else ""
+        matches = hmac.compare_digest(expected.encode(), (password or "").encode())
+        if login is None or not expected or not matches:
+            log.warning("login of user %r refused", username)
+            return None
+        return PlantUser(role=UserRole.User, name=username, roles=login.roles)
+
+
+def users_of(settings: ServerSettings, secrets: Path) -> Users:
+    """Return the users of the settings and the services' own.
+
+    Raises:
+        BadInput: naming a password file that cannot be read or is empty.
+    """
+    logins = {name: Login(_secret_reader(secrets, name), roles) for name, roles in SERVICE_ROLES.items()}
+    for user in settings.users:
+        if user.name in logins:
+            message = f"server.users: {user.name!r}: the name is a service's own or stands twice; choose another"
+            raise BadInput(message)
+        reader = _file_reader(user.password_file)
+        try:
+            empty = not reader()
+        except OSError as error:
+            message = f"server.users: {user.name}: password_file {user.password_file}: {error.strerror}"
+            raise BadInput(message) from None
+        if empty:
+            message = f"server.users: {user.name}: password_file {user.password_file} is empty; put the password there"
+            raise BadInput(message)
+        logins[user.name] = Login(reader, frozenset(user.roles))
+    anonymous: frozenset[str] = ALL_ROLES if settings.on_loopback else frozenset()
+    if settings.anonymous_roles is not None:
+        anonymous = frozenset(settings.anonymous_roles)
+    return Users(logins, anonymous)
+
+
+def _secret_reader(folder: Path, name: str) -> Callable[[], str]:
+    secret(folder, name)
+    return lambda: secret(folder, name)
+
+
+def _file_reader(path: Path) -> Callable[[], str]:
+    return lambda: path.read_text(encoding="utf-8").strip()
