@@ -7,7 +7,6 @@ import sys
 import time
 
 from opcua_server import server as serving
-from opcua_server.certificates import own_identity
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
 from opcua_server.pacing import Pacer
@@ -16,6 +15,7 @@ from opcua_server.tags import Tags
 from opcua_server.users import users_of
 from plant.clock import ticks_from_unix_ns
 from plant.simulation import PlantConfig
+from runtime.certificates import own_identity
 from runtime.opcua_link.filetime import FileTime
 from runtime.ports import require_free
 from runtime.service import Context, main

@@ -11,7 +11,6 @@ from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
 from opcua_server.address_space import build
-from opcua_server.certificates import Identity, application_uri
 from opcua_server.commands import Commands
 from opcua_server.history import HistoryReader
 from opcua_server.nodes import NodeBuilder
@@ -20,6 +19,7 @@ from opcua_server.simulator import Simulator
 from opcua_server.tags import Tags
 from opcua_server.users import Users
 from plant.names import NAMESPACE_URI
+from runtime.certificates import Identity, application_uri
 from runtime.errors import CouldNotRun
 from runtime.settings import ServerSettings
 

@@ -1,4 +1,4 @@
-"""The server's own certificate, made at first start in DATA/pki/own (usual OPC UA layout)."""
+"""Application instance certificates, made at first use in the usual OPC UA folders (OPC 10000-6 v1.05 §6.2.2)."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ class Identity:
     key: Path
 
 
-def application_uri() -> str:
+def application_uri(application: str = "cstr-gateway") -> str:
     """Return the ApplicationUri, which the certificate carries too."""
-    return f"urn:{socket.gethostname()}:cstr-gateway"
+    return f"urn:{socket.gethostname()}:{application}"
 
 
-def own_identity(folder: Path, hosts: Sequence[str]) -> Identity:
-    """Return the server's certificate and key; both are made anew when missing or when a host is not in them."""
-    identity = Identity(folder / "certs" / "cstr-gateway.der", folder / "private" / "cstr-gateway.pem")
+def own_identity(folder: Path, hosts: Sequence[str] = (), application: str = "cstr-gateway") -> Identity:
+    """Return an application's certificate and key; both are made anew when missing or when a host is not in them."""
+    identity = Identity(folder / "certs" / f"{application}.der", folder / "private" / f"{application}.pem")
     names = list(dict.fromkeys([*hosts, socket.gethostname(), "localhost", "127.0.0.1", "::1"]))
-    if not (identity.certificate.exists() and identity.key.exists() and _covers(identity.certificate, names)):
-        _make(identity, names)
+    uri = application_uri(application)
+    if not (identity.certificate.exists() and identity.key.exists() and _covers(identity.certificate, [uri, *names])):
+        _make(identity, names, application)
     return identity
 
 
@@ -44,18 +45,18 @@ def _covers(path: Path, names: Sequence[str]) -> bool:
     certificate = x509.load_der_x509_certificate(path.read_bytes())
     extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     known = {str(name.value) for name in extension.value}
-    return {*names, application_uri()} <= known and certificate.not_valid_after_utc > datetime.now(UTC)
+    return set(names) <= known and certificate.not_valid_after_utc > datetime.now(UTC)
 
 
-def _make(identity: Identity, names: Sequence[str]) -> None:
+def _make(identity: Identity, names: Sequence[str], application: str) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name(
         [
-            x509.NameAttribute(NameOID.COMMON_NAME, "cstr-gateway"),
+            x509.NameAttribute(NameOID.COMMON_NAME, application),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "cstr-gateway"),
         ]
     )
-    alternatives: list[x509.GeneralName] = [x509.UniformResourceIdentifier(application_uri())]
+    alternatives: list[x509.GeneralName] = [x509.UniformResourceIdentifier(application_uri(application))]
     alternatives += [_general_name(name) for name in names]
     now = datetime.now(UTC)
     usage = x509.KeyUsage(

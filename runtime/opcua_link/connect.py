@@ -1,0 +1,133 @@
+"""Connecting to an OPC UA server: once for a command, for ever for a service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncua import Client, ua
+from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+
+from runtime.backoff import delays
+from runtime.certificates import application_uri, own_identity
+from runtime.errors import LinkLost
+from runtime.opcua_link import filetime
+from runtime.opcua_link.link import OpcuaLink, link_errors
+from runtime.running import secret
+from runtime.service import Context
+
+log = logging.getLogger("opcua_link")
+
+REQUEST_TIMEOUT_S = 10.0
+SESSION_TIMEOUT_MS = 30_000
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 1.0
+"""A server that is back should be found within a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user, and the folder where the client's own certificate is kept: the session is signed and encrypted."""
+
+    user: str
+    password: str
+    pki: Path
+
+    def __repr__(self) -> str:
+        return f"Login({self.user!r})"
+
+
+def service_login(context: Context) -> Login | None:
+    """Return how a service logs in: as itself, or as Anonymous (None) while the server is on loopback only."""
+    if context.settings.server.on_loopback:
+        return None
+    return Login(context.name, secret(context.secrets, context.name), context.data / "pki")
+
+
+@contextlib.asynccontextmanager
+async def connected(endpoint: str, application: str, login: Login | None = None) -> AsyncIterator[OpcuaLink]:
+    """Connect, and disconnect at the end; without `OpcuaLink.run` nothing can be subscribed to.
+
+    Raises:
+        LinkLost: when the server cannot be reached or refuses the login.
+    """
+    filetime.install()
+    client = Client(endpoint, timeout=REQUEST_TIMEOUT_S)
+    client.name = client.description = application
+    client.application_uri = application_uri(application)
+    client.session_timeout = SESSION_TIMEOUT_MS
+    with link_errors(endpoint):
+        if login is not None:
+            identity = await asyncio.to_thread(own_identity, login.pki / application, (), application)
+            await client.set_security(
+                SecurityPolicyBasic256Sha256,
+                identity.certificate,
+                identity.key,
+                mode=ua.MessageSecurityMode.SignAndEncrypt,
+            )
+            client.set_user(login.user)
+            client.set_password(login.password)
+        await client.connect()
+    try:
+        with link_errors(endpoint):
+            link = await OpcuaLink.over(client)
+        yield link
+    finally:
+        await _disconnect(client)
+
+
+async def keep_connected(
+    endpoint: str,
+    application: str,
+    work: Callable[[OpcuaLink], Awaitable[None]],
+    *,
+    login: Login | None = None,
+    on_state: Callable[[bool, str], None] = lambda up, why: None,
+) -> None:
+    """Connect and run `work(link)`, again with backoff whenever the link is lost; ends when `work` returns.
+
+    `on_state(up, why)` is told of each change; loss and recovery are logged once.
+    """
+    waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
+    down = False
+    while True:
+        try:
+            async with connected(endpoint, application, login) as link:
+                if down:
+                    log.info("OPC UA server %s is back", endpoint)
+                down = False
+                waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
+                on_state(True, "")
+                await _work(link, work)
+                return
+        except* LinkLost as group:
+            why = str(_first(group))
+            if not down:
+                log.warning("%s; trying again until it is back", why)
+            down = True
+            on_state(False, why)
+        await asyncio.sleep(next(waits))
+
+
+async def _work(link: OpcuaLink, work: Callable[[OpcuaLink], Awaitable[None]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(link.run(), name="opcua link")
+        await work(link)
+        running.cancel()
+
+
+async def _disconnect(client: Client) -> None:
+    """Say goodbye, briefly: the server may be gone."""
+    logging.getLogger("asyncua.client.client").setLevel(logging.CRITICAL)
+    try:
+        async with asyncio.timeout(2):
+            await client.disconnect()
+    except (OSError, TimeoutError, ua.UaError):
+        client.disconnect_socket()
+
+
+def _first(group: BaseException) -> BaseException:
+    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group
