@@ -168,8 +168,8 @@ class OpcuaLink:
 
     async def subscribe(
         self, names: Sequence[str], on_data: OnData, *, publishing_s: float = 0.1, queue_size: int = 10_000
-    ) -> None:
-        """Have `on_data` awaited with each notification, before it is acknowledged; it needs `run`.
+    ) -> int:
+        """Have `on_data` awaited with each notification, before it is acknowledged; return the id. It needs `run`.
 
         Raises:
             BadInput: naming the first signal that the server refuses.
@@ -189,6 +189,12 @@ class OpcuaLink:
                 if not result.StatusCode.is_good():
                     message = f"{name}: cannot be subscribed to: {quality.name_of(int(result.StatusCode.value))}"
                     raise BadInput(message)
+        return created
+
+    async def unsubscribe(self, subscription: int) -> None:
+        """End a subscription."""
+        self._subscriptions.pop(subscription, None)
+        await self._guarded(self._client.uaclient.session.delete_subscriptions([subscription]))
 
     async def run(self) -> None:
         """Receive notifications and notice a dead server, for ever; ends with `LinkLost`."""
