@@ -45,7 +45,11 @@ async def serve(context: Context) -> None:
             health.wait_for("loops", why)
 
     await keep_connected(
-        settings.server.local_endpoint, "controller", work, login=service_login(context), on_state=on_state
+        settings.server.local_endpoint,
+        "controller",
+        work,
+        login=service_login("controller", settings, context.data),
+        on_state=on_state,
     )
 
 

@@ -86,8 +86,8 @@ def users_of(settings: ServerSettings, secrets: Path) -> Users:
 
 
 def _secret_reader(folder: Path, name: str) -> Callable[[], str]:
-    secret(folder, name)
-    return lambda: secret(folder, name)
+    secret(folder / name)
+    return lambda: secret(folder / name)
 
 
 def _file_reader(path: Path) -> Callable[[], str]:

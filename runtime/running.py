@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets as random_secrets
@@ -90,14 +91,22 @@ def write_private(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def secret(folder: Path, name: str) -> str:
-    """Return the secret of that name, made at its first use and kept 0600."""
-    path = folder / name
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
+def secret(path: Path) -> str:
+    """Return the secret in that file: 32 URL-safe characters made at first use, kept 0600, never half there."""
+    if not path.exists():
+        folder = path.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
-        value = random_secrets.token_urlsafe(24)
-        write_private(path, value + "\n")
-        return value
+        fresh = folder / f".{path.name}.{os.getpid()}.{random_secrets.token_hex(4)}"
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(random_secrets.token_urlsafe(24) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            # A link, unlike a rename, leaves the secret of another starter that came first.
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(fresh)
+        finally:
+            fresh.unlink()
+    return path.read_text(encoding="utf-8").strip()

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.components.component import ChildSpec, ComponentError, poll_ready
 from gateway.components.finder import required
-from gateway.components.secret_file import secret
+from runtime.running import secret
 
 REQUEST_TIMEOUT_S = 5.0
 

@@ -17,7 +17,7 @@ import psycopg2
 
 from gateway.components.component import ChildSpec, ComponentError, poll_ready
 from gateway.components.postgres_binaries import UNPRIVILEGED, reachable_binaries
-from gateway.components.secret_file import secret
+from runtime.running import secret
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",

@@ -18,7 +18,7 @@ from runtime.errors import LinkLost
 from runtime.opcua_link import filetime
 from runtime.opcua_link.link import OpcuaLink, link_errors
 from runtime.running import secret
-from runtime.service import Context
+from runtime.settings import Settings
 
 log = logging.getLogger("opcua_link")
 
@@ -40,11 +40,11 @@ class Login:
         return f"Login({self.user!r})"
 
 
-def service_login(context: Context) -> Login | None:
+def service_login(name: str, settings: Settings, data: Path) -> Login | None:
     """Return how a service logs in: as itself, or as Anonymous (None) while the server is on loopback only."""
-    if context.settings.server.on_loopback:
+    if settings.server.on_loopback:
         return None
-    return Login(context.name, secret(context.secrets, context.name), context.data / "pki")
+    return Login(name, secret(data / "secrets" / name), data / "pki")
 
 
 @contextlib.asynccontextmanager

@@ -62,9 +62,7 @@ async def test_what_is_published_arrives_and_a_will_is_kept(broker: Broker) -> N
         await arriving.aclose()
 
 
-async def test_a_lost_broker_is_found_again_and_logged_once(
-    broker: Broker, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_lost_broker_is_found_again_and_logged_once(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     up, again, lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
 

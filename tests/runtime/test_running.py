@@ -52,9 +52,7 @@ def test_no_file_and_a_damaged_file(tmp_path: Path) -> None:
         read_run_file(tmp_path)
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.json"
     write_private(path, "old")
 
@@ -69,9 +67,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_a_secret_is_made_once_and_private(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
-    first = secret(folder, "controller")
-    assert secret(folder, "controller") == first
-    assert secret(folder, "historian") != first
+    first = secret(folder / "controller")
+    assert secret(folder / "controller") == first
+    assert secret(folder / "historian") != first
     assert len(first) >= 32
     assert stat.S_IMODE((folder / "controller").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

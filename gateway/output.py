@@ -1,0 +1,58 @@
+"""What commands print: a table for a terminal, CSV when piped, JSON when asked; data on stdout."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class Format(StrEnum):
+    """How data is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="table (default on a terminal), csv (default when piped) or json.")
+]
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], chosen: Format | None = None) -> None:
+    """Print rows; floats round-trip in CSV and JSON, and an absent value is an empty field or null."""
+    chosen = chosen or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
+    if chosen is Format.JSON:
+        json.dump([{column: row.get(column) for column in columns} for row in rows], sys.stdout, default=str, indent=1)
+        print()
+    elif chosen is Format.CSV:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow(["" if (value := row.get(column)) is None else value for column in columns])
+    else:
+        _print_table(rows, columns)
+
+
+def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_shown(row.get(column)) for column in columns))
+    Console().print(table)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

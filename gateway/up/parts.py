@@ -1,0 +1,180 @@
+"""What `up` starts: the embedded servers and the services, by the settings."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from gateway.components import telegraf
+from gateway.components.component import ChildSpec, Component, poll_ready
+from gateway.components.influxdb import InfluxDB
+from gateway.components.nats import Nats
+from gateway.components.postgres import Postgres
+from gateway.components.telegraf import Telegraf
+from gateway.services import PACKAGES, service_argv
+from runtime.ports import free_port, require_free
+from runtime.running import secret, write_private
+from runtime.settings import Settings, dump_settings
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePart:
+    """One of our services as a component."""
+
+    name: str
+    settings_file: Path
+    data: Path
+    health_port: int
+
+    @property
+    def health(self) -> str:
+        """Where it answers /healthz, /readyz and /metrics."""
+        return f"http://127.0.0.1:{self.health_port}"
+
+    async def prepare(self) -> None:
+        """Nothing: a service makes what it needs."""
+
+    def spec(self) -> ChildSpec:
+        """The process."""
+        return ChildSpec(
+            self.name,
+            tuple(service_argv(self.name, self.settings_file, self.data)),
+            Path.cwd(),
+            {"PYTHONUNBUFFERED": "1"},
+        )
+
+    async def wait_ready(self, timeout_s: float) -> None:
+        """Return when /readyz says so."""
+        await poll_ready(f"the {self.name}", self._probe, timeout_s)
+
+    async def _probe(self) -> str | None:
+        code, body = await asyncio.to_thread(get, self.health_port, "/readyz")
+        return None if code == 200 else body or "it does not answer yet"
+
+    async def facts(self) -> dict[str, object]:
+        """Return what /readyz says; empty when nobody answers."""
+        _, body = await asyncio.to_thread(get, self.health_port, "/readyz")
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            return {}
+        return answer if isinstance(answer, dict) else {}
+
+    async def is_alive(self) -> bool:
+        """Tell whether its event loop turns."""
+        code, _ = await asyncio.to_thread(get, self.health_port, "/healthz")
+        return code == 200
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    """Return (status, body) of a GET on this machine, (0, reason) when nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        return 0, str(error)
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that will run, and the settings the services get."""
+
+    settings: Settings
+    components: tuple[Component, ...]
+    services: tuple[ServicePart, ...]
+    after: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Part -> those that have to be ready before it starts."""
+
+
+def with_free_ports(settings: Settings) -> Settings:
+    """Return the settings with every port of ours a free one below 32768."""
+    ports = _distinct_ports()
+
+    def moved(section: str, *keys: str) -> object:
+        part = getattr(settings, section)
+        return part.model_copy(update={key: next(ports) for key in keys})
+
+    return settings.model_copy(
+        update={
+            "server": moved("server", "port", "health_port"),
+            "controller": moved("controller", "health_port"),
+            "historian": moved("historian", "http_port", "health_port"),
+            "mqtt": moved("mqtt", "port"),
+            "postgres": moved("postgres", "port"),
+            "detector": moved("detector", "health_port"),
+        }
+    )
+
+
+def check_ports(settings: Settings) -> None:
+    """Refuse ports that are in use, each by its setting.
+
+    Raises:
+        CouldNotRun: naming the port and the setting.
+    """
+    here = "127.0.0.1"
+    if settings.server.url is None:
+        require_free(settings.server.port, settings.server.listen, "OPC UA", "server.port")
+        require_free(settings.server.health_port, here, "server's health", "server.health_port")
+    require_free(settings.historian.http_port, settings.server.listen, "HTTP", "historian.http_port")
+    if settings.mqtt.url is None:
+        require_free(settings.mqtt.port, here, "MQTT broker", "mqtt.port")
+    if settings.postgres.dsn is None:
+        require_free(settings.postgres.port, here, "PostgreSQL", "postgres.port")
+    for name in ("controller", "historian", "detector"):
+        port = getattr(settings, name).health_port
+        require_free(port, here, f"{name}'s health", f"{name}.health_port")
+
+
+def make_plan(settings: Settings, data: Path, *, influxdb: bool) -> Plan:
+    """Return what to run, and write the services' settings, secrets included, to DATA/run/settings.yaml (0600)."""
+    components: list[Component] = []
+    after: dict[str, tuple[str, ...]] = {}
+    ports = _distinct_ports()
+    if settings.postgres.dsn is None:
+        postgres = Postgres(data, settings.postgres.port)
+        components.append(postgres)
+        settings = _with(settings, "postgres", dsn=SecretStr(postgres.dsn))
+    if settings.mqtt.url is None:
+        forget = () if influxdb else (telegraf.CLIENT_ID,)
+        password = secret(data / "secrets" / "mqtt")
+        nats = Nats(data, settings.mqtt.port, next(ports), password=password, forget=forget)
+        components.append(nats)
+        settings = _with(settings, "mqtt", url=SecretStr(nats.url))
+    if influxdb and settings.influxdb.url is None:
+        influx = InfluxDB(data, next(ports), settings.influxdb.org, settings.influxdb.bucket)
+        components.append(influx)
+        settings = _with(settings, "influxdb", url=influx.url, token_file=influx.token_file)
+        url = settings.mqtt.url.get_secret_value() if settings.mqtt.url is not None else ""
+        components.append(
+            Telegraf(data, url, influx.url, influx.token_file, settings.influxdb.org, settings.influxdb.bucket)
+        )
+        after["telegraf"] = tuple(part.name for part in components if part.name in ("mqtt", "influxdb"))
+    settings_file = data / "run" / "settings.yaml"
+    write_private(settings_file, dump_settings(settings))
+    names = [name for name in PACKAGES if name != "server" or settings.server.url is None]
+    services = tuple(ServicePart(name, settings_file, data, getattr(settings, name).health_port) for name in names)
+    return Plan(settings, tuple(components), services, after)
+
+
+def _with(settings: Settings, section: str, **changes: object) -> Settings:
+    return settings.model_copy(update={section: getattr(settings, section).model_copy(update=changes)})
+
+
+def _distinct_ports() -> Iterator[int]:
+    taken: set[int] = set()
+    while True:
+        port = free_port()
+        if port not in taken:
+            taken.add(port)
+            yield port

@@ -1,0 +1,123 @@
+"""One run of the whole plant, from the lock to the last process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from gateway.up import runfile, screen
+from gateway.up.live import LivePlant
+from gateway.up.parts import Plan, ServicePart, check_ports, make_plan
+from gateway.up.supervisor import Supervisor
+from runtime.settings import Settings
+
+log = logging.getLogger("up")
+
+FACTS_EVERY_S = 2.0
+
+
+def run(settings: Settings, data: Path, *, influxdb: bool, for_s: float | None) -> None:
+    """Run until a signal comes or the time is up; everything is ended then.
+
+    Raises:
+        GatewayError: what a person has to mend.
+    """
+    data = data.absolute()
+    with runfile.only_one(data):
+        runfile.clear_leftovers(data)
+        check_ports(settings)
+        plan = make_plan(settings, data, influxdb=influxdb)
+        console = Console()
+        try:
+            asyncio.run(_run(plan, data, console, for_s))
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        finally:
+            runfile.remove(data)
+
+
+async def _run(plan: Plan, data: Path, console: Console, for_s: float | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    async with asyncio.TaskGroup() as group:
+        work = group.create_task(_work(plan, data, console), name="plant")
+        timer = group.create_task(_end_after(for_s, stop), name="timer")
+        await _first_of(stop, work)
+        if not console.is_terminal:
+            log.info("ending")
+        work.cancel()
+        timer.cancel()
+
+
+async def _first_of(stop: asyncio.Event, work: asyncio.Task[None]) -> None:
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({stopping, work}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+
+
+async def _work(plan: Plan, data: Path, console: Console) -> None:
+    is_running = False
+    supervisor = Supervisor(plan, data, lambda: runfile.write(data, plan.settings, supervisor) if is_running else None)
+    plant = LivePlant(plan.settings, data)
+    lines = advice(data, plan)
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(supervisor.run(), name="supervisor")
+        group.create_task(_gather_facts(supervisor), name="facts")
+        if console.is_terminal:
+            group.create_task(screen.show(console, supervisor, plant, plan.settings, lines), name="screen")
+        await supervisor.all_ready()
+        is_running = True
+        runfile.write(data, plan.settings, supervisor)
+        log.info("everything is ready after %.1f s", time.monotonic() - began)
+        log.info(
+            "OPC UA %s   web http://127.0.0.1:%d/", plan.settings.server.endpoint, plan.settings.historian.http_port
+        )
+        if not console.is_terminal:
+            for line in lines:
+                log.info("try: %s", line)
+            group.create_task(screen.tell(plant), name="lines")
+        group.create_task(plant.follow(), name="live")
+
+
+def advice(data: Path, plan: Plan) -> list[str]:
+    """Return three lines to paste."""
+    reactor = plan.settings.reactors[0]
+    where = "" if data == Path("data").absolute() else f" --data {data}"
+    return [
+        f"./cstr-gateway query raw {reactor}.T --start -5min --plot trend.png{where}",
+        f"./cstr-gateway inject {reactor} bias signal=T size=10 for=2min{where}",
+        f"./cstr-gateway clear {reactor}{where}",
+    ]
+
+
+async def _gather_facts(supervisor: Supervisor) -> None:
+    """Ask each service how it fares, for the screen, for ever."""
+    while True:
+        for supervised in supervisor.parts.values():
+            if isinstance(supervised.part, ServicePart) and supervised.state == "ready":
+                facts = await supervised.part.facts()
+                supervised.detail = facts
+                if facts.get("last_error"):
+                    supervised.last_reason = str(facts["last_error"])
+        await asyncio.sleep(FACTS_EVERY_S)
+
+
+async def _end_after(seconds: float | None, stop: asyncio.Event) -> None:
+    if seconds is None:
+        return
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(seconds)
+        stop.set()
+
+
+def _first(group: BaseException) -> BaseException:
+    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group

@@ -1,0 +1,112 @@
+"""run.json: what runs and where; one `up` on a data directory at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from gateway.up.parts import ServicePart
+from gateway.up.supervisor import Supervised, Supervisor
+from runtime.errors import BadInput, CouldNotRun
+from runtime.running import RUN_FILE, RunningPlant, is_alive, read_run_file, write_private
+from runtime.settings import Settings
+
+log = logging.getLogger("up")
+
+LEFTOVERS_END_S = 5.0
+
+
+@contextlib.contextmanager
+def only_one(data: Path) -> Iterator[None]:
+    """Hold the data directory.
+
+    Raises:
+        CouldNotRun: when another `up` holds it.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            message = (
+                f"a plant runs on {data} already; end it first, or start a second one with --data and --ports auto"
+            )
+            raise CouldNotRun(message) from None
+        yield
+
+
+def clear_leftovers(data: Path) -> None:
+    """Say so when a run.json is stale, and end what its run left behind: pid and start time have to match."""
+    try:
+        old = read_run_file(data)
+    except BadInput as error:
+        log.warning("%s; it is removed", error)
+        (data / RUN_FILE).unlink(missing_ok=True)
+        return
+    if old is None:
+        return
+    log.warning("%s is of a run that was killed; going on from there", data / RUN_FILE)
+    left: list[psutil.Process] = []
+    for entry in [*old.services.values(), *old.components.values()]:
+        pid, started = entry.get("pid"), entry.get("started", 0.0)
+        if isinstance(pid, int) and is_alive(pid, started):
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(pid)
+                process.terminate()
+                left.append(process)
+    _, alive = psutil.wait_procs(left, LEFTOVERS_END_S)
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    (data / RUN_FILE).unlink(missing_ok=True)
+
+
+def write(data: Path, settings: Settings, supervisor: Supervisor) -> None:
+    """Write run.json, readable by its owner only: it holds the database's password."""
+    mqtt = settings.mqtt.url.get_secret_value() if settings.mqtt.url is not None else ""
+    parts = urlsplit(mqtt)
+    influx = settings.influxdb
+    me = psutil.Process()
+    listen = settings.server.listen
+    host = settings.server.hosts[0] if settings.server.hosts else {"0.0.0.0": "127.0.0.1"}.get(listen, listen)  # noqa: S104
+    plant = RunningPlant(
+        opcua=settings.server.endpoint,
+        http=f"http://{host}:{settings.historian.http_port}",
+        mqtt={"host": parts.hostname, "port": parts.port, "url": mqtt},
+        postgres=settings.postgres.dsn.get_secret_value() if settings.postgres.dsn is not None else "",
+        influxdb=None
+        if influx.url is None
+        else {"url": influx.url, "org": influx.org, "bucket": influx.bucket, "token_file": str(influx.token_file)},
+        services={
+            name: {**_process(part), "health": part.part.health}
+            for name, part in supervisor.parts.items()
+            if isinstance(part.part, ServicePart)
+        },
+        components={
+            name: _process(part) for name, part in supervisor.parts.items() if not isinstance(part.part, ServicePart)
+        },
+        pid=os.getpid(),
+        started=me.create_time(),
+        data=str(data.absolute()),
+    )
+    write_private(data / RUN_FILE, json.dumps(dataclasses.asdict(plant), indent=1) + "\n")
+
+
+def remove(data: Path) -> None:
+    """Remove run.json."""
+    (data / RUN_FILE).unlink(missing_ok=True)
+
+
+def _process(part: Supervised) -> dict[str, object]:
+    child = part.child
+    return {"pid": child.pid, "started": child.started} if child is not None else {"pid": 0, "started": time.time()}
