@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 
-from runtime.backoff import delays
 from runtime.errors import LinkLost
-
-log = logging.getLogger("mqtt_link")
+from runtime.reconnect import OnState, keep, nobody_told
 
 CONFIRM_TIMEOUT_S = 10.0
 
@@ -115,27 +111,7 @@ async def keep_connected(
     *,
     will: Will | None = None,
     persistent: bool = False,
-    on_state: Callable[[bool, str], None] = lambda up, why: None,
+    on_state: OnState = nobody_told,
 ) -> None:
-    """Connect and run `work(link)`, again with backoff whenever the link is lost; ends when `work` returns.
-
-    `on_state(up, why)` is told of each change; loss and recovery are logged once.
-    """
-    waits = delays()
-    down = False
-    while True:
-        try:
-            async with connected(url, client_id, will=will, persistent=persistent) as link:
-                if down:
-                    log.info("MQTT broker is back")
-                down = False
-                waits = delays()
-                on_state(True, "")
-                await work(link)
-                return
-        except LinkLost as error:
-            if not down:
-                log.warning("%s; trying again until it is back", error)
-            down = True
-            on_state(False, str(error))
-            await asyncio.sleep(next(waits))
+    """Run `work(link)` over a session, made again whenever it is lost (`runtime.reconnect.keep`)."""
+    await keep("MQTT broker", lambda: connected(url, client_id, will=will, persistent=persistent), work, on_state)

@@ -12,20 +12,15 @@ from pathlib import Path
 from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
-from runtime.backoff import delays
 from runtime.certificates import application_uri, own_identity
-from runtime.errors import LinkLost
 from runtime.opcua_link import filetime
 from runtime.opcua_link.link import OpcuaLink, link_errors
+from runtime.reconnect import OnState, keep, nobody_told
 from runtime.running import secret
 from runtime.settings import Settings
 
-log = logging.getLogger("opcua_link")
-
 REQUEST_TIMEOUT_S = 10.0
 SESSION_TIMEOUT_MS = 30_000
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 1.0
-"""A server that is back should be found within a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,31 +80,14 @@ async def keep_connected(
     work: Callable[[OpcuaLink], Awaitable[None]],
     *,
     login: Login | None = None,
-    on_state: Callable[[bool, str], None] = lambda up, why: None,
+    on_state: OnState = nobody_told,
 ) -> None:
-    """Connect and run `work(link)`, again with backoff whenever the link is lost; ends when `work` returns.
+    """Run `work(link)` over a session, made again whenever it is lost (`runtime.reconnect.keep`)."""
 
-    `on_state(up, why)` is told of each change; loss and recovery are logged once.
-    """
-    waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
-    down = False
-    while True:
-        try:
-            async with connected(endpoint, application, login) as link:
-                if down:
-                    log.info("OPC UA server %s is back", endpoint)
-                down = False
-                waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
-                on_state(True, "")
-                await _work(link, work)
-                return
-        except* LinkLost as group:
-            why = str(_first(group))
-            if not down:
-                log.warning("%s; trying again until it is back", why)
-            down = True
-            on_state(False, why)
-        await asyncio.sleep(next(waits))
+    async def watched(link: OpcuaLink) -> None:
+        await _work(link, work)
+
+    await keep(f"OPC UA server {endpoint}", lambda: connected(endpoint, application, login), watched, on_state)
 
 
 async def _work(link: OpcuaLink, work: Callable[[OpcuaLink], Awaitable[None]]) -> None:
@@ -127,7 +105,3 @@ async def _disconnect(client: Client) -> None:
             await client.disconnect()
     except (OSError, TimeoutError, ua.UaError):
         client.disconnect_socket()
-
-
-def _first(group: BaseException) -> BaseException:
-    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group

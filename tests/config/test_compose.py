@@ -87,9 +87,7 @@ def test_the_entrypoint_hands_secrets_on_and_becomes_the_service(tmp_path: Path)
     fake.write_text('#!/bin/sh\necho "$@"; env | grep CSTR_GATEWAY__\n')
     fake.chmod(0o755)
     entrypoint = tmp_path / "entrypoint"
-    entrypoint.write_text(
-        script.replace("/run/secrets", f"{tmp_path}/run").replace("/data", f"{tmp_path}/data")
-    )
+    entrypoint.write_text(script.replace("/run/secrets", f"{tmp_path}/run").replace("/data", f"{tmp_path}/data"))
     done = subprocess.run(
         ["/bin/sh", entrypoint, "controller"],
         env={"PATH": f"{fake.parent}:/usr/bin:/bin"},
@@ -109,9 +107,9 @@ def test_the_dashboard_speaks_the_contracts_names() -> None:
     board = json.loads((ROOT / "config/grafana/dashboards/plant.json").read_text())
     sources = {
         source["uid"]
-        for source in yaml.safe_load(
-            (ROOT / "config/grafana/provisioning/datasources/influxdb.yaml").read_text()
-        )["datasources"]
+        for source in yaml.safe_load((ROOT / "config/grafana/provisioning/datasources/influxdb.yaml").read_text())[
+            "datasources"
+        ]
     }
     assert {panel["datasource"]["uid"] for panel in board["panels"]} == sources
     queries = " ".join(target.get("query", "") for panel in board["panels"] for target in panel["targets"])

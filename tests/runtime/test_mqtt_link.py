@@ -86,7 +86,7 @@ async def test_a_lost_broker_is_found_again_and_logged_once(broker: Broker, capl
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-    assert [record.levelname for record in caplog.records if record.name == "mqtt_link"] == [
+    assert [record.levelname for record in caplog.records if record.name == "link"] == [
         "WARNING",
         "INFO",
     ]

@@ -1,0 +1,130 @@
+"""The historian: `python -P -m historian`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import uvicorn
+
+from historian.api import make_app
+from historian.collector import Collector
+from historian.commands import Commander
+from historian.metrics import Metrics
+from historian.publisher import Publisher, keep_status
+from historian.retention import keep_small
+from plant.names import PLANT
+from runtime.mqtt_link import MqttLink, keep_connected
+from runtime.opcua_link import connect
+from runtime.opcua_link.link import OpcuaLink
+from runtime.ports import require_free
+from runtime.service import Context, main
+from timeseries.store import Store
+
+STORE_FILE = "history.sqlite"
+RATE_EVERY_S = 2.0
+
+
+async def serve(context: Context) -> None:
+    """Collect, publish and answer until cancelled."""
+    settings, health = context.settings, context.health
+    require_free(settings.historian.http_port, settings.server.listen, "HTTP", "historian.http_port")
+    for part in ("server", *(["broker"] if settings.mqtt.url is not None else [])):
+        health.wait_for(part)
+    path = context.data / "historian" / STORE_FILE
+    worker = ThreadPoolExecutor(1, "store")
+    store = Store(path)
+    metrics = Metrics(context.registry)
+    publisher = Publisher(store, worker, metrics, settings.mqtt.site)
+    present: list[OpcuaLink] = []
+
+    async def collect(link: OpcuaLink) -> None:
+        present.append(link)
+        try:
+            await Collector(store, worker, metrics, health, settings.historian.sampling_s, publisher.wake).run(link)
+        finally:
+            present.clear()
+
+    def on_server(up: bool, why: str) -> None:
+        if not up:
+            health.last_error = why
+            health.wait_for("server", why)
+
+    def on_broker(up: bool, why: str) -> None:
+        if up:
+            health.ready("broker")
+        else:
+            health.last_error = why
+            health.wait_for("broker", why)
+
+    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site)
+
+    async def publish(link: MqttLink) -> None:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(publisher.run(link), name="publisher")
+            both.create_task(commander.run(link), name="commands")
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_serve_http(context, path), name="http")
+            group.create_task(
+                connect.keep_connected(
+                    settings.server.local_endpoint,
+                    "historian",
+                    collect,
+                    login=connect.service_login("historian", settings, context.data),
+                    on_state=on_server,
+                ),
+                name="collector",
+            )
+            group.create_task(keep_small(store, worker, settings.historian), name="retention")
+            group.create_task(_show_rate(context, metrics), name="rate")
+            if settings.mqtt.url is not None:
+                url = settings.mqtt.url.get_secret_value()
+                identifier = f"cstr-historian-{settings.mqtt.site}"
+                group.create_task(keep_connected(url, identifier, publish, on_state=on_broker), name="mqtt")
+                for reactor in (*settings.reactors, PLANT):
+                    group.create_task(keep_status(url, reactor, settings.mqtt.site), name=f"status {reactor}")
+            health.ready("start")
+    finally:
+        worker.shutdown()
+        store.close()
+
+
+class _Http(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the service."""
+        yield
+
+
+async def _serve_http(context: Context, path: Path) -> None:
+    settings = context.settings
+    config = uvicorn.Config(
+        make_app(path, settings),
+        host=settings.server.listen,
+        port=settings.historian.http_port,
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    server = _Http(config)
+    try:
+        await server.serve()
+    except asyncio.CancelledError:
+        server.should_exit = True
+        raise
+
+
+async def _show_rate(context: Context, metrics: Metrics) -> None:
+    while True:
+        await asyncio.sleep(RATE_EVERY_S)
+        context.health.detail["rate"] = f"{metrics.rate():.0f}/s"
+
+
+if __name__ == "__main__":
+    sys.exit(main("historian", serve))

@@ -1,0 +1,141 @@
+"""From the OPC UA server into the store: what arrives is committed before it is acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from historian.metrics import Metrics
+from plant.clock import TICKS_PER_SECOND, ticks_from_seconds, ticks_from_unix_ns
+from plant.names import PLANT
+from plant.sample import Sample
+from runtime.backoff import delays
+from runtime.health import Health
+from runtime.opcua_link.link import OpcuaLink
+from runtime.opcua_link.values import Notification, VariableInfo
+from timeseries.store import SignalInfo, Store
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+log = logging.getLogger("historian")
+
+EPOCH = f"{PLANT}.Simulation.Epoch"
+SERVER_HISTORY_TICKS = 3600 * TICKS_PER_SECOND
+PUBLISHING_S = 0.1
+_TYPES: dict[int, tuple[type, ...]] = {1: (bool,), 6: (int,), 7: (int,), 11: (float,), 12: (str,), 13: (str,)}
+"""Built-in type -> what a value of it is in Python; a DateTime is ISO text."""
+
+
+class Collector:
+    """Writes what one server sends; the store is used from its own thread only."""
+
+    def __init__(
+        self,
+        store: Store,
+        worker: ThreadPoolExecutor,
+        metrics: Metrics,
+        health: Health,
+        sampling_s: float,
+        on_stored: Callable[[], None],
+    ) -> None:
+        self._store, self._worker, self._metrics, self._health = store, worker, metrics, health
+        self._sampling = ticks_from_seconds(sampling_s)
+        self._on_stored = on_stored
+        self._kept: dict[str, int] = {}
+        self._infos: dict[str, VariableInfo] = {}
+        self._epoch = 0
+
+    async def run(self, link: OpcuaLink) -> None:
+        """Subscribe to every recorded signal, fetch what was missed, and go on until the link is lost."""
+        infos = [info for info in await link.variables() if info.historizing]
+        self._infos = {info.name: info for info in infos}
+        (epoch,) = await link.read([EPOCH])
+        self._epoch = int(epoch.value or 0)
+        await self._in_store(self._store.declare, [SignalInfo(info.name, info.unit, info.data_type) for info in infos])
+        newest = {info.name: self._store.newest(info.name, self._epoch) for info in infos}
+        await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
+        self._health.ready("server")
+        await self._fetch_missed(link, newest)
+        await asyncio.Event().wait()
+
+    async def _fetch_missed(self, link: OpcuaLink, newest: dict[str, int]) -> None:
+        """Read from the server's history what came since the newest stored sample of each signal."""
+        now = ticks_from_unix_ns(time.time_ns()) + SERVER_HISTORY_TICKS
+        found = 0
+        for name, last in newest.items():
+            missed = await link.history(name, max(last + 1, now - 2 * SERVER_HISTORY_TICKS), now)
+            found += await self._keep(missed)
+        if found:
+            log.info("%d samples were fetched from the server's history", found)
+
+    async def _take(self, data: Notification) -> None:
+        self._metrics.received(len(data))
+        if data.server_time.size:
+            lag_s = (ticks_from_unix_ns(time.time_ns()) - int(data.server_time.max())) / TICKS_PER_SECOND
+            self._health.detail["lag_s"] = round(lag_s, 3)
+        await self._keep(data)
+
+    async def _keep(self, data: Notification) -> int:
+        """Commit, however long that takes: only then may the notification be acknowledged."""
+        samples = self._accepted(data)
+        if not samples:
+            return 0
+        waits = delays(0.2, 5.0)
+        failing = False
+        while True:
+            try:
+                fresh = await self._in_store(self._store.append, samples)
+            except sqlite3.Error as error:
+                if not failing:
+                    log.error("the store refuses samples (%s); they wait at the server until it takes them", error)
+                    self._health.last_error = f"store: {error}"
+                failing = True
+                await asyncio.sleep(next(waits))
+                continue
+            if failing:
+                log.info("the store takes samples again")
+                self._health.last_error = ""
+            self._metrics.stored([sample.signal for sample in fresh])
+            self._metrics.rejected("duplicate", len(samples) - len(fresh))
+            self._on_stored()
+            return len(fresh)
+
+    def _accepted(self, data: Notification) -> list[Sample]:
+        samples: list[Sample] = []
+        for reading in data.readings():
+            info = self._infos.get(reading.name)
+            if reading.name == EPOCH and isinstance(reading.value, int):
+                self._epoch = reading.value
+            if reading.source_time == 0:
+                continue  # never measured: nothing that could be a sample
+            if info is None or not _has_type(reading.value, info.data_type):
+                self._metrics.rejected("type", 1)
+                continue
+            if self._sampling and reading.source_time < self._kept.get(reading.name, 0) + self._sampling:
+                self._metrics.rejected("thinned", 1)
+                continue
+            self._kept[reading.name] = reading.source_time
+            samples.append(
+                Sample(
+                    reading.source_time,
+                    reading.name,
+                    None if reading.is_bad else reading.value,
+                    reading.status,
+                    reading.server_time,
+                    self._epoch,
+                )
+            )
+        return samples
+
+    async def _in_store(self, function: Callable[[A], R], argument: A) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, function, argument)
+
+
+def _has_type(value: object, data_type: int) -> bool:
+    return value is None or type(value) in _TYPES.get(data_type, ())

@@ -1,0 +1,57 @@
+"""The historian's counts; `ingested = stored + rejected`, each rejection with its reason."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Tally
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class Metrics:
+    """Counters that outside checks read too."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._stored = Counter("cstr_samples_stored", "Samples stored, each once.", ["signal"], registry=registry)
+        self._rejected = Counter("cstr_samples_rejected", "Samples not stored.", ["reason"], registry=registry)
+        self._received = Counter("cstr_samples_received", "Samples in notifications.", registry=registry)
+        self._published = Counter("cstr_samples_published", "Samples confirmed by the broker.", registry=registry)
+        self._commands = Counter("cstr_commands", "Commands from MQTT.", ["result"], registry=registry)
+        self._outbox = Gauge("cstr_outbox_entries", "Notifications not yet published.", registry=registry)
+        self._total = 0
+        self._since = (time.monotonic(), 0)
+
+    def received(self, count: int) -> None:
+        """Count what a notification brought."""
+        self._received.inc(count)
+
+    def stored(self, signals: Sequence[str]) -> None:
+        """Count what was committed."""
+        for signal, count in Tally(signals).items():
+            self._stored.labels(signal).inc(count)
+        self._total += len(signals)
+
+    def rejected(self, reason: str, count: int) -> None:
+        """Count what was not."""
+        if count:
+            self._rejected.labels(reason).inc(count)
+
+    def published(self, count: int) -> None:
+        """Count what the broker confirmed."""
+        self._published.inc(count)
+
+    def command(self, result: str) -> None:
+        """Count a command by its outcome."""
+        self._commands.labels(result).inc()
+
+    def outbox(self, entries: int) -> None:
+        """Say how much waits."""
+        self._outbox.set(entries)
+
+    def rate(self) -> float:
+        """Return samples stored a second since the last call."""
+        now, total = time.monotonic(), self._total
+        before, counted = self._since
+        self._since = (now, total)
+        return (total - counted) / max(now - before, 1e-6)

@@ -1,0 +1,88 @@
+"""From the outbox to MQTT: line protocol a notification, JSON a sample, in order for each reactor."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from historian.encoding import data_set_message, line_protocol
+from historian.metrics import Metrics
+from plant.names import split_signal, topic
+from runtime.errors import LinkLost
+from runtime.mqtt_link import MqttLink, Will, keep_connected
+from timeseries.store import OutboxEntry, Store
+
+ENTRIES_AT_ONCE = 20
+IDLE_S = 1.0
+ONLINE, OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
+
+
+class Publisher:
+    """Empties the outbox; an entry leaves it when the broker has confirmed all of it."""
+
+    def __init__(self, store: Store, worker: ThreadPoolExecutor, metrics: Metrics, site: str) -> None:
+        self._store, self._worker, self._metrics, self._site = store, worker, metrics, site
+        self._more = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that there is something to publish."""
+        self._more.set()
+
+    async def run(self, link: MqttLink) -> None:
+        """Publish until the link is lost; what was under way then is sent again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._more.clear()
+            entries = await loop.run_in_executor(self._worker, self._store.outbox, ENTRIES_AT_ONCE)
+            if not entries:
+                self._metrics.outbox(0)
+                try:
+                    await asyncio.wait_for(self._more.wait(), IDLE_S)
+                except TimeoutError:
+                    continue
+                continue
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for entry in entries:
+                        self._send(group, link, entry)
+            except BaseExceptionGroup as failed:
+                lost, other = failed.split(LinkLost)
+                if lost is None or other is not None:
+                    raise
+                raise LinkLost(str(lost.exceptions[0])) from failed
+            await loop.run_in_executor(self._worker, self._store.published, [entry.id for entry in entries])
+            self._metrics.published(sum(len(entry.samples) for entry in entries))
+            self._metrics.outbox(await loop.run_in_executor(self._worker, self._store.outbox_size))
+
+    def _send(self, group: asyncio.TaskGroup, link: MqttLink, entry: OutboxEntry) -> None:
+        """Hand an entry's messages to the broker's link; they leave in the order of these calls."""
+        lines = line_protocol(entry.samples, self._site)
+        group.create_task(link.publish(topic(entry.reactor, "lp", self._site), lines))
+        for sample in entry.samples:
+            _, name = split_signal(sample.signal)
+            where = topic(entry.reactor, f"json/{name}", self._site)
+            group.create_task(link.publish(where, data_set_message(sample)))
+
+
+async def keep_status(url: str, reactor: str, site: str) -> None:
+    """Keep a reactor's retained status; a session of its own, since a session has but one last will."""
+    where = topic(reactor, "status", site)
+
+    async def work(link: MqttLink) -> None:
+        await link.publish(where, ONLINE, retain=True)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.shield(link.publish(where, OFFLINE, retain=True))
+
+    await keep_connected(url, f"cstr-historian-status-{site}-{reactor}", work, will=Will(where, OFFLINE))
+
+
+def as_json(payload: bytes) -> dict[str, object] | None:
+    """Return a JSON object, or None for anything else."""
+    try:
+        value = json.loads(payload)
+    except (ValueError, UnicodeDecodeError):
+        return None
+    return value if isinstance(value, dict) else None

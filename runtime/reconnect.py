@@ -1,0 +1,58 @@
+"""Staying connected: work over a link, again with backoff whenever it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+
+from runtime.backoff import delays
+from runtime.errors import LinkLost
+
+log = logging.getLogger("link")
+
+Link = TypeVar("Link")
+OnState = Callable[[bool, str], None]
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 1.0
+"""A server that is back should be found within a second."""
+
+
+def nobody_told(up: bool, why: str) -> None:
+    """Ignore a change of state."""
+
+
+async def keep(
+    what: str,
+    connect: Callable[[], AbstractAsyncContextManager[Link]],
+    work: Callable[[Link], Awaitable[None]],
+    on_state: OnState = nobody_told,
+) -> None:
+    """Connect and run `work(link)`, again whenever the link is lost; ends when `work` returns.
+
+    `on_state(up, why)` is told of each change; loss and recovery are logged once.
+    """
+    waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
+    down = False
+    while True:
+        try:
+            async with connect() as link:
+                if down:
+                    log.info("%s is back", what)
+                down = False
+                waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
+                on_state(True, "")
+                await work(link)
+                return
+        except* LinkLost as group:
+            why = str(_first(group))
+            if not down:
+                log.warning("%s; trying again until it is back", why)
+            down = True
+            on_state(False, why)
+        await asyncio.sleep(next(waits))
+
+
+def _first(group: BaseException) -> BaseException:
+    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group

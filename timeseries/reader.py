@@ -1,0 +1,127 @@
+"""Questions to the store: last, raw, at a time, aggregates; any process may ask while another writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from plant.sample import Sample, Scalar
+from timeseries.aggregates import Aggregated, Series, aggregate, interpolated
+from timeseries.store import BOOLEAN, SignalInfo
+
+_COLUMNS = "time, value, status, server_time, epoch, seq"
+
+
+class UnknownSignal(KeyError):  # noqa: N818
+    """A signal of which nothing is known; `near` has similar names."""
+
+    def __init__(self, name: str, near: list[str]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.near = near
+
+    def __str__(self) -> str:
+        hint = f"; near: {', '.join(self.near)}" if self.near else ""
+        return f"signal {self.name!r} is not in the history{hint}"
+
+
+class Reader:
+    """A read-only connection."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
+        self._connection.execute("PRAGMA query_only=ON")
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+
+    def signals(self) -> list[SignalInfo]:
+        """Return all signals, by name."""
+        rows = self._connection.execute("SELECT name, unit, data_type FROM signal ORDER BY name")
+        return [SignalInfo(*row) for row in rows]
+
+    def unit(self, name: str) -> str:
+        """Return the unit's symbol; raises `UnknownSignal`."""
+        return self._find(name)[1].unit
+
+    def newest_time(self) -> int:
+        """Return the newest SourceTimestamp of all signals: the present, where relative times begin; 0 when empty."""
+        query = "SELECT max(time) FROM sample WHERE signal = ?"
+        numbers = [row[0] for row in self._connection.execute("SELECT id FROM signal")]
+        return max((self._connection.execute(query, (number,)).fetchone()[0] or 0 for number in numbers), default=0)
+
+    def last(self, name: str) -> Sample | None:
+        """Return the newest sample."""
+        number, info = self._find(name)
+        query = f"SELECT {_COLUMNS} FROM sample WHERE signal = ? ORDER BY epoch DESC, time DESC LIMIT 1"  # noqa: S608
+        row = self._connection.execute(query, (number,)).fetchone()
+        return _sample(info, row) if row is not None else None
+
+    def raw(self, name: str, start: int, end: int, limit: int | None = None, after: int | None = None) -> list[Sample]:
+        """Return samples with start <= time < end, in order of time; `after` goes on behind an earlier page."""
+        number, info = self._find(name)
+        low = start if after is None else max(start, after + 1)
+        query = (
+            f"SELECT {_COLUMNS} FROM sample WHERE signal = ? AND time >= ? AND time < ? "  # noqa: S608
+            "ORDER BY time LIMIT ?"
+        )
+        rows = self._connection.execute(query, (number, low, end, -1 if limit is None else limit))
+        return [_sample(info, row) for row in rows]
+
+    def at(self, name: str, time: int) -> Sample:
+        """Return the value at a time: interpolated for Doubles, the last one for others."""
+        _, info = self._find(name)
+        value, status = interpolated(self._around(name, time, time), time)
+        return Sample(time, name, _typed(info, value), status)
+
+    def aggregated(self, name: str, start: int, end: int, interval: int, function: str) -> list[Aggregated]:
+        """Return one result for each interval (ticks) from start to end.
+
+        Raises:
+            ValueError: naming an aggregate that is not known.
+        """
+        return aggregate(self._around(name, start, end), start, end, interval, function)
+
+    def _around(self, name: str, start: int, end: int) -> Series:
+        """Return the samples from the last before `start` to the first at or after `end`."""
+        number, info = self._find(name)
+        before = self._edge(number, "time <= ? ORDER BY time DESC", start)
+        behind = self._edge(number, "time >= ? ORDER BY time", end)
+        inner = "SELECT time, value, status FROM sample WHERE signal = ? AND time > ? AND time < ? ORDER BY time"
+        rows = [*before, *self._connection.execute(inner, (number, start, end)), *behind]
+        unique = {row[0]: row for row in rows}
+        ordered = [unique[time] for time in sorted(unique)]
+        return Series.of(ordered, stepped=info.stepped)
+
+    def _edge(self, number: int, condition: str, time: int) -> list[tuple[int, Scalar | None, int]]:
+        query = f"SELECT time, value, status FROM sample WHERE signal = ? AND {condition} LIMIT 1"  # noqa: S608
+        return self._connection.execute(query, (number, time)).fetchall()
+
+    def _find(self, name: str) -> tuple[int, SignalInfo]:
+        query = "SELECT id, name, unit, data_type FROM signal WHERE name = ?"
+        row = self._connection.execute(query, (name,)).fetchone()
+        if row is None:
+            import difflib
+
+            names = [info.name for info in self.signals()]
+            raise UnknownSignal(name, difflib.get_close_matches(name, names, 3))
+        return row[0], SignalInfo(*row[1:])
+
+
+def _sample(info: SignalInfo, row: Sequence[Scalar | None]) -> Sample:
+    time, value, status, server_time, epoch, seq = row
+    return Sample(
+        int(time or 0),
+        info.name,
+        _typed(info, value),
+        int(status or 0),
+        int(server_time or 0),
+        int(epoch or 0),
+        int(seq or 0),
+    )
+
+
+def _typed(info: SignalInfo, value: Scalar | None) -> Scalar | None:
+    return bool(value) if info.data_type == BOOLEAN and value is not None else value

@@ -1,0 +1,224 @@
+"""Samples on disk: SQLite in WAL mode, one writer, many reading processes.
+
+A sample is known by signal, epoch and SourceTimestamp; the same one twice is stored once. The writer numbers what it
+stores, per reactor and without holes, and keeps an outbox of what still has to be published. Each `append` is one
+transaction: durable over kill -9 of any process when it returns (synchronous=NORMAL; a power cut may take the last
+transactions, never the file).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from plant.names import split_signal
+from plant.sample import Sample
+
+VERSION = 1
+_SCHEMA = """
+CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, stepped INTEGER NOT NULL,
+    data_type INTEGER NOT NULL);
+CREATE TABLE sample (signal INTEGER NOT NULL, epoch INTEGER NOT NULL, time INTEGER NOT NULL, seq INTEGER NOT NULL,
+    value, status INTEGER NOT NULL, server_time INTEGER NOT NULL, PRIMARY KEY (signal, epoch, time)) WITHOUT ROWID;
+CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL);
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, reactor TEXT NOT NULL, samples TEXT NOT NULL);
+"""
+BOOLEAN, DOUBLE = 1, 11
+
+
+@dataclass(frozen=True, slots=True)
+class SignalInfo:
+    """What the store knows of a signal."""
+
+    name: str
+    unit: str
+    data_type: int
+    """Built-in type (OPC 10000-6 v1.05 §5.1.2)."""
+
+    @property
+    def stepped(self) -> bool:
+        """True where a value holds until the next one; Doubles are sloped (OPC 10000-13 v1.05 §3.1.8)."""
+        return self.data_type != DOUBLE
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """The samples of one notification and reactor, in order."""
+
+    id: int
+    reactor: str
+    samples: tuple[Sample, ...]
+
+
+class Store:
+    """The writing side; used from one thread."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+        elif version != VERSION:
+            message = f"{path}: layout {version}, this program reads {VERSION}"
+            raise sqlite3.DatabaseError(message)
+        self._ids: dict[str, int] = dict(self._connection.execute("SELECT name, id FROM signal"))
+        self._seqs: dict[str, int] = dict(self._connection.execute("SELECT reactor, seq FROM numbering"))
+        self._newest: dict[tuple[int, int], int] = {
+            (signal, epoch): time
+            for signal, epoch, time in self._connection.execute(
+                "SELECT signal, epoch, max(time) FROM sample GROUP BY signal, epoch"
+            )
+        }
+
+    def close(self) -> None:
+        """Fold the log into the file and close it."""
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+    def declare(self, signals: Iterable[SignalInfo]) -> None:
+        """Make signals known, or correct what is known of them."""
+        with self._connection:
+            self._connection.execute("BEGIN")
+            self._connection.executemany(
+                "INSERT INTO signal (name, unit, stepped, data_type) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
+                "SET unit = excluded.unit, stepped = excluded.stepped, data_type = excluded.data_type",
+                [(info.name, info.unit, info.stepped, info.data_type) for info in signals],
+            )
+            self._connection.execute("COMMIT")
+        self._ids = dict(self._connection.execute("SELECT name, id FROM signal"))
+
+    def newest(self, name: str, epoch: int) -> int:
+        """Return the newest SourceTimestamp stored of a signal, 0 without one."""
+        return self._newest.get((self._ids.get(name, 0), epoch), 0)
+
+    def newest_time(self) -> int:
+        """Return the newest SourceTimestamp of all, 0 when empty."""
+        return max(self._newest.values(), default=0)
+
+    def append(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Store samples in one transaction and return the new ones, numbered; duplicates are left out.
+
+        Raises:
+            sqlite3.Error: when nothing of it was stored, e.g. on a full disk; it may be tried again.
+        """
+        fresh: list[Sample] = []
+        seqs = dict(self._seqs)
+        newest: dict[tuple[int, int], int] = {}
+        seen: set[tuple[int, int, int]] = set()
+        for sample in samples:
+            key = (self._ids[sample.signal], sample.epoch)
+            known = newest.get(key, self._newest.get(key, -1))
+            place = (*key, sample.source_time)
+            if place in seen or (sample.source_time <= known and self._exists(*place)):
+                continue
+            seen.add(place)
+            reactor, _ = split_signal(sample.signal)
+            seqs[reactor] = seqs.get(reactor, 0) + 1
+            newest[key] = max(known, sample.source_time)
+            fresh.append(
+                Sample(
+                    sample.source_time, sample.signal, sample.value, sample.quality, sample.server_time,
+                    sample.epoch, seqs[reactor],
+                )
+            )  # fmt: skip
+        if fresh:
+            self._write(fresh, seqs)
+            self._seqs = seqs
+            self._newest.update(newest)
+        return fresh
+
+    def outbox(self, limit: int) -> list[OutboxEntry]:
+        """Return the oldest entries that have not been published."""
+        rows = self._connection.execute("SELECT id, reactor, samples FROM outbox ORDER BY id LIMIT ?", (limit,))
+        return [
+            OutboxEntry(number, reactor, tuple(Sample(*fields) for fields in json.loads(text)))
+            for number, reactor, text in rows.fetchall()
+        ]
+
+    def outbox_size(self) -> int:
+        """Return how many entries wait."""
+        (count,) = self._connection.execute("SELECT count(*) FROM outbox").fetchone()
+        return int(count)
+
+    def published(self, ids: Sequence[int]) -> None:
+        """Forget outbox entries."""
+        self._connection.execute("BEGIN")
+        self._connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in ids])
+        self._connection.execute("COMMIT")
+
+    def forget_before(self, time: int) -> int:
+        """Delete samples older than a time (ticks), and return how many."""
+        self._connection.execute("BEGIN")
+        deleted = 0
+        for number in self._ids.values():
+            cursor = self._connection.execute("DELETE FROM sample WHERE signal = ? AND time < ?", (number, time))
+            deleted += cursor.rowcount
+        self._connection.execute("COMMIT")
+        return deleted
+
+    def used_bytes(self) -> int:
+        """Return how much of the file is in use."""
+        pages, free, size = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def oldest(self) -> int | None:
+        """Return the oldest SourceTimestamp of all."""
+        times = [
+            row[0]
+            for number in self._ids.values()
+            if (row := self._connection.execute("SELECT min(time) FROM sample WHERE signal = ?", (number,)).fetchone())
+            and row[0] is not None
+        ]
+        return min(times) if times else None
+
+    def _exists(self, signal: int, epoch: int, time: int) -> bool:
+        query = "SELECT 1 FROM sample WHERE signal = ? AND epoch = ? AND time = ?"
+        return self._connection.execute(query, (signal, epoch, time)).fetchone() is not None
+
+    def _write(self, samples: Sequence[Sample], seqs: dict[str, int]) -> None:
+        by_reactor: dict[str, list[Sample]] = {}
+        for sample in samples:
+            by_reactor.setdefault(split_signal(sample.signal)[0], []).append(sample)
+        connection = self._connection
+        connection.execute("BEGIN")
+        try:
+            connection.executemany(
+                "INSERT INTO sample (signal, epoch, time, seq, value, status, server_time) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        self._ids[sample.signal], sample.epoch, sample.source_time, sample.seq, sample.value,
+                        sample.quality, sample.server_time,
+                    )
+                    for sample in samples
+                ],
+            )  # fmt: skip
+            connection.executemany(
+                "INSERT INTO numbering (reactor, seq) VALUES (?, ?) "
+                "ON CONFLICT (reactor) DO UPDATE SET seq = excluded.seq",
+                [(reactor, seqs[reactor]) for reactor in by_reactor],
+            )
+            connection.executemany(
+                "INSERT INTO outbox (reactor, samples) VALUES (?, ?)",
+                [(reactor, json.dumps([_fields(sample) for sample in group])) for reactor, group in by_reactor.items()],
+            )
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def _fields(sample: Sample) -> list[object]:
+    return [
+        sample.source_time, sample.signal, sample.value, sample.quality, sample.server_time, sample.epoch, sample.seq,
+    ]  # fmt: skip
