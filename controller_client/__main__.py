@@ -10,7 +10,6 @@ from pathlib import Path
 
 from controller_client.controller import Controller, Metrics
 from controller_client.loop import Law, PidLoop, ReferenceLoop, ReferenceRow
-from plant.names import PLANT
 from runtime.errors import BadInput
 from runtime.opcua_link.connect import keep_connected, service_login
 from runtime.opcua_link.link import OpcuaLink
@@ -54,7 +53,7 @@ async def serve(context: Context) -> None:
 
 
 async def _reactors(link: OpcuaLink, wanted: str | tuple[str, ...]) -> list[str]:
-    present = sorted({info.name.split(".")[0] for info in await link.variables()} - {PLANT})
+    present = await link.reactors()
     if isinstance(wanted, str):
         return present
     missing = [name for name in wanted if name not in present]

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter
 
-from controller_client.loop import Inputs, Law, Outputs, Schedule
+from controller_client.loop import Inputs, Law, Outputs
 from plant import quality
 from plant.names import PLANT, loop_name
 from plant.pid import Tuning
 from plant.sample import Scalar
+from plant.schedule import Schedule
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification

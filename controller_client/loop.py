@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from plant import pid
-from plant.clock import TICKS_PER_SECOND, ticks_from_seconds
+from plant.clock import TICKS_PER_SECOND
 from plant.pid import PidState, ReferenceState, Tuning
 
 OOS, MAN, AUTO = 0, 1, 2
@@ -120,24 +120,3 @@ class ReferenceLoop:
             )
         )
         return Outputs(self._state.output_k, sp_k, AUTO)
-
-
-class Schedule:
-    """When a loop is due, in plant time: every interval, without drift; late ones are not made up for."""
-
-    def __init__(self, interval_s: float) -> None:
-        self._interval = ticks_from_seconds(interval_s)
-        self._due: int | None = None
-        self.late = 0
-        """Executions that were missed."""
-
-    def is_due(self, now: int) -> bool:
-        """Tell, once, whether it is time."""
-        if self._due is None or now < self._due - 2 * self._interval:
-            self._due = now
-        if now < self._due:
-            return False
-        missed = (now - self._due) // self._interval
-        self.late += missed
-        self._due += (missed + 1) * self._interval
-        return True

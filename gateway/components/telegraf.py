@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from gateway.components.component import ChildSpec, poll_ready
-from gateway.components.config_file import config_file
 from gateway.components.finder import required
+from runtime.config_files import config_file
 
 CLIENT_ID = "cstr-gateway-telegraf"
 """Of `config/telegraf.conf`; a broker that runs without Telegraf has to forget it, or keeps all for it."""

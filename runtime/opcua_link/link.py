@@ -137,6 +137,11 @@ class OpcuaLink:
             for name, data_type, recorded, unit in zip(names, types, historizing, units, strict=True)
         ]
 
+    async def reactors(self) -> list[str]:
+        """Return the names of the reactors that are served, in order."""
+        names = {info.name.split(".")[0] for info in await self.variables()} - {PLANT}
+        return sorted(names, key=lambda name: (len(name), name))
+
     async def history(self, name: str, start: int, end: int) -> Notification:
         """Read raw history from `start` to `end` (ticks), all pages."""
         details = ua.ReadRawModifiedDetails(

@@ -10,9 +10,9 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from gateway.components.config_file import config_file
 from gateway.components.nats import USER, Nats
 from gateway.components.telegraf import CLIENT_ID
+from runtime.config_files import config_file
 from runtime.ports import free_port
 
 

@@ -1,0 +1,210 @@
+"""Watches the running plant over OPC UA: reads, judges once an interval, writes the verdicts back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.statements import Anomaly
+from detector.stream.expectation import FEATURES
+from detector.stream.judge import Judge, Scores, Verdict
+from detector.stream.model import Floats, Model
+from detector.stream.normal_run import SIGNALS
+from detector.stream.windows import Window, Windows
+from plant import quality
+from plant.clock import TICKS_PER_SECOND, datetime_from_ticks, ticks_from_text
+from plant.names import PLANT, loop_name
+from plant.sample import Scalar
+from plant.schedule import Schedule
+from runtime.errors import BadInput
+from runtime.opcua_link.link import OpcuaLink
+from runtime.opcua_link.values import Notification
+
+log = logging.getLogger("detector")
+
+METHOD = "baseline"
+CLOCK = f"{PLANT}.Simulation.Time"
+AUTO = 2
+PUBLISHING_S = 0.1
+REMEMBERED_S = 300
+"""How far back the working setpoint is asked for at the start."""
+
+WORSE = 1.2
+"""An episode under way is told of again when its peak has grown by this factor."""
+
+OnEpisode = Callable[[Anomaly], None]
+OnHour = Callable[[dict[str, Window]], None]
+
+
+class Watcher:
+    """All reactors of one server; made anew for each connection."""
+
+    def __init__(
+        self,
+        model: Model,
+        reactors: list[str],
+        interval_s: float,
+        windows: Windows,
+        on_episode: OnEpisode,
+        on_hour: OnHour,
+    ) -> None:
+        self.reactors = reactors
+        self._model = model
+        self._windows = windows
+        self._on_episode = on_episode
+        self._on_hour = on_hour
+        self._schedule = Schedule(interval_s)
+        self._values: dict[str, Scalar | None] = {}
+        self._judge = Judge(model, np.zeros(len(reactors)))
+        self._verdicts = [Verdict() for _ in reactors]
+        self._details: dict[str, dict[str, object]] = {}
+        self._told: dict[str, float] = {}
+        self._written: dict[str, Scalar] = {}
+        self._refused: dict[str, int] = {}
+        self._last = 0
+
+    async def run(self, link: OpcuaLink, on_judged: Callable[[], None]) -> None:
+        """Judge until the link is lost; `on_judged` is called after each interval."""
+        names = [name for reactor in self.reactors for name in _inputs(reactor).values()]
+
+        async def on_data(data: Notification) -> None:
+            now = 0
+            for reading in data.readings():
+                self._values[reading.name] = None if reading.is_bad else reading.value
+                if reading.name == CLOCK:
+                    now = max(now, reading.source_time)
+            if now and self._schedule.is_due(now) and len(self._values) > len(names):
+                await self._step(link, now)
+                on_judged()
+
+        await link.subscribe([*names, CLOCK], on_data, publishing_s=PUBLISHING_S)
+        await asyncio.Event().wait()
+
+    async def resume(self, link: OpcuaLink) -> set[str]:
+        """Take up the ramps of the last minutes and the episodes under way; return the reactors that have one."""
+        under_way = set()
+        (clock,) = await link.read([CLOCK])
+        self._last = clock.source_time
+        for index, reactor in enumerate(self.reactors):
+            anomaly, cause, since = await link.read([f"{reactor}.Detector.{leaf}" for leaf in _RESUMED])
+            if anomaly.value is True and not since.is_bad:
+                under_way.add(reactor)
+                self._verdicts[index] = Verdict(True, str(cause.value), ticks_from_text(str(since.value)), 1.0)
+        past = np.stack([await self._past(link, reactor, self._last) for reactor in self.reactors])
+        self._judge = Judge(self._model, past[:, 0])
+        for wsp_k in past.T[1:]:
+            self._judge.remember(wsp_k, 1.0)
+        return under_way
+
+    async def _past(self, link: OpcuaLink, reactor: str, now: int) -> Floats:
+        """Return the working setpoint in each second of the last minutes, as the server remembers it."""
+        seconds = now - TICKS_PER_SECOND * np.arange(REMEMBERED_S, 0, -1)
+        name = f"{reactor}.{loop_name(reactor)}.WSP"
+        try:
+            known = await link.history(name, int(seconds[0]), now)
+        except BadInput as error:
+            log.info("no history of the working setpoint (%s): taken as steady", error)
+            return np.zeros(REMEMBERED_S)
+        good = [(time, value) for time, value in zip(known.source_time, known.values, strict=True) if value is not None]
+        if not good:
+            return np.zeros(REMEMBERED_S)
+        times = np.array([time for time, _ in good])
+        values = np.array([value for _, value in good], np.float64)
+        held: Floats = values[np.maximum(0, np.searchsorted(times, seconds, side="right") - 1)]
+        return held
+
+    async def _step(self, link: OpcuaLink, now: int) -> None:
+        dt_s = (now - self._last) / TICKS_PER_SECOND
+        if dt_s <= 0:
+            self._last = now
+            return
+        columns, wsp_k, judged = self._inputs_now()
+        scores = self._judge.step(columns, wsp_k, judged, dt_s)
+        self._last = now
+        for index, reactor in enumerate(self.reactors):
+            self._follow(index, reactor, scores, now, dt_s)
+        anomaly = np.array([verdict.anomaly for verdict in self._verdicts])
+        ended = self._windows.add(now, columns, judged, anomaly)
+        if ended:
+            self._on_hour(ended)
+        await self._write(link, scores)
+
+    def _inputs_now(self) -> tuple[dict[str, Floats], Floats, NDArray[np.bool_]]:
+        """Return the features' columns, the working setpoints, and which reactors can be judged."""
+        wanted = [_inputs(reactor) for reactor in self.reactors]
+        column = {
+            leaf: np.array([_number(self._values.get(names[leaf])) for names in wanted])
+            for leaf in (*SIGNALS, "WSP", "Mode")
+        }
+        judged = column["Mode"] == AUTO
+        for leaf in (*SIGNALS, "WSP"):
+            judged &= np.isfinite(column[leaf])
+        return {name: column[name] for name in SIGNALS}, column["WSP"], judged
+
+    def _follow(self, index: int, reactor: str, scores: Scores, now: int, dt_s: float) -> None:
+        before = self._verdicts[index]
+        after = self._verdicts[index] = before.after(float(scores.score[index]), scores.cause[index], now, dt_s)
+        if after.anomaly and not before.anomaly:
+            deviations = {name: round(float(sd), 1) for name, sd in zip(FEATURES, scores.deviation[index], strict=True)}
+            self._details[reactor] = {"deviations_sd": deviations}
+        if after.anomaly or before.anomaly:
+            self._report(reactor, before, after, now)
+
+    def _report(self, reactor: str, before: Verdict, after: Verdict, now: int) -> None:
+        """Tell of an episode's start, of a much higher peak, and of its end."""
+        started, ended = after.anomaly and not before.anomaly, before.anomaly and not after.anomaly
+        episode = before if ended else after
+        if started or ended or after.peak > WORSE * self._told.get(reactor, 0.0):
+            self._told[reactor] = after.peak
+            if started or ended:
+                log.info("%s: %s %s", reactor, episode.cause, "ended" if ended else "began")
+            self._on_episode(
+                Anomaly(
+                    reactor,
+                    datetime_from_ticks(episode.since),
+                    datetime_from_ticks(now) if ended else None,
+                    episode.peak,
+                    METHOD,
+                    episode.cause,
+                    self._details.get(reactor, {}),
+                )
+            )
+
+    async def _write(self, link: OpcuaLink, scores: Scores) -> None:
+        wanted: dict[str, Scalar] = {}
+        for index, reactor in enumerate(self.reactors):
+            verdict = self._verdicts[index]
+            wanted[f"{reactor}.Detector.Anomaly"] = verdict.anomaly
+            wanted[f"{reactor}.Detector.Score"] = round(float(scores.score[index]), 4)
+            wanted[f"{reactor}.Detector.Cause"] = verdict.cause
+            wanted[f"{reactor}.Detector.Since"] = verdict.since
+        changed = {name: value for name, value in wanted.items() if self._written.get(name) != value}
+        if not changed:
+            return
+        results = await link.write(changed)
+        refused = {name: status for name, status in results.items() if quality.is_bad(status)}
+        self._written |= {name: value for name, value in changed.items() if name not in refused}
+        self._note(refused)
+
+    def _note(self, refused: Mapping[str, int]) -> None:
+        if refused and not self._refused:
+            name, status = next(iter(refused.items()))
+            log.warning("the server refuses verdicts: %s %s", name, quality.name_of(status))
+        self._refused = dict(refused)
+
+
+_RESUMED = ("Anomaly", "Cause", "Since")
+
+
+def _inputs(reactor: str) -> dict[str, str]:
+    """Return what is subscribed to, by its leaf."""
+    names = {leaf: f"{reactor}.{leaf}" for leaf in SIGNALS}
+    return names | {leaf: f"{reactor}.{loop_name(reactor)}.{leaf}" for leaf in ("WSP", "Mode")}
+
+
+def _number(value: Scalar | None) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
