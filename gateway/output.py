@@ -25,8 +25,16 @@ FormatOption = Annotated[
 ]
 
 
-def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], chosen: Format | None = None) -> None:
-    """Print rows; floats round-trip in CSV and JSON, and an absent value is an empty field or null."""
+def print_rows(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    chosen: Format | None = None,
+    table_columns: Sequence[str] | None = None,
+) -> None:
+    """Print rows; floats round-trip in CSV and JSON, and an absent value is an empty field or null.
+
+    A table shows `table_columns` where all of them would not fit a terminal.
+    """
     chosen = chosen or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
     if chosen is Format.JSON:
         json.dump([{column: row.get(column) for column in columns} for row in rows], sys.stdout, default=str, indent=1)
@@ -37,7 +45,7 @@ def print_rows(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], chosen
         for row in rows:
             writer.writerow(["" if (value := row.get(column)) is None else value for column in columns])
     else:
-        _print_table(rows, columns)
+        _print_table(rows, table_columns or columns)
 
 
 def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -55,4 +63,4 @@ def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> N
 def _shown(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

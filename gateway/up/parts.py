@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from gateway.components import telegraf
@@ -83,6 +84,17 @@ def get(port: int, path: str) -> tuple[int, str]:
         return 0, str(error)
     finally:
         connection.close()
+
+
+def totals(port: int) -> dict[str, float]:
+    """Return the counters of a service, each summed over its labels; empty when nobody answers."""
+    code, body = get(port, "/metrics")
+    sums: dict[str, float] = {}
+    for family in text_string_to_metric_families(body if code == 200 else ""):
+        for sample in family.samples:
+            if sample.name.endswith("_total"):
+                sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+    return sums
 
 
 @dataclass(frozen=True, slots=True)
