@@ -27,7 +27,7 @@ class Checkpoints:
             simulator.restore(data, now)
         except FileNotFoundError:
             return
-        except ValueError as error:
+        except (ValueError, KeyError) as error:
             log.warning("%s: %s; starting anew", self._path, error)
         else:
             log.info("going on from the last checkpoint")
@@ -40,7 +40,7 @@ class Checkpoints:
                 await asyncio.sleep(EVERY_S)
                 await asyncio.to_thread(self._write, simulator.checkpoint())
         finally:
-            self._write(simulator.checkpoint())
+            self._write(simulator.checkpoint(last=True))
 
     def _write(self, data: bytes) -> None:
         temporary = self._path.with_suffix(".tmp")

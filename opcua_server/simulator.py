@@ -38,6 +38,10 @@ class Timing:
     speed: float
 
 
+CHECKPOINT_AGE_S = 2.0
+"""A checkpoint is never older, wall time, while the server runs."""
+
+
 class Simulator:
     """Physics, faceplates and tags of all reactors; everything here happens on the server's event loop."""
 
@@ -59,7 +63,7 @@ class Simulator:
         self.plant = Plant(config, start)
         self.loops = [Loop() for _ in reactors]
         self.gap_from: int | None = None
-        """Where the plant stopped before this start: bounded by a Bad status."""
+        """The latest that can have been sent before this start: what follows is a gap, bounded by a Bad status."""
         self._index = {reactor: index for index, reactor in enumerate(self.reactors)}
         self._server_clock = server_clock
         self._demanded: set[int] = set()
@@ -183,10 +187,11 @@ class Simulator:
         await self._show_clock(server_time)
         await self._show_scan(server_time)
 
-    def checkpoint(self) -> bytes:
+    def checkpoint(self, *, last: bool = False) -> bytes:
         """Return what a later start goes on from: a line of JSON, then the plant's own checkpoint."""
         facts = {
-            "time": self.now,
+            "last": last,
+            "speed": self.speed,
             "epoch": self.epoch,
             "faceplates": self._kept,
             "controlled": [loop.beaten_at is not None for loop in self.loops],
@@ -194,7 +199,7 @@ class Simulator:
         return json.dumps(facts).encode() + b"\n" + self.plant.checkpoint()
 
     def restore(self, data: bytes, start: int) -> None:
-        """Go on from a checkpoint at `start`, or one scan after it, whichever is later.
+        """Go on from a checkpoint at `start`, or one scan after what was sent, whichever is later.
 
         Raises:
             ValueError: when it is damaged or of a plant configured otherwise.
@@ -205,8 +210,8 @@ class Simulator:
             raise ValueError(message)
         facts = json.loads(line)
         plant = Plant.restored(rest, self.plant.config)
-        self.gap_from = plant.time
-        plant.time = max(start, plant.time + self.timing.scan)
+        self.gap_from = latest = _latest_sent(plant.time, start, facts["last"], facts["speed"])
+        plant.time = max(start, latest + self.timing.scan)
         self.plant, self.epoch, self._kept = plant, facts["epoch"], facts["faceplates"]
         for loop, controlled in zip(self.loops, facts["controlled"], strict=True):
             loop.beaten_at = plant.time if controlled else None
@@ -270,6 +275,14 @@ class Simulator:
     def _loop_tag(self, index: int, leaf: str) -> Tag:
         reactor = self.reactors[index]
         return self.tags[f"{reactor}.{loop_name(reactor)}.{leaf}"]
+
+
+def _latest_sent(checkpoint: int, now: int, was_last: bool, speed: float) -> int:
+    """Return the latest SourceTimestamp that can have been sent: after a kill, some were after the checkpoint."""
+    if was_last:
+        return checkpoint
+    bound = checkpoint + ticks_from_seconds(CHECKPOINT_AGE_S * max(speed, 1.0))
+    return min(bound, now) if speed <= 1.0 and now > checkpoint else bound
 
 
 def timing_of(scan_s: float, interval_s: float, *, lockstep: bool, speed: float) -> Timing:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,11 @@ def component() -> Callable[[str], Path]:
         return path
 
     return require
+
+
+@pytest.fixture(autouse=True)
+async def no_leaked_task() -> AsyncIterator[None]:
+    """Fail a test that leaves a task behind."""
+    yield
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.done()]
+    assert not left, f"left behind: {', '.join(task.get_name() for task in left)}"
