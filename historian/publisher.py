@@ -14,6 +14,8 @@ from runtime.mqtt_link import MqttLink, Will, keep_connected
 from timeseries.store import OutboxEntry, Store
 
 ENTRIES_AT_ONCE = 20
+IN_FLIGHT = 500
+"""Messages handed to the broker's link at once."""
 IDLE_S = 1.0
 ONLINE, OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
 
@@ -42,27 +44,33 @@ class Publisher:
                 except TimeoutError:
                     continue
                 continue
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for entry in entries:
-                        self._send(group, link, entry)
-            except BaseExceptionGroup as failed:
-                lost, other = failed.split(LinkLost)
-                if lost is None or other is not None:
-                    raise
-                raise LinkLost(str(lost.exceptions[0])) from failed
+            messages = [message for entry in entries for message in self._messages(entry)]
+            for start in range(0, len(messages), IN_FLIGHT):
+                await _publish(link, messages[start : start + IN_FLIGHT])
             await loop.run_in_executor(self._worker, self._store.published, [entry.id for entry in entries])
             self._metrics.published(sum(len(entry.samples) for entry in entries))
             self._metrics.outbox(await loop.run_in_executor(self._worker, self._store.outbox_size))
 
-    def _send(self, group: asyncio.TaskGroup, link: MqttLink, entry: OutboxEntry) -> None:
-        """Hand an entry's messages to the broker's link; they leave in the order of these calls."""
-        lines = line_protocol(entry.samples, self._site)
-        group.create_task(link.publish(topic(entry.reactor, "lp", self._site), lines))
+    def _messages(self, entry: OutboxEntry) -> list[tuple[str, bytes]]:
+        """Return an entry's topics and payloads, in order."""
+        found = [(topic(entry.reactor, "lp", self._site), line_protocol(entry.samples, self._site))]
         for sample in entry.samples:
             _, name = split_signal(sample.signal)
-            where = topic(entry.reactor, f"json/{name}", self._site)
-            group.create_task(link.publish(where, data_set_message(sample)))
+            found.append((topic(entry.reactor, f"json/{name}", self._site), data_set_message(sample)))
+        return found
+
+
+async def _publish(link: MqttLink, messages: list[tuple[str, bytes]]) -> None:
+    """Publish side by side, in order, and return when the broker has confirmed all of it."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for where, payload in messages:
+                group.create_task(link.publish(where, payload))
+    except BaseExceptionGroup as failed:
+        lost, other = failed.split(LinkLost)
+        if lost is None or other is not None:
+            raise
+        raise LinkLost(str(lost.exceptions[0])) from failed
 
 
 async def keep_status(url: str, reactor: str, site: str) -> None:

@@ -48,7 +48,7 @@ async def serve(context: Context) -> None:
     checkpoints = Checkpoints(context.data / "server")
     if not settings.server.lockstep:
         checkpoints.restore(simulator, wall_clock().ticks)
-    commands = Commands(simulator)
+    commands = Commands(simulator, internal.longest_queue)
     internal.serve(simulator, commands)
     serving.use_history(internal, tags)
     await simulator.show()

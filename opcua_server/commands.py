@@ -20,6 +20,10 @@ from plant.names import PLANT
 
 LONGEST_STEP_S = 86_400.0
 FASTEST = 1000.0
+MOST_QUEUED = 200
+"""Notifications of one item beyond which a lockstep plant waits for its readers..."""
+STALLED_AFTER_S, CATCH_UP_S = 5.0, 0.01
+"""...at most so long a step, looking this often."""
 
 
 class Refused(Exception):  # noqa: N818
@@ -57,8 +61,9 @@ class Command:
 class Commands:
     """All Methods of the plant, and the lock that keeps two of them from moving time at once."""
 
-    def __init__(self, simulator: Simulator) -> None:
+    def __init__(self, simulator: Simulator, longest_queue: Callable[[], int]) -> None:
         self._simulator = simulator
+        self._longest_queue = longest_queue
         self.moving = asyncio.Lock()
         """Held by whoever moves plant time."""
         self.wakes = asyncio.Event()
@@ -88,8 +93,16 @@ class Commands:
         """Carry out `advance_later`, for ever."""
         while True:
             ticks = await self._later.get()
+            await self._let_readers_catch_up()
             async with self.moving:
                 await self._simulator.advance(ticks)
+
+    async def _let_readers_catch_up(self) -> None:
+        """In lockstep nothing is gained by outrunning the subscribers; one that has stalled is not waited for."""
+        waited_s = 0.0
+        while self._longest_queue() > MOST_QUEUED and waited_s < STALLED_AFTER_S:
+            await asyncio.sleep(CATCH_UP_S)
+            waited_s += CATCH_UP_S
 
     def _add(self, path: str, methods: Sequence[Method], actions: dict[str, Any], type_path: str) -> None:
         for method in methods:

@@ -46,6 +46,11 @@ class PlantServer(InternalServer):
         """Say which plant the sessions write to."""
         self._simulator, self._commands = simulator, commands
 
+    def longest_queue(self) -> int:
+        """Return how many notifications wait for the slowest reader of any one item."""
+        waiting = (sub._triggered_datachanges.values() for sub in self.subscription_service.subscriptions.values())
+        return max((len(queue) for queues in waiting for queue in queues), default=0)
+
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
         """Load namespace 0."""
         del shelf_file

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from plant.reactor import DEFAULT, Inputs, Number, Parameters, State, derivatives, rate_constant
 
-ETA = 0.1
+ETA = 0.08
 """Substep in units of the fastest time constant."""
 SCALAR_BELOW = 25
 """Fewer reactors are faster one by one than as arrays."""

@@ -13,6 +13,7 @@ from runtime.errors import LinkLost
 from runtime.reconnect import OnState, keep, nobody_told
 
 CONFIRM_TIMEOUT_S = 10.0
+QUEUED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,10 @@ async def connected(
         tls_params=aiomqtt.TLSParameters() if parts.scheme == "mqtts" else None,
         keepalive=10,
         timeout=5,
-        max_queued_outgoing_messages=1000,
-        max_queued_incoming_messages=1000,
+        max_queued_outgoing_messages=QUEUED,
+        max_queued_incoming_messages=QUEUED,
     )
+    client.pending_calls_threshold = QUEUED
     try:
         async with client:
             yield MqttLink(client)

@@ -15,9 +15,9 @@ from plant.clock import TICKS_PER_SECOND, ticks_from_datetime, ticks_from_text
 
 from .conftest import Up
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
-REACTORS = 3
+REACTORS = 1
 SETPOINTS_K = (350.0, 320.0, 380.0, 350.0)
 RAMP_K_PER_MIN = 5.0
 SETTLES_S = 60.0
