@@ -206,7 +206,8 @@ def _edge(place: Callable[[Interval], int]) -> Callable[[Interval], Aggregated]:
 
 
 def _duration_good(interval: Interval) -> Aggregated:
-    return interval.result(_good_seconds(interval), quality.GOOD)
+    """A Duration: milliseconds (OPC 10000-3 v1.05 §8.13)."""
+    return interval.result(1000.0 * _good_seconds(interval), quality.GOOD)
 
 
 def _percent_good(interval: Interval) -> Aggregated:

@@ -23,7 +23,7 @@ from plant.sensors import SENSORS
 
 log = logging.getLogger("detector")
 
-VERSION = 1
+VERSION = 2
 """Of the way a model is trained."""
 LOG_EVERY_S = 3.0
 

@@ -54,7 +54,8 @@ class Averages:
         return cls(np.zeros((reactors, len(FEATURES))), np.full(reactors, forest))
 
     def advance(self, deviation: Floats, forest: Floats, dt_s: float) -> None:
-        """Take one more row of each reactor, `dt_s` later."""
+        """Take one more row of each reactor, `dt_s` later; no row counts for more than in the calibration run."""
+        dt_s = min(dt_s, INTERVAL_S)
         fast, slow = np.exp(-dt_s / FAST_S), np.exp(-dt_s / SLOW_S)
         self.deviation = fast * self.deviation + (1.0 - fast) * deviation
         self.forest = slow * self.forest + (1.0 - slow) * forest

@@ -1,0 +1,114 @@
+"""Samples on disk: once each, numbered without holes, readable while written, whole after kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from plant import quality
+from plant.clock import TICKS_PER_SECOND
+from plant.sample import Sample
+from timeseries.reader import Reader, UnknownSignal
+from timeseries.store import SignalInfo, Store
+
+T0 = 134_000_000_000_000_000
+SIGNALS = [SignalInfo("R101.T", "K", 11), SignalInfo("R101.TIC101.Mode", "", 6), SignalInfo("R102.T", "K", 11)]
+
+
+def sample(name: str, place: int, value: object, status: int = quality.GOOD, epoch: int = 0) -> Sample:
+    return Sample(T0 + place * TICKS_PER_SECOND, name, value, status, T0, epoch)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "history.sqlite")
+    store.declare(SIGNALS)
+    return store
+
+
+def test_the_same_sample_twice_is_stored_once(store: Store, tmp_path: Path) -> None:
+    first = [sample("R101.T", 1, 350.0), sample("R102.T", 1, 340.0), sample("R101.T", 2, 351.0)]
+    assert len(store.append(first)) == 3
+    again = store.append([*first, sample("R101.T", 3, 352.0)])
+    assert [each.source_time for each in again] == [T0 + 3 * TICKS_PER_SECOND]
+    found = Reader(tmp_path / "history.sqlite").raw("R101.T", 0, 2**62)
+    assert [(each.value, each.seq) for each in found] == [(350.0, 1), (351.0, 2), (352.0, 3)]
+    assert store.newest("R101.T", 0) == T0 + 3 * TICKS_PER_SECOND
+
+
+def test_what_arrives_late_stands_in_its_place(store: Store, tmp_path: Path) -> None:
+    store.append([sample("R101.T", 5, 1.0)])
+    store.append([sample("R101.T", 3, 0.5)])
+    found = Reader(tmp_path / "history.sqlite").raw("R101.T", 0, 2**62)
+    assert [each.value for each in found] == [0.5, 1.0]
+
+
+def test_the_outbox_keeps_what_is_not_published(store: Store) -> None:
+    store.append([sample("R101.T", 1, 350.0), sample("R102.T", 1, 340.0)])
+    entries = store.outbox(10)
+    assert sorted((entry.reactor, len(entry.samples)) for entry in entries) == [("R101", 1), ("R102", 1)]
+    store.published([entries[0].id])
+    assert [entry.id for entry in store.outbox(10)] == [entries[1].id]
+    assert store.outbox_size() == 1
+
+
+def test_bad_values_have_none_and_types_are_kept(store: Store, tmp_path: Path) -> None:
+    store.append([sample("R101.TIC101.Mode", 1, 2), sample("R101.T", 2, None, quality.BAD_SENSOR_FAILURE)])
+    reader = Reader(tmp_path / "history.sqlite")
+    assert reader.last("R101.TIC101.Mode").value == 2  # type: ignore[union-attr]
+    bad = reader.last("R101.T")
+    assert bad is not None
+    assert (bad.value, bad.quality) == (None, quality.BAD_SENSOR_FAILURE)
+
+
+def test_an_unknown_signal_names_its_neighbours(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(UnknownSignal, match=r"R101\.T"):
+        Reader(tmp_path / "history.sqlite").last("R101.Tt")
+
+
+def test_pages_and_epochs(store: Store, tmp_path: Path) -> None:
+    store.append([sample("R101.T", place, float(place)) for place in range(10)])
+    store.append([sample("R101.T", 4, 44.0, epoch=1)])
+    reader = Reader(tmp_path / "history.sqlite")
+    page = reader.raw("R101.T", 0, T0 + 4 * TICKS_PER_SECOND, 3)
+    rest = reader.raw("R101.T", 0, T0 + 4 * TICKS_PER_SECOND, 3, page[-1].source_time)
+    assert [each.value for each in page + rest] == [0.0, 1.0, 2.0, 3.0]
+    last = reader.last("R101.T")
+    assert last is not None
+    assert (last.epoch, last.value) == (1, 44.0)
+
+
+def test_what_append_returned_survives_kill_9(tmp_path: Path) -> None:
+    writer = textwrap.dedent(
+        f"""
+        import sys
+        from pathlib import Path
+        from plant.sample import Sample
+        from timeseries.store import SignalInfo, Store
+        store = Store(Path({str(tmp_path / "history.sqlite")!r}))
+        store.declare([SignalInfo("R101.T", "K", 11)])
+        for place in range(1_000_000):
+            store.append([Sample({T0} + place, "R101.T", float(place))])
+            print(place, flush=True)
+        """
+    )
+    with subprocess.Popen([sys.executable, "-c", writer], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = -1
+        for line in process.stdout:
+            told = int(line)
+            if told == 300:
+                os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    again = Store(tmp_path / "history.sqlite")
+    found = Reader(tmp_path / "history.sqlite").raw("R101.T", 0, 2**62)
+    assert len(found) >= told + 1
+    assert [each.seq for each in found] == list(range(1, len(found) + 1))
+    fresh = again.append([Sample(T0 + 2_000_000, "R101.T", 1.0)])
+    assert fresh[0].seq == len(found) + 1
