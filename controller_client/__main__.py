@@ -39,8 +39,7 @@ async def serve(context: Context) -> None:
 
     def on_state(up: bool, why: str) -> None:
         if not up:
-            health.last_error = why
-            health.wait_for("server", why)
+            health.lost("server", why)
             health.wait_for("loops", why)
 
     await keep_connected(

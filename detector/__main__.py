@@ -137,8 +137,7 @@ class Detector:
 
     def _on_server(self, up: bool, why: str) -> None:
         if not up:
-            self._context.health.last_error = why
-            self._context.health.wait_for("server", why)
+            self._context.health.lost("server", why)
 
     def _on_state(self, part: str) -> OnState:
         health = self._context.health
@@ -147,8 +146,7 @@ class Detector:
             if up:
                 health.ready(part)
             else:
-                health.last_error = why
-                health.wait_for(part, why)
+                health.lost(part, why)
 
         return told
 

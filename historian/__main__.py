@@ -51,15 +51,13 @@ async def serve(context: Context) -> None:
 
     def on_server(up: bool, why: str) -> None:
         if not up:
-            health.last_error = why
-            health.wait_for("server", why)
+            health.lost("server", why)
 
     def on_broker(up: bool, why: str) -> None:
         if up:
             health.ready("broker")
         else:
-            health.last_error = why
-            health.wait_for("broker", why)
+            health.lost("broker", why)
 
     commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site)
 

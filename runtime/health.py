@@ -27,6 +27,7 @@ class Health:
     detail: dict[str, object] = field(default_factory=dict)
     """Small facts for the screen and `status`: rate, lag, drops, state."""
     _waiting: dict[str, str] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
     _ready_since: float | None = None
     _beat: float = field(default_factory=time.monotonic)
 
@@ -35,8 +36,15 @@ class Health:
         self._waiting[part] = why
         self._ready_since = None
 
+    def lost(self, part: str, why: str) -> None:
+        """Say that a part went away; while it has never been there yet, that is no error."""
+        if part in self._seen:
+            self.last_error = why
+        self.wait_for(part, why)
+
     def ready(self, part: str) -> None:
         """Say that a part is there now."""
+        self._seen.add(part)
         self._waiting.pop(part, None)
         if not self._waiting and self._ready_since is None:
             self._ready_since = time.time()

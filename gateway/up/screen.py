@@ -108,8 +108,9 @@ def _reactors(plant: LivePlant) -> Table:
 
 def _parts(supervisor: Supervisor) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("", "state", "for", "rate", "restarts", "last error"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name, width in (("", 10), ("state", 10), ("for", 6), ("rate", 8), ("restarts", 8)):
+        table.add_column(name, min_width=width, no_wrap=True)
+    table.add_column("last error", no_wrap=True, overflow="ellipsis")
     for name, part in supervisor.parts.items():
         table.add_row(
             name,
