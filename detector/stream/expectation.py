@@ -25,7 +25,11 @@ LEAST_SD = 1e-4
 
 
 class Lags:
-    """The working setpoint as it was, per reactor: exact first-order lags for any interval."""
+    """The working setpoint as it was, per reactor: exact first-order lags for any interval.
+
+    NaN is a working setpoint that is not known; the first known one after it is taken for one that has long stood
+    still.
+    """
 
     def __init__(self, wsp_k: Floats) -> None:
         self._levels = np.repeat(wsp_k[None, :], len(LAGS_S), axis=0)
@@ -33,12 +37,9 @@ class Lags:
     def advance(self, wsp_k: Floats, dt_s: float) -> Floats:
         """Return how far the working setpoint stands from its lags, shape (lags, reactors), `dt_s` later."""
         kept = np.exp(-dt_s / np.array(LAGS_S))[:, None]
-        self._levels = kept * self._levels + (1.0 - kept) * wsp_k
+        before = np.where(np.isnan(self._levels), wsp_k, self._levels)
+        self._levels = kept * before + (1.0 - kept) * wsp_k
         return wsp_k - self._levels
-
-    def restart(self, where: NDArray[np.bool_], wsp_k: Floats) -> None:
-        """Take these reactors' working setpoint for one that has long stood still."""
-        self._levels[:, where] = wsp_k[where]
 
 
 class Expectation:

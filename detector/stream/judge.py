@@ -31,7 +31,10 @@ class Scores:
 
 
 class Judge:
-    """Follows reactors through time; those whose loop is not in AUTO are not judged: normal was learnt there."""
+    """Follows reactors through time; those whose loop is not in AUTO are not judged: normal was learnt there.
+
+    `wsp_k` is the working setpoint that has long stood, NaN where it is not known.
+    """
 
     def __init__(self, model: Model, wsp_k: Floats) -> None:
         self._model = model
@@ -44,9 +47,8 @@ class Judge:
 
     def step(self, columns: Mapping[str, Floats], wsp_k: Floats, judged: NDArray[np.bool_], dt_s: float) -> Scores:
         """Return the scores after `dt_s` more seconds; values of reactors that are not judged may be NaN."""
-        self._lags.restart(~judged, np.nan_to_num(wsp_k))
+        lagging = np.nan_to_num(self._lags.advance(np.where(judged, wsp_k, np.nan), dt_s))
         wsp_k = np.where(judged, wsp_k, 0.0)
-        lagging = self._lags.advance(wsp_k, dt_s)
         seen = np.where(judged[:, None], features(columns, wsp_k), 0.0)
         deviation = self._model.expectation.deviations(seen, wsp_k, lagging)
         deviation[~judged] = 0.0

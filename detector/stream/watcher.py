@@ -59,7 +59,7 @@ class Watcher:
         self._on_hour = on_hour
         self._schedule = Schedule(interval_s)
         self._values: dict[str, Scalar | None] = {}
-        self._judge = Judge(model, np.zeros(len(reactors)))
+        self._judge = Judge(model, np.full(len(reactors), np.nan))
         self._verdicts = [Verdict() for _ in reactors]
         self._details: dict[str, dict[str, object]] = {}
         self._told: dict[str, float] = {}
@@ -101,20 +101,16 @@ class Watcher:
         return under_way
 
     async def _past(self, link: OpcuaLink, reactor: str, now: int) -> Floats:
-        """Return the working setpoint in each second of the last minutes, as the server remembers it."""
+        """Return the working setpoint in each second of the last minutes, NaN where the server does not remember it."""
         seconds = now - TICKS_PER_SECOND * np.arange(REMEMBERED_S, 0, -1)
         name = f"{reactor}.{loop_name(reactor)}.WSP"
         try:
-            known = await link.history(name, int(seconds[0]), now)
+            known = await link.history(name, int(seconds[0]), now + 1)
         except BadInput as error:
             log.info("no history of the working setpoint (%s): taken as steady", error)
-            return np.zeros(REMEMBERED_S)
-        good = [(time, value) for time, value in zip(known.source_time, known.values, strict=True) if value is not None]
-        if not good:
-            return np.zeros(REMEMBERED_S)
-        times = np.array([time for time, _ in good])
-        values = np.array([value for _, value in good], np.float64)
-        held: Floats = values[np.maximum(0, np.searchsorted(times, seconds, side="right") - 1)]
+            return np.full(REMEMBERED_S, np.nan)
+        values = np.array([np.nan, *(_number(value) for value in known.values)])
+        held: Floats = values[np.searchsorted(known.source_time, seconds, side="right")]
         return held
 
     async def _step(self, link: OpcuaLink, now: int) -> None:

@@ -93,6 +93,17 @@ def test_a_late_row_weighs_no_more_than_one_of_the_calibration(model: Model, nor
     assert first.deviation.shape == (REACTORS, len(FEATURES))
 
 
+def test_a_loop_that_comes_to_auto_is_judged_from_where_it_stands(model: Model, normal: NormalRun) -> None:
+    """Whether it is seen in MAN before (R101), or is in AUTO already when the detector first looks (R102)."""
+    watcher = Judge(model, np.full(REACTORS, np.nan))
+    for number in range(30):
+        judged = np.full(REACTORS, number >= 3)
+        judged[1::2] = True
+        wsp_k = normal.wsp_k[number] if number else np.where(judged, normal.wsp_k[0], np.nan)
+        row = watcher.step({name: normal.columns[name][number] for name in SIGNALS}, wsp_k, judged, 1.0)
+        assert (row.score < 1.0).all()
+
+
 def test_an_episode_ends_when_the_score_has_stayed_low() -> None:
     verdict = Verdict().after(0.5, "", 1, 1.0)
     assert (verdict.anomaly, verdict.since) == (False, 1)
@@ -103,6 +114,15 @@ def test_an_episode_ends_when_the_score_has_stayed_low() -> None:
     assert verdict.anomaly
     assert not verdict.after(0.1, "", 30, 1.0).anomaly
     assert verdict.after(0.9, "", 30, 1.0).after(0.1, "", 31, 1.0).anomaly
+
+
+def test_lags_begin_anew_behind_what_is_not_known() -> None:
+    lags = Lags(np.array([300.0, np.nan]))
+    assert lags.advance(np.array([310.0, 310.0]), 1.0)[:, 1].tolist() == [0.0, 0.0]
+    assert np.isnan(lags.advance(np.array([np.nan, 320.0]), 1.0)[:, 0]).all()
+    lagging = lags.advance(np.array([330.0, 320.0]), 1.0)
+    assert lagging[:, 0].tolist() == [0.0, 0.0]
+    assert (lagging[:, 1] > 5.0).all()
 
 
 def test_lags_are_exact_for_any_interval() -> None:
