@@ -10,8 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from historian.epochs import EPOCH, Epochs
 from historian.metrics import Metrics
-from plant.clock import TICKS_PER_SECOND, ticks_from_seconds, ticks_from_unix_ns
+from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_seconds, ticks_from_unix_ns
 from plant.names import PLANT
 from plant.sample import Sample
 from runtime.backoff import delays
@@ -25,8 +26,9 @@ R = TypeVar("R")
 
 log = logging.getLogger("historian")
 
-EPOCH = f"{PLANT}.Simulation.Epoch"
-SERVER_HISTORY_TICKS = 3600 * TICKS_PER_SECOND
+CLOCK = f"{PLANT}.Simulation.Time"
+LONGEST_GAP_TICKS = 2 * 3600 * TICKS_PER_SECOND
+"""The server remembers an hour."""
 PUBLISHING_S = 0.1
 _TYPES: dict[int, tuple[type, ...]] = {1: (bool,), 6: (int,), 7: (int,), 11: (float,), 12: (str,), 13: (str,)}
 """Built-in type -> what a value of it is in Python; a DateTime is ISO text."""
@@ -49,28 +51,34 @@ class Collector:
         self._on_stored = on_stored
         self._kept: dict[str, int] = {}
         self._infos: dict[str, VariableInfo] = {}
-        self._epoch = 0
+        self._epochs = Epochs()
 
     async def run(self, link: OpcuaLink) -> None:
         """Subscribe to every recorded signal, fetch what was missed, and go on until the link is lost."""
         infos = [info for info in await link.variables() if info.historizing]
         self._infos = {info.name: info for info in infos}
-        (epoch,) = await link.read([EPOCH])
-        self._epoch = int(epoch.value or 0)
+        clock, epoch = await link.read([CLOCK, EPOCH])
+        self._epochs = Epochs()
+        jumps = await link.history(EPOCH, UNIX_EPOCH_TICKS, clock.source_time + 1)
+        self._epochs.learn([*jumps.readings(), epoch])
         await self._in_store(self._store.declare, [SignalInfo(info.name, info.unit, info.data_type) for info in infos])
-        newest = {info.name: self._store.newest(info.name, self._epoch) for info in infos}
+        known = self._store.newest()
+        newest = {info.name: known.get(info.name, (0, 0)) for info in infos}
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
         self._health.ready("server")
         await self._fetch_missed(link, newest)
         await asyncio.Event().wait()
 
-    async def _fetch_missed(self, link: OpcuaLink, newest: dict[str, int]) -> None:
-        """Read from the server's history what came since the newest stored sample of each signal."""
-        now = ticks_from_unix_ns(time.time_ns()) + SERVER_HISTORY_TICKS
+    async def _fetch_missed(self, link: OpcuaLink, newest: dict[str, tuple[int, int]]) -> None:
+        """Read from the server's history what came between the newest stored sample of each signal and now."""
+        (clock,) = await link.read([CLOCK])
+        end = clock.source_time + 1
         found = 0
-        for name, last in newest.items():
-            missed = await link.history(name, max(last + 1, now - 2 * SERVER_HISTORY_TICKS), now)
-            found += await self._keep(missed)
+        for name, (epoch, last) in newest.items():
+            begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
+            start = max(begin, end - LONGEST_GAP_TICKS)
+            if start < end:
+                found += await self._keep(await link.history(name, start, end))
         if found:
             log.info("%d samples were fetched from the server's history", found)
 
@@ -107,11 +115,11 @@ class Collector:
             return len(fresh)
 
     def _accepted(self, data: Notification) -> list[Sample]:
+        readings = data.readings()
+        self._epochs.learn(readings)
         samples: list[Sample] = []
-        for reading in data.readings():
+        for reading in readings:
             info = self._infos.get(reading.name)
-            if reading.name == EPOCH and isinstance(reading.value, int):
-                self._epoch = reading.value
             if reading.source_time == 0:
                 continue  # never measured: nothing that could be a sample
             if info is None or not _has_type(reading.value, info.data_type):
@@ -128,7 +136,7 @@ class Collector:
                     None if reading.is_bad else reading.value,
                     reading.status,
                     reading.server_time,
-                    self._epoch,
+                    self._epochs.at(reading.source_time),
                 )
             )
         return samples

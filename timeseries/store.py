@@ -93,9 +93,13 @@ class Store:
             self._connection.execute("COMMIT")
         self._ids = dict(self._connection.execute("SELECT name, id FROM signal"))
 
-    def newest(self, name: str, epoch: int) -> int:
-        """Return the newest SourceTimestamp stored of a signal, 0 without one."""
-        return self._newest.get((self._ids.get(name, 0), epoch), 0)
+    def newest(self) -> dict[str, tuple[int, int]]:
+        """Return epoch and SourceTimestamp of the newest sample of each signal that has one."""
+        names = {number: name for name, number in self._ids.items()}
+        found: dict[str, tuple[int, int]] = {}
+        for (number, epoch), time in self._newest.items():
+            found[names[number]] = max(found.get(names[number], (0, 0)), (epoch, time))
+        return found
 
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of all, 0 when empty."""

@@ -39,7 +39,7 @@ def test_the_same_sample_twice_is_stored_once(store: Store, tmp_path: Path) -> N
     assert [each.source_time for each in again] == [T0 + 3 * TICKS_PER_SECOND]
     found = Reader(tmp_path / "history.sqlite").raw("R101.T", 0, 2**62)
     assert [(each.value, each.seq) for each in found] == [(350.0, 1), (351.0, 2), (352.0, 3)]
-    assert store.newest("R101.T", 0) == T0 + 3 * TICKS_PER_SECOND
+    assert store.newest()["R101.T"] == (0, T0 + 3 * TICKS_PER_SECOND)
 
 
 def test_what_arrives_late_stands_in_its_place(store: Store, tmp_path: Path) -> None:
