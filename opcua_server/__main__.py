@@ -46,8 +46,7 @@ async def serve(context: Context) -> None:
         wall_clock,
     )
     checkpoints = Checkpoints(context.data / "server")
-    if not settings.server.lockstep:
-        checkpoints.restore(simulator, wall_clock().ticks)
+    checkpoints.restore(simulator, wall_clock().ticks)
     commands = Commands(simulator, internal.longest_queue)
     internal.serve(simulator, commands)
     serving.use_history(internal, tags)

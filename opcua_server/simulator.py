@@ -190,7 +190,9 @@ class Simulator:
     def checkpoint(self, *, last: bool = False) -> bytes:
         """Return what a later start goes on from: a line of JSON, then the plant's own checkpoint."""
         facts = {
+            "time": self.now,
             "last": last,
+            "lockstep": self.state == LOCKSTEP,
             "speed": self.speed,
             "epoch": self.epoch,
             "faceplates": self._kept,
@@ -201,18 +203,31 @@ class Simulator:
     def restore(self, data: bytes, start: int) -> None:
         """Go on from a checkpoint at `start`, or one scan after what was sent, whichever is later.
 
+        A killed lockstep plant may have gone anywhere since its checkpoint: what it sent then is of an epoch that
+        is over. So is all that a plant configured otherwise sent.
+
         Raises:
-            ValueError: when it is damaged or of a plant configured otherwise.
+            ValueError: when it is damaged or of a plant configured otherwise; this one then starts anew.
         """
         line, newline, rest = data.partition(b"\n")
         if not newline:
             message = "checkpoint is damaged: it has no first line"
             raise ValueError(message)
         facts = json.loads(line)
-        plant = Plant.restored(rest, self.plant.config)
-        self.gap_from = latest = _latest_sent(plant.time, start, facts["last"], facts["speed"])
-        plant.time = max(start, latest + self.timing.scan)
-        self.plant, self.epoch, self._kept = plant, facts["epoch"], facts["faceplates"]
+        jumped = facts["lockstep"] and not facts["last"]
+        latest = facts["time"] if jumped else _latest_sent(facts["time"], start, facts["last"], facts["speed"])
+        begin = latest + self.timing.scan
+        if not self.timing.lockstep:
+            begin = max(start, begin)
+        try:
+            plant = Plant.restored(rest, self.plant.config)
+        except ValueError:
+            self.epoch = facts["epoch"] + 1
+            self.plant.time = begin
+            raise
+        plant.time = begin
+        self.plant, self.epoch, self._kept = plant, facts["epoch"] + jumped, facts["faceplates"]
+        self.gap_from = latest
         for loop, controlled in zip(self.loops, facts["controlled"], strict=True):
             loop.beaten_at = plant.time if controlled else None
 

@@ -34,6 +34,8 @@ def serving(data: Path) -> Serving:
 
     @contextlib.asynccontextmanager
     async def run(overrides: dict[str, object] | None = None, folder: Path = data) -> AsyncIterator[str]:
+        if folder is data:
+            (data / "server" / "checkpoint").unlink(missing_ok=True)
         wanted = {"plant.reactors": 2, "server.lockstep": True, "server.port": free_port(), **(overrides or {})}
         settings = load_settings(None, wanted, env={})
         context = Context("server", settings, folder, Health("server"), logging.getLogger("test"))
