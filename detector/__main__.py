@@ -12,6 +12,7 @@ from detector.batch.schedule import run_hourly
 from detector.database import Database
 from detector.statements import Anomaly, end_forgotten, put_anomaly, put_summary
 from detector.stream.cache import load_or_train
+from detector.stream.judge import Judge
 from detector.stream.model import Model
 from detector.stream.outbox import Outbox
 from detector.stream.watcher import METHOD, Watcher
@@ -58,6 +59,7 @@ class Detector:
         self._intervals = Counter("cstr_detector_intervals", "Intervals judged.", registry=registry)
         self._episodes = Counter("cstr_anomalies", "Anomalies begun.", ["reactor"], registry=registry)
         self._windows: Windows | None = None
+        self._judge: Judge | None = None
         self._began: set[tuple[str, datetime]] = set()
         for part, present in (("database", dsn), ("broker", settings.mqtt.url)):
             if present is not None:
@@ -102,11 +104,12 @@ class Detector:
 
         async def work(link: OpcuaLink) -> None:
             reactors = await link.reactors()
-            if self._windows is None:
+            if self._windows is None or self._judge is None:
                 self._windows = Windows(reactors)
                 self._windows.load(kept)
+                self._judge = Judge(model, len(reactors))
             watcher = Watcher(
-                model,
+                self._judge,
                 reactors,
                 settings.detector.interval_s,
                 self._windows,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_unix_ns, unix_ns_from_ticks
@@ -16,6 +17,9 @@ from runtime.errors import BadInput, CouldNotRun
 from runtime.running import RunningPlant, find_running
 from timeseries.aggregates import Series, aggregate, interpolated
 from timeseries.reader import Reader, UnknownSignal
+
+if TYPE_CHECKING:
+    from runtime.opcua_link.link import OpcuaLink
 
 STORE = Path("historian") / "history.sqlite"
 HOUR = 3600 * TICKS_PER_SECOND
@@ -58,7 +62,7 @@ def open_history(source: str, data: Path) -> History:
     if source == "store":
         return StoreHistory(data)
     plant = find_running(data)
-    return ServerHistory(plant) if source == "opcua" else InfluxHistory(plant)
+    return ServerHistory(data) if source == "opcua" else InfluxHistory(plant)
 
 
 class StoreHistory:
@@ -137,38 +141,37 @@ class _Computed:
 class ServerHistory(_Computed):
     """HistoryRead over OPC UA."""
 
-    def __init__(self, plant: RunningPlant) -> None:
-        self._plant = plant
+    def __init__(self, data: Path) -> None:
+        self._data = data
 
     async def now(self) -> int:
         """Return plant time."""
-        from runtime.opcua_link.connect import connected
-
-        async with connected(self._plant.opcua, "cstr-gateway-command") as link:
+        async with self._link() as link:
             (clock,) = await link.read(["Plant.Simulation.Time"])
             return clock.source_time
 
     async def last(self, name: str) -> list[Sample]:
         """Return the present value."""
-        from runtime.opcua_link.connect import connected
-
         _signal(name)
-        async with connected(self._plant.opcua, "cstr-gateway-command") as link:
+        async with self._link() as link:
             (reading,) = await link.read([name])
             return [Sample(reading.source_time, name, reading.value, reading.status, reading.server_time)]
 
     async def raw(self, name: str, start: int, end: int) -> list[Sample]:
         """Return samples with start <= time < end."""
-        from runtime.opcua_link.connect import connected
-
         _signal(name)
-        async with connected(self._plant.opcua, "cstr-gateway-command") as link:
+        async with self._link() as link:
             found = await link.history(name, start, end)
         return [
             Sample(row.source_time, name, row.value, row.status, row.server_time)
             for row in found.readings()
             if row.source_time < end
         ]
+
+    def _link(self) -> AbstractAsyncContextManager[OpcuaLink]:
+        from gateway.plant_link import plant_link
+
+        return plant_link(self._data)
 
 
 class InfluxHistory(_Computed):

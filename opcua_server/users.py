@@ -23,8 +23,10 @@ SERVICE_ROLES = {
     "controller": frozenset({"Observer", "Controller"}),
     "historian": frozenset({"Observer", "Operator"}),
     "detector": frozenset({"Observer", "Detector"}),
+    "gateway": frozenset({"Observer", "Engineer"}),
 }
-"""The services' own logins; the historian writes what MQTT commands ask for."""
+"""The services' own logins, and that of the commands of who owns the data directory; the historian writes what MQTT
+commands ask for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ import psutil
 from runtime.errors import BadInput, CouldNotRun
 
 RUN_FILE = "run.json"
+RUN_SETTINGS = Path("run") / "settings.yaml"
+"""What the services of a run were given, secrets included; in DATA, 0600."""
 
 
 @dataclass(frozen=True, slots=True)

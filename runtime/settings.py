@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -86,6 +87,11 @@ class ServerSettings(Section):
         return self.listen in LOOPBACK
 
     @property
+    def is_open(self) -> bool:
+        """True when our services need no login: the server they use is on loopback, and on loopback only."""
+        return self.on_loopback and (urlsplit(self.local_endpoint).hostname or "") in LOOPBACK
+
+    @property
     def endpoint(self) -> str:
         """The endpoint clients are told."""
         if self.url is not None:
@@ -164,6 +170,13 @@ class InfluxSettings(Section):
     org: str = "plant"
     bucket: str = "plant"
     token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _token(self) -> InfluxSettings:
+        if self.url is not None and self.token_file is None:
+            message = "token_file: is not set; allowed is the file that holds the token for that url"
+            raise ValueError(message)
+        return self
 
 
 class BatchSettings(Section):

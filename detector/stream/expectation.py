@@ -27,8 +27,8 @@ LEAST_SD = 1e-4
 class Lags:
     """The working setpoint as it was, per reactor: exact first-order lags for any interval.
 
-    NaN is a working setpoint that is not known; the first known one after it is taken for one that has long stood
-    still.
+    NaN is a working setpoint that is not known. At the start the first known one is taken for one that has long
+    stood still; later the lags stand still where it is not known.
     """
 
     def __init__(self, wsp_k: Floats) -> None:
@@ -38,7 +38,7 @@ class Lags:
         """Return how far the working setpoint stands from its lags, shape (lags, reactors), `dt_s` later."""
         kept = np.exp(-dt_s / np.array(LAGS_S))[:, None]
         before = np.where(np.isnan(self._levels), wsp_k, self._levels)
-        self._levels = kept * before + (1.0 - kept) * wsp_k
+        self._levels = np.where(np.isnan(wsp_k), before, kept * before + (1.0 - kept) * wsp_k)
         return wsp_k - self._levels
 
 

@@ -31,23 +31,25 @@ class Scores:
 
 
 class Judge:
-    """Follows reactors through time; those whose loop is not in AUTO are not judged: normal was learnt there.
+    """Follows reactors through time; those whose loop is not in AUTO are not judged: normal was learnt there."""
 
-    `wsp_k` is the working setpoint that has long stood, NaN where it is not known.
-    """
-
-    def __init__(self, model: Model, wsp_k: Floats) -> None:
+    def __init__(self, model: Model, reactors: int) -> None:
         self._model = model
-        self._lags = Lags(wsp_k)
-        self._averages = Averages.at_rest(len(wsp_k), NORMAL_FOREST)
+        self._lags = Lags(np.full(reactors, np.nan))
+        self._averages = Averages.at_rest(reactors, NORMAL_FOREST)
+        self.time = 0
+        """Of the last step, ticks; 0 before the first."""
 
     def remember(self, wsp_k: Floats, dt_s: float) -> None:
-        """Take a working setpoint of the past, so that a ramp under way is known from the start."""
+        """Take a working setpoint of the past, NaN where it is not known, so that a ramp under way is known."""
         self._lags.advance(wsp_k, dt_s)
 
     def step(self, columns: Mapping[str, Floats], wsp_k: Floats, judged: NDArray[np.bool_], dt_s: float) -> Scores:
-        """Return the scores after `dt_s` more seconds; values of reactors that are not judged may be NaN."""
-        lagging = np.nan_to_num(self._lags.advance(np.where(judged, wsp_k, np.nan), dt_s))
+        """Return the scores after `dt_s` more seconds; values of reactors that are not judged may be NaN.
+
+        Outside AUTO T itself stands for the working setpoint, so that the loop may come back wherever it has got to.
+        """
+        lagging = np.nan_to_num(self._lags.advance(np.where(judged, wsp_k, columns["T"]), dt_s))
         wsp_k = np.where(judged, wsp_k, 0.0)
         seen = np.where(judged[:, None], features(columns, wsp_k), 0.0)
         deviation = self._model.expectation.deviations(seen, wsp_k, lagging)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detector.statements import Anomaly
 from detector.stream.expectation import FEATURES
 from detector.stream.judge import Judge, Scores, Verdict
-from detector.stream.model import Floats, Model
+from detector.stream.model import Floats
 from detector.stream.normal_run import SIGNALS
 from detector.stream.windows import Window, Windows
 from plant import quality
@@ -45,7 +45,7 @@ class Watcher:
 
     def __init__(
         self,
-        model: Model,
+        judge: Judge,
         reactors: list[str],
         interval_s: float,
         windows: Windows,
@@ -53,19 +53,17 @@ class Watcher:
         on_hour: OnHour,
     ) -> None:
         self.reactors = reactors
-        self._model = model
+        self._judge = judge
         self._windows = windows
         self._on_episode = on_episode
         self._on_hour = on_hour
         self._schedule = Schedule(interval_s)
         self._values: dict[str, Scalar | None] = {}
-        self._judge = Judge(model, np.full(len(reactors), np.nan))
         self._verdicts = [Verdict() for _ in reactors]
         self._details: dict[str, dict[str, object]] = {}
         self._told: dict[str, float] = {}
         self._written: dict[str, Scalar] = {}
         self._refused: dict[str, int] = {}
-        self._last = 0
 
     async def run(self, link: OpcuaLink, on_judged: Callable[[], None]) -> None:
         """Judge until the link is lost; `on_judged` is called after each interval."""
@@ -88,39 +86,43 @@ class Watcher:
         """Take up the ramps of the last minutes and the episodes under way; return the reactors that have one."""
         under_way = set()
         (clock,) = await link.read([CLOCK])
-        self._last = clock.source_time
+        await self._catch_up(link, clock.source_time)
         for index, reactor in enumerate(self.reactors):
             anomaly, cause, since = await link.read([f"{reactor}.Detector.{leaf}" for leaf in _RESUMED])
             if anomaly.value is True and not since.is_bad:
                 under_way.add(reactor)
                 self._verdicts[index] = Verdict(True, str(cause.value), ticks_from_text(str(since.value)), 1.0)
-        past = np.stack([await self._past(link, reactor, self._last) for reactor in self.reactors])
-        self._judge = Judge(self._model, past[:, 0])
-        for wsp_k in past.T[1:]:
-            self._judge.remember(wsp_k, 1.0)
         return under_way
 
-    async def _past(self, link: OpcuaLink, reactor: str, now: int) -> Floats:
-        """Return the working setpoint in each second of the last minutes, NaN where the server does not remember it."""
-        seconds = now - TICKS_PER_SECOND * np.arange(REMEMBERED_S, 0, -1)
+    async def _catch_up(self, link: OpcuaLink, now: int) -> None:
+        """Take the working setpoints since the last step, or of the last minutes."""
+        since = max(self._judge.time, now - REMEMBERED_S * TICKS_PER_SECOND)
+        seconds = np.arange(since, now, TICKS_PER_SECOND)
+        self._judge.time = now
+        if seconds.size:
+            past = np.stack([await self._past(link, reactor, seconds, now) for reactor in self.reactors])
+            for wsp_k in past.T:
+                self._judge.remember(wsp_k, 1.0)
+
+    async def _past(self, link: OpcuaLink, reactor: str, seconds: NDArray[np.int64], now: int) -> Floats:
+        """Return the working setpoint at each of these times (ticks), NaN where the server does not remember it."""
         name = f"{reactor}.{loop_name(reactor)}.WSP"
         try:
             known = await link.history(name, int(seconds[0]), now + 1)
         except BadInput as error:
             log.info("no history of the working setpoint (%s): taken as steady", error)
-            return np.full(REMEMBERED_S, np.nan)
+            return np.full(len(seconds), np.nan)
         values = np.array([np.nan, *(_number(value) for value in known.values)])
         held: Floats = values[np.searchsorted(known.source_time, seconds, side="right")]
         return held
 
     async def _step(self, link: OpcuaLink, now: int) -> None:
-        dt_s = (now - self._last) / TICKS_PER_SECOND
+        dt_s = (now - self._judge.time) / TICKS_PER_SECOND
+        self._judge.time = now
         if dt_s <= 0:
-            self._last = now
             return
         columns, wsp_k, judged = self._inputs_now()
         scores = self._judge.step(columns, wsp_k, judged, dt_s)
-        self._last = now
         for index, reactor in enumerate(self.reactors):
             self._follow(index, reactor, scores, now, dt_s)
         anomaly = np.array([verdict.anomaly for verdict in self._verdicts])

@@ -13,7 +13,6 @@ from plant.clock import seconds_from_duration
 from plant.faults import FaultError, Faults
 from plant.names import FIRST_REACTOR, node_id_text
 from runtime.errors import BadInput
-from runtime.running import find_running
 
 Data = Annotated[Path, typer.Option(help="Data directory of the running plant.")]
 _DURATIONS = {"for": "for_s", "ramp": "ramp_s"}
@@ -78,10 +77,9 @@ def parse_parameters(pairs: list[str]) -> dict[str, Any]:
 
 
 async def _call(data: Path, reactor: str, method: str, *arguments: str) -> list[Any]:
-    from runtime.opcua_link.connect import connected
+    from gateway.plant_link import plant_link
 
-    plant = find_running(data)
-    async with connected(plant.opcua, "cstr-gateway-command") as link:
+    async with plant_link(data) as link:
         (present,) = await link.read([f"{reactor}.Simulation.ActiveFaults"])
         if present.is_bad:
             message = f"{reactor!r} is not served ({node_id_text(reactor)}); the first reactor is R{FIRST_REACTOR}"

@@ -18,7 +18,7 @@ CONNECTED = "[inputs.mqtt_consumer] Connected"
 
 @dataclass(frozen=True, slots=True)
 class Telegraf:
-    """Telegraf between the broker at `mqtt_url` and InfluxDB; logs to DATA/logs/telegraf.log."""
+    """Telegraf between the broker at `mqtt_url` and InfluxDB; logs to DATA/telegraf/telegraf.log."""
 
     data: Path
     mqtt_url: str
@@ -34,7 +34,7 @@ class Telegraf:
 
     @property
     def _log(self) -> Path:
-        return self.data.absolute() / "logs" / "telegraf.log"
+        return self.data.absolute() / "telegraf" / "telegraf.log"
 
     async def prepare(self) -> None:
         """Make the log's folder, and keep the last run's log apart."""

@@ -51,7 +51,7 @@ class LivePlant:
                     self._settings.server.local_endpoint,
                     "screen",
                     self._subscribe,
-                    login=service_login("historian", self._settings, self._data),
+                    login=service_login("gateway", self._settings, self._data),
                 ),
                 name="screen",
             )

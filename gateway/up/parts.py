@@ -13,14 +13,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from gateway.components import telegraf
-from gateway.components.component import ChildSpec, Component, poll_ready
+from gateway.components.component import ChildSpec, Component, ComponentError, poll_ready
 from gateway.components.influxdb import InfluxDB
 from gateway.components.nats import Nats
 from gateway.components.postgres import Postgres
 from gateway.components.telegraf import Telegraf
 from gateway.services import PACKAGES, service_argv
 from runtime.ports import free_port, require_free
-from runtime.running import secret, write_private
+from runtime.running import RUN_SETTINGS, secret, write_private
 from runtime.settings import Settings, dump_settings
 
 
@@ -51,8 +51,13 @@ class ServicePart:
         )
 
     async def wait_ready(self, timeout_s: float) -> None:
-        """Return when /readyz says so."""
-        await poll_ready(f"the {self.name}", self._probe, timeout_s)
+        """Return when /readyz says so; a service that is alive may wait for an outside part as long as it takes."""
+        while True:
+            try:
+                return await poll_ready(f"the {self.name}", self._probe, timeout_s)
+            except ComponentError:
+                if not await self.is_alive():
+                    raise
 
     async def _probe(self) -> str | None:
         code, body = await asyncio.to_thread(get, self.health_port, "/readyz")
@@ -158,7 +163,8 @@ def make_plan(settings: Settings, data: Path, *, influxdb: bool) -> Plan:
         components.append(postgres)
         settings = _with(settings, "postgres", dsn=SecretStr(postgres.dsn))
     if settings.mqtt.url is None:
-        forget = () if influxdb else (telegraf.CLIENT_ID,)
+        is_taken = influxdb or settings.influxdb.url is not None
+        forget = () if is_taken else (telegraf.CLIENT_ID,)
         password = secret(data / "secrets" / "mqtt")
         nats = Nats(data, settings.mqtt.port, next(ports), password=password, forget=forget)
         components.append(nats)
@@ -167,16 +173,23 @@ def make_plan(settings: Settings, data: Path, *, influxdb: bool) -> Plan:
         influx = InfluxDB(data, next(ports), settings.influxdb.org, settings.influxdb.bucket)
         components.append(influx)
         settings = _with(settings, "influxdb", url=influx.url, token_file=influx.token_file)
-        url = settings.mqtt.url.get_secret_value() if settings.mqtt.url is not None else ""
-        components.append(
-            Telegraf(data, url, influx.url, influx.token_file, settings.influxdb.org, settings.influxdb.bucket)
-        )
+    if influxdb:
+        components.append(_telegraf(settings, data))
         after["telegraf"] = tuple(part.name for part in components if part.name in ("mqtt", "influxdb"))
-    settings_file = data / "run" / "settings.yaml"
+    settings_file = data / RUN_SETTINGS
     write_private(settings_file, dump_settings(settings))
     names = [name for name in PACKAGES if name != "server" or settings.server.url is None]
     services = tuple(ServicePart(name, settings_file, data, getattr(settings, name).health_port) for name in names)
     return Plan(settings, tuple(components), services, after)
+
+
+def _telegraf(settings: Settings, data: Path) -> Telegraf:
+    """Return Telegraf between broker and InfluxDB, ours or outside ones."""
+    mqtt, influx = settings.mqtt.url, settings.influxdb
+    if mqtt is None or influx.url is None or influx.token_file is None:
+        message = "Telegraf needs mqtt.url, influxdb.url and influxdb.token_file"
+        raise ValueError(message)
+    return Telegraf(data, mqtt.get_secret_value(), influx.url, influx.token_file, influx.org, influx.bucket)
 
 
 def _with(settings: Settings, section: str, **changes: object) -> Settings:

@@ -37,7 +37,7 @@ class Login:
 
 def service_login(name: str, settings: Settings, data: Path) -> Login | None:
     """Return how a service logs in: as itself, or as Anonymous (None) while the server is on loopback only."""
-    if settings.server.on_loopback:
+    if settings.server.is_open:
         return None
     return Login(name, secret(data / "secrets" / name), data / "pki")
 

@@ -60,7 +60,7 @@ async function main() {
   result.subscribed = times;
   await subscription.terminate();
 
-  const history = await session.readHistoryValue(id(`${reactor}.T`), new Date(Date.now() - 10000), new Date(Date.now() + 1000));
+  const history = await session.readHistoryValue(id(`${reactor}.T`), new Date(times[0]), new Date(times[19] + 1));
   result.history = history.historyData.dataValues.length;
 
   result.refused = await write(session, `${reactor}.Tc`, opcua.DataType.Double, 301);

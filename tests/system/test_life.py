@@ -157,3 +157,18 @@ def test_services_wait_for_what_is_away(tmp_path: Path, trained: Path) -> None:
             process.terminate()
         codes = {name: process.wait(20) for name, process in running.items()}
     assert codes == dict.fromkeys(running, 0), {name: (tmp_path / f"{name}.log").read_text() for name in running}
+
+
+def test_off_loopback_services_and_commands_log_in(start_plant: Start, tmp_path: Path) -> None:
+    up = start_plant(tmp_path / "data", "--listen", "0.0.0.0", "--host", "plant.example")
+    try:
+        up.wait_ready()
+        assert up.running["opcua"].startswith("opc.tcp://plant.example:")
+        fault = up.command("inject", "R101", "bias", "signal=T", "size=10").strip()
+        (active,) = up.query("last", "R101.Simulation.ActiveFaults", "--source", "opcua")
+        assert f'"{fault}"' in active["value"]
+        wait_until("the verdict", lambda: up.last("R101.Detector.Anomaly")["value"] == "True")
+        up.command("clear", "R101", fault)
+        assert up.last("R101.TIC101.Alive")["value"] == "True"
+    finally:
+        assert up.end() == 0
