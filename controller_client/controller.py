@@ -16,12 +16,12 @@ from plant.sample import Scalar
 from plant.schedule import Schedule
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
-from runtime.opcua_link.values import Notification
+from runtime.opcua_link.values import Notification, Reading
 
 log = logging.getLogger("controller")
 
 CLOCK = f"{PLANT}.Simulation.Time"
-STATE, SPEED = f"{PLANT}.Simulation.State", f"{PLANT}.Simulation.Speed"
+STATE, SPEED, EPOCH = (f"{PLANT}.Simulation.{leaf}" for leaf in ("State", "Speed", "Epoch"))
 LOCKSTEP = 2
 LOOP_LEAVES = ("SP", "ModeTarget", "Mode", "WSP", "Kc", "TI", "TD", "SPRate")
 FASTEST_PUBLISHING_S, SLOWEST_PUBLISHING_S = 0.005, 0.1
@@ -87,6 +87,11 @@ class LoopRunner:
         return len(refused)
 
     @property
+    def is_refused(self) -> bool:
+        """True while the server takes no writes for the loop."""
+        return bool(self._refused)
+
+    @property
     def state(self) -> str:
         """What the loop is kept from, for the health page."""
         if self._refused:
@@ -110,30 +115,35 @@ class Controller:
         self._metrics = metrics
         self._values: dict[str, Scalar | None] = {}
         self._executed: set[str] = set()
-        self._resubscribe = asyncio.Event()
+        self._clock_changed = asyncio.Event()
         self._done = asyncio.Event()
         self._is_done: Callable[[], bool] = lambda: False
 
     async def run(self, link: OpcuaLink) -> None:
-        """Control until the link is lost, or a law says that it is done."""
+        """Control until the link is lost; another speed gets another subscription before the old one ends."""
+        names = [name for runner in self._runners.values() for name in runner.names]
+
+        async def on_data(data: Notification) -> None:
+            await self._take(link, data)
+
+        old: int | None = None
         while True:
-            self._resubscribe.clear()
-            state, speed = await link.read([STATE, SPEED])
-            publishing_s = self._interval_s / PUBLISHED_PER_INTERVAL / float(speed.value or 1.0)
-            if state.value == LOCKSTEP:
-                publishing_s = FASTEST_PUBLISHING_S
-            names = [name for runner in self._runners.values() for name in runner.names]
+            publishing_s = self._publishing_s(*await link.read([STATE, SPEED]))
+            new = await link.subscribe([*names, STATE, SPEED, EPOCH, CLOCK], on_data, publishing_s=publishing_s)
+            if old is not None:
+                await link.unsubscribe(old)
+            old = new
+            self._clock_changed.clear()
+            while publishing_s == self._publishing_s(*await link.read([STATE, SPEED])):
+                await self._clock_changed.wait()
+                self._clock_changed.clear()
 
-            async def on_data(data: Notification) -> None:
-                await self._take(link, data)
-
-            subscription = await link.subscribe(
-                [*names, STATE, SPEED, CLOCK],
-                on_data,
-                publishing_s=min(max(publishing_s, FASTEST_PUBLISHING_S), SLOWEST_PUBLISHING_S),
-            )
-            await self._resubscribe.wait()
-            await link.unsubscribe(subscription)
+    def _publishing_s(self, state: Reading, speed: Reading) -> float:
+        """Return how often values have to come for this clock."""
+        if state.value == LOCKSTEP:
+            return FASTEST_PUBLISHING_S
+        wanted_s = self._interval_s / PUBLISHED_PER_INTERVAL / float(speed.value or 1.0)
+        return min(max(wanted_s, FASTEST_PUBLISHING_S), SLOWEST_PUBLISHING_S)
 
     async def run_until(self, link: OpcuaLink, is_done: Callable[[], bool]) -> None:
         """Control until the law says that it is done."""
@@ -156,8 +166,14 @@ class Controller:
             self._values[reading.name] = None if reading.is_bad else reading.value
             if reading.name == CLOCK:
                 now = max(now, reading.source_time)
-            elif reading.name in (STATE, SPEED) and before is not None and before != reading.value:
-                self._resubscribe.set()
+            elif before is None or before == reading.value:
+                continue
+            elif reading.name in (STATE, SPEED):
+                self._clock_changed.set()
+            elif reading.name == EPOCH:
+                log.info("plant time has jumped: every loop takes over anew")
+                for runner in self._runners.values():
+                    runner.law.restart()
         if now:
             await self._execute(link, now)
 
@@ -175,10 +191,15 @@ class Controller:
         results = await link.write({name: value for _, values in due for name, value in values.items()})
         for runner, values in due:
             refused = runner.note({name: results[name] for name in values})
+            if refused:
+                runner.law.restart()
             self._metrics.executed(runner.reactor, runner.schedule.late, refused)
             self._executed.add(runner.reactor)
         self._health.detail["loops"] = {name: runner.state for name, runner in self._runners.items()}
-        if len(self._executed) == len(self._runners):
+        refusing = [runner for runner in self._runners.values() if runner.is_refused]
+        if refusing:
+            self._health.wait_for("loops", f"{refusing[0].reactor} {refusing[0].state}")
+        elif len(self._executed) == len(self._runners):
             self._health.ready("loops")
 
 

@@ -10,6 +10,8 @@ from plant.clock import TICKS_PER_SECOND
 from plant.pid import PidState, ReferenceState, Tuning
 
 OOS, MAN, AUTO = 0, 1, 2
+SILENT_TICKS = 6 * TICKS_PER_SECOND
+"""A loop that has not been executed for so long has been taken from us by the server's watchdog (plant.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Law(Protocol):
         """Return what to write at plant time `now`, ticks."""
         ...
 
+    def restart(self) -> None:
+        """Take over anew at the next execution: what was written last did not take effect, or the plant has jumped."""
+        ...
+
 
 class PidLoop:
     """The plant's PI(D) with modes: AUTO, MAN and OOS, tracking, and bumpless transfer."""
@@ -53,9 +59,15 @@ class PidLoop:
         self._last = 0
         self._first = True
 
+    def restart(self) -> None:
+        """Begin again from PV and the present output."""
+        self._state = None
+
     def execute(self, inputs: Inputs, now: int) -> Outputs:
         """Execute once; the first time after (re)connecting it goes on where the server says the loop stands."""
         first, self._first = self._first, False
+        if now - self._last >= SILENT_TICKS:
+            self._state = None
         if inputs.mode_target != AUTO:
             self._state = None
             mode = inputs.mode_target if inputs.mode_target in (OOS, MAN) else MAN
@@ -100,6 +112,9 @@ class ReferenceLoop:
     def is_done(self) -> bool:
         """True after the last sample."""
         return len(self.rows) == pid.REFERENCE_SAMPLES
+
+    def restart(self) -> None:
+        """Go on: nothing here depends on what was written."""
 
     def execute(self, inputs: Inputs, now: int) -> Outputs:
         """Execute the next sample."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 
@@ -82,7 +83,8 @@ async def keep_status(url: str, reactor: str, site: str) -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.shield(link.publish(where, OFFLINE, retain=True))
+            with contextlib.suppress(LinkLost):
+                await asyncio.shield(link.publish(where, OFFLINE, retain=True))
 
     await keep_connected(url, f"cstr-historian-status-{site}-{reactor}", work, will=Will(where, OFFLINE))
 

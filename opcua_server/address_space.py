@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from asyncua import ua
 
@@ -97,7 +98,7 @@ class _Types:
         for signal in signals:
             name = signal.name.removeprefix(prefix)
             if signal.name.startswith(prefix) and "." not in name:
-                builder.add_signal(f"{path}.{name}", parent, signal, rule=MANDATORY)
+                builder.add_signal(f"{path}.{name}", parent, replace(signal, name=name), rule=MANDATORY)
 
 
 def _methods(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from pathlib import Path
 
 from opcua_server.simulator import Simulator
@@ -19,6 +20,7 @@ class Checkpoints:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "checkpoint"
         self._failing = False
+        self._writing = threading.Lock()
 
     def restore(self, simulator: Simulator, now: int) -> None:
         """Go on from the last checkpoint, if there is one of this plant."""
@@ -27,7 +29,7 @@ class Checkpoints:
             simulator.restore(data, now)
         except FileNotFoundError:
             return
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             log.warning("%s: %s; starting anew", self._path, error)
         else:
             log.info("going on from the last checkpoint")
@@ -45,8 +47,9 @@ class Checkpoints:
     def _write(self, data: bytes) -> None:
         temporary = self._path.with_suffix(".tmp")
         try:
-            temporary.write_bytes(data)
-            temporary.replace(self._path)
+            with self._writing:  # the last one comes after the one that was under way
+                temporary.write_bytes(data)
+                temporary.replace(self._path)
         except OSError as error:
             if not self._failing:
                 log.error("%s: %s; a restart would go on from an older state", self._path, error.strerror)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,7 +14,7 @@ from asyncua import ua
 
 from opcua_server.methods import PLANT_METHODS, REACTOR_METHODS, Method
 from opcua_server.nodes import plant_id
-from opcua_server.simulator import PAUSED, RUNNING, Simulator
+from opcua_server.simulator import LOCKSTEP, PAUSED, RUNNING, Simulator
 from plant.clock import TICKS_PER_SECOND
 from plant.faults import FaultError
 from plant.names import PLANT
@@ -24,6 +25,8 @@ MOST_QUEUED = 200
 """Notifications of one item beyond which a lockstep plant waits for its readers..."""
 STALLED_AFTER_S, CATCH_UP_S = 5.0, 0.01
 """...at most so long a step, looking this often."""
+STEP_ANSWER_S = 1.0
+"""How long a step waits for controllers after each of their intervals; one that was late once, not again."""
 
 
 class Refused(Exception):  # noqa: N818
@@ -68,7 +71,8 @@ class Commands:
         """Held by whoever moves plant time."""
         self.wakes = asyncio.Event()
         """Set when the clock was changed."""
-        self._later: asyncio.Queue[int] = asyncio.Queue()
+        self._due = asyncio.Event()
+        self._answered = asyncio.Event()
         actions = {
             "Pause": self._pause,
             "Resume": self._resume,
@@ -85,17 +89,34 @@ class Commands:
         """Return the command of an object; the Method may be named by the object's or by its type's NodeId."""
         return self._commands.get((object_id, method_id))
 
-    def advance_later(self, ticks: int) -> None:
-        """Move a lockstep plant once the present request is answered."""
-        self._later.put_nowait(ticks)
+    def note_demands(self) -> None:
+        """Tell who waits for controllers that every held loop has had its demand written; lockstep goes on by that."""
+        simulator = self._simulator
+        if simulator.is_controlled and simulator.has_demands:
+            self._answered.set()
+            if simulator.state == LOCKSTEP and not self.moving.locked():
+                self._due.set()
 
     async def advance_when_due(self) -> None:
-        """Carry out `advance_later`, for ever."""
+        """Move a lockstep plant by the controller's interval whenever that is due, for ever."""
+        simulator = self._simulator
         while True:
-            ticks = await self._later.get()
+            await self._due.wait()
             await self._let_readers_catch_up()
             async with self.moving:
-                await self._simulator.advance(ticks)
+                simulator.expect_demands()
+                await simulator.advance(simulator.timing.interval)
+            self._due.clear()
+            self.note_demands()
+
+    async def let_controllers_answer(self, within_s: float) -> bool:
+        """Wait until every held loop has had its demand written, at most so long; tell whether it has."""
+        self._answered.clear()
+        await asyncio.sleep(0)
+        if within_s > 0 and not self._simulator.has_demands:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._answered.wait(), within_s)
+        return self._simulator.has_demands
 
     async def _let_readers_catch_up(self) -> None:
         """In lockstep nothing is gained by outrunning the subscribers; one that has stalled is not waited for."""
@@ -157,8 +178,21 @@ class Commands:
         if not math.isfinite(seconds) or not 0 < seconds <= LONGEST_STEP_S or abs(ticks - round(ticks)) > 1e-3:
             raise Refused(ua.StatusCodes.BadInvalidArgument, 0)
         async with self.moving:
-            await self._simulator.advance(round(ticks))
+            await self._advance_controlled(round(ticks))
+        self.note_demands()
         return []
+
+    async def _advance_controlled(self, ticks: int) -> None:
+        """Advance by the controller's interval at a time, and give controllers and readers their turn between."""
+        simulator = self._simulator
+        answered = True
+        while ticks > 0:
+            part = min(ticks, simulator.timing.interval)
+            simulator.expect_demands()
+            await simulator.advance(part)
+            ticks -= part
+            if ticks > 0:
+                answered = await self.let_controllers_answer(STEP_ANSWER_S if answered else 0.0)
 
     async def _set_speed(self, arguments: list[Any]) -> list[str]:
         speed = arguments[0]

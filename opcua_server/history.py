@@ -6,6 +6,7 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asyncua import ua
@@ -17,6 +18,8 @@ from runtime.opcua_link.filetime import FileTime, ticks_of
 KEPT_TICKS = 3600 * TICKS_PER_SECOND
 MAX_VALUES_PER_READ = 10_000
 _TRIM_SLACK = 4096
+_TIMESTAMPS = (ua.TimestampsToReturn.Source, ua.TimestampsToReturn.Server, ua.TimestampsToReturn.Both)
+"""Neither is not valid here (OPC 10000-11 v1.04 §4.3)."""
 _NO_TIME_BELOW = TICKS_PER_SECOND
 """StartTime or EndTime that is not given arrives as DateTime.MinValue."""
 
@@ -73,11 +76,17 @@ class HistoryReader:
 
     async def read_history(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
         """Return one result for each node; only raw data is kept."""
-        details = params.HistoryReadDetails
-        return [
-            _failed(ua.StatusCodes.Good) if params.ReleaseContinuationPoints else self._read(details, node)
-            for node in params.NodesToRead
-        ]
+        wanted = params.TimestampsToReturn
+        if wanted not in _TIMESTAMPS:
+            raise ua.uaerrors.BadTimestampsToReturnInvalid
+        if params.ReleaseContinuationPoints:
+            return [_failed(ua.StatusCodes.Good) for _ in params.NodesToRead]
+        results = [self._read(params.HistoryReadDetails, node) for node in params.NodesToRead]
+        for result in results:
+            data: Any = result.HistoryData
+            if isinstance(data, ua.HistoryData):
+                data.DataValues = [_with_timestamps(value, wanted) for value in data.DataValues]
+        return results
 
     def update_history(self, params: ua.HistoryUpdateParameters) -> list[ua.HistoryUpdateResult]:
         """Refuse: what was measured stays."""
@@ -101,53 +110,75 @@ class HistoryReader:
             return _failed(ua.StatusCodes.BadInvalidTimestampArgument)
         backward = (not start) or (end != 0 and end < start)
         try:
-            indices, bounds = _select(recording, start, end, backward, bool(details.ReturnBounds))
-            done = _unpack(node.ContinuationPoint, recording, backward, indices)
+            found = _select(recording, start, end, backward, bool(details.ReturnBounds))
+            done = _unpack(node.ContinuationPoint, recording, backward, found.indices)
         except ValueError:
             return _failed(ua.StatusCodes.BadContinuationPointInvalid)
-        wanted = indices[done:]
         page = min(limit or MAX_VALUES_PER_READ, MAX_VALUES_PER_READ)
-        values = [recording.at(index) for index in wanted[:page]]
-        more = len(wanted) > page
-        if bounds is not None and not more:
-            values.append(bounds)
+        values = [found.before] if found.before is not None and not node.ContinuationPoint else []
+        wanted = found.indices[done:]
+        room = page - len(values)
+        values += [recording.at(index) for index in wanted[:room]]
+        more = len(wanted) > room
+        if found.after is not None and not more:
+            more = len(values) == page
+            if not more:
+                values.append(found.after)
         status = ua.StatusCodes.Good if values else ua.StatusCodes.GoodNoData
+        point = _pack(ticks_of(values[-1].SourceTimestamp)) if more else None
         return ua.HistoryReadResult(
             StatusCode=ua.StatusCode(ua.UInt32(status)),
-            ContinuationPoint=_pack(recording.times[wanted[page - 1]]) if more else None,
+            ContinuationPoint=point,
             HistoryData=ua.HistoryData(DataValues=values),
         )
 
 
-def _select(
-    recording: Recording, start: int, end: int, backward: bool, with_bounds: bool
-) -> tuple[range, ua.DataValue | None]:
-    """Return the indices to answer in order, and a bound that has no sample to show."""
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """What to answer, in order."""
+
+    before: ua.DataValue | None
+    """The first bound, where there is no sample to show it."""
+    indices: range
+    after: ua.DataValue | None
+    """The last one."""
+
+
+def _select(recording: Recording, start: int, end: int, backward: bool, with_bounds: bool) -> _Selection:
     times = recording.times
     low, high = (end, start) if backward else (start, end)
     first = bisect_left(times, low) if low else 0
     last = bisect_right(times, high) if high else len(times)
-    if low and high and low != high:
+    if low and high and low != high and not with_bounds and first < last:
         # The end of the interval does not belong to it, whichever way it is read.
-        if backward and first < last and times[first] == low and not with_bounds:
+        if backward and times[first] == low:
             first += 1
-        elif not backward and first < last and times[last - 1] == high and not with_bounds:
+        elif not backward and times[last - 1] == high:
             last -= 1
-    bound = None
+    missing: dict[int, ua.DataValue | None] = {low: None, high: None}
     if with_bounds:
-        before = low and (first >= len(times) or times[first] != low)
-        if before and first > 0:
-            first -= 1
+        if low and (first == len(times) or times[first] != low):
+            first, missing[low] = (first - 1, None) if first > 0 else (first, _no_bound(low))
         if high and (last == 0 or times[last - 1] != high):
-            if last < len(times):
-                last += 1
-            else:
-                bound = ua.DataValue(
-                    Value=ua.Variant(None, ua.VariantType.Null),
-                    StatusCode=ua.StatusCode(ua.UInt32(quality.BAD_BOUND_NOT_FOUND)),
-                    SourceTimestamp=FileTime.of(high),
-                )
-    return (range(last - 1, first - 1, -1) if backward else range(first, last)), bound
+            last, missing[high] = (last + 1, None) if last < len(times) else (last, _no_bound(high))
+    indices = range(last - 1, first - 1, -1) if backward else range(first, last)
+    ends = (high, low) if backward else (low, high)
+    return _Selection(missing[ends[0]], indices, missing[ends[1]])
+
+
+def _no_bound(time: int) -> ua.DataValue:
+    return ua.DataValue(
+        Value=ua.Variant(None, ua.VariantType.Null),
+        StatusCode=ua.StatusCode(ua.UInt32(quality.BAD_BOUND_NOT_FOUND)),
+        SourceTimestamp=FileTime.of(time),
+    )
+
+
+def _with_timestamps(data: ua.DataValue, wanted: ua.TimestampsToReturn) -> ua.DataValue:
+    """Return a value with the timestamps that were asked for."""
+    if wanted == ua.TimestampsToReturn.Source:
+        return replace(data, ServerTimestamp=None)
+    return replace(data, SourceTimestamp=None) if wanted == ua.TimestampsToReturn.Server else data
 
 
 def _pack(last_sent: int) -> bytes:

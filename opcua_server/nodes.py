@@ -143,8 +143,9 @@ class NodeBuilder:
             self._property(f"{path}.InstrumentRange", node, ua.ObjectIds.Range, span, extension, rule)
         if signal.unit is not None and signal.precision is not None:
             self._property(f"{path}.ValuePrecision", node, ua.ObjectIds.Double, signal.precision, double, rule)
-        if signal.isa_tag:
-            self._property(f"{path}.Definition", node, ua.ObjectIds.String, signal.isa_tag, ua.VariantType.String, rule)
+        definition = signal.isa_tag or signal.formula
+        if definition:
+            self._property(f"{path}.Definition", node, ua.ObjectIds.String, definition, ua.VariantType.String, rule)
         if signal.enumeration:
             values = [
                 ua.EnumValueType(Value=number, DisplayName=ua.LocalizedText(text), Description=ua.LocalizedText(text))

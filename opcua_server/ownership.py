@@ -57,13 +57,20 @@ class Loop:
         if value != self.heartbeat or self.holder is not session:
             self.holder, self.heartbeat, self.beaten_at, self.tripped = session, value, now, False
 
+    def release(self, session: object) -> None:
+        """Let a session that has ended no longer hold the loop; the watchdog goes on counting."""
+        if self.holder is session:
+            self.holder = None
+
     def must_trip(self, now: int, mode_target: int) -> bool:
         """Tell whether the watchdog has to act now: once for each silence, and never against a hand in MAN."""
         silent = self.beaten_at is not None and now - self.beaten_at >= FRESH_TICKS
         return silent and not self.tripped and mode_target != MAN
 
 
-def refusal(writer: Writer, value: Any, session: object, loop: Loop | None, mode: int, now: int) -> int:
+def refusal(
+    writer: Writer, value: Any, session: object, roles: frozenset[str], loop: Loop | None, mode: int, now: int
+) -> int:
     """Return the StatusCode that a write by a session with the right role gets: Good, or why not.
 
     `loop` is that of the signal's reactor; `mode` its actual mode.
@@ -76,7 +83,7 @@ def refusal(writer: Writer, value: Any, session: object, loop: Loop | None, mode
     if writer is Writer.HOLDER:
         return quality.GOOD if loop.is_held_by(session, now) else quality.BAD_USER_ACCESS_DENIED
     if writer is Writer.DEMAND:
-        if mode == MAN or loop.is_held_by(session, now):
+        if loop.is_held_by(session, now) or (mode == MAN and (roles & OPERATORS or not loop.is_fresh(now))):
             return quality.GOOD
         return quality.BAD_USER_ACCESS_DENIED if loop.is_fresh(now) else quality.BAD_INVALID_STATE
     if writer is Writer.OUTPUT:

@@ -17,8 +17,9 @@ log = logging.getLogger("server")
 
 BEHIND_LIMIT_S = 5.0
 """Wall-clock time that is caught up; what is beyond is given up, and plant time lags behind by it."""
-MOST_SCANS_AT_ONCE = 100
-"""After so many scans others get their turn."""
+ANSWER_S = 0.05
+"""While it is late, the plant waits so long after each of the controllers' intervals for what they write: a burst must
+not look like a dead controller."""
 
 
 class Pacer:
@@ -28,6 +29,8 @@ class Pacer:
         self._simulator = simulator
         self._commands = commands
         self._health = health
+        timing = simulator.timing
+        self._scans_an_interval = max(1, timing.interval // timing.scan)
         self._scans = Counter("cstr_scans", "Scans of the plant.", registry=registry)
         self._lost = Counter(
             "cstr_scan_lost_seconds", "Wall-clock time that could not be caught up.", registry=registry
@@ -56,7 +59,8 @@ class Pacer:
                 log.warning("the plant is %.1f s behind and gives that up; lower plant.speed or plant.reactors", behind)
                 self._lost.inc(behind)
                 due += behind
-            for _ in range(MOST_SCANS_AT_ONCE):
+            simulator.expect_demands()
+            for _ in range(self._scans_an_interval):
                 if simulator.state != RUNNING or due > time.monotonic():
                     break
                 async with self._commands.moving:
@@ -65,7 +69,8 @@ class Pacer:
                 self._scans.inc()
             self._behind.set(max(0.0, behind))
             self._health.detail["lag_s"] = round(max(0.0, behind), 3)
-            await asyncio.sleep(0)
+            late = due < time.monotonic()
+            await self._commands.let_controllers_answer(ANSWER_S if late else 0.0)
 
     async def _sleep(self, seconds: float) -> None:
         try:

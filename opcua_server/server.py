@@ -17,6 +17,7 @@ from opcua_server.nodes import NodeBuilder
 from opcua_server.session import NOBODY, PlantSession
 from opcua_server.simulator import Simulator
 from opcua_server.tags import Tags
+from opcua_server.transport import PlantOpcuaServer
 from opcua_server.users import Users
 from plant.names import NAMESPACE_URI
 from runtime.certificates import Identity, application_uri
@@ -69,7 +70,7 @@ async def make_server(
 ) -> tuple[Server, PlantServer]:
     """Return the server, its address space built, not yet listening."""
     internal = PlantServer(users, cache)
-    server = Server(iserver=internal)
+    server = PlantOpcuaServer(iserver=internal)
     server._application_uri = application_uri()
     server.product_uri = "urn:cstr-gateway"
     server.name = "cstr-gateway"

@@ -50,6 +50,16 @@ class PlantSession(InternalSession):
         """Roles of the user who is logged in now."""
         return self.user.roles if isinstance(self.user, PlantUser) else frozenset()
 
+    async def close_session(self, delete_subs: bool = True) -> None:
+        """End the session."""
+        self.release_loops()
+        await super().close_session(delete_subs)
+
+    def release_loops(self) -> None:
+        """Hold no loop any longer."""
+        for loop in self._simulator.loops:
+            loop.release(self)
+
     async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
         """Write item by item; a heartbeat in the call counts before the rest, so that one call can claim a loop."""
         items = list(params.NodesToWrite)
@@ -59,8 +69,7 @@ class PlantSession(InternalSession):
         results = [ua.StatusCode()] * len(items)
         for place in order:
             results[place] = ua.StatusCode(ua.UInt32(await self._write_item(items[place])))
-        if self._simulator.lockstep_due():
-            self._commands.advance_later(self._simulator.timing.interval)
+        self._commands.note_demands()
         return results
 
     def _is_heartbeat(self, item: ua.WriteValue) -> bool:
@@ -82,7 +91,7 @@ class PlantSession(InternalSession):
         index = simulator.index_of(tag.name)
         loop = simulator.loops[index] if index is not None else None
         mode = simulator.mode_of(index) if index is not None else ownership.MAN
-        status = ownership.refusal(tag.signal.writer, value, self, loop, mode, simulator.now)
+        status = ownership.refusal(tag.signal.writer, value, self, self.roles, loop, mode, simulator.now)
         if not quality.is_bad(status):
             await simulator.write(tag, value, self)
         return status

@@ -15,7 +15,7 @@ from plant.clock import ticks_from_seconds
 from plant.faults import Fault
 from plant.names import PLANT, loop_name
 from plant.pid import Tuning
-from plant.reactor import JACKET_LIMITS_K, START_TC_K
+from plant.reactor import JACKET_LIMITS_K
 from plant.signals import ALARM_LIMITS_K, PLANT_SIGNALS, Writer
 from plant.simulation import Plant, PlantConfig
 from runtime.opcua_link.filetime import FileTime
@@ -67,6 +67,7 @@ class Simulator:
         self._index = {reactor: index for index, reactor in enumerate(self.reactors)}
         self._server_clock = server_clock
         self._demanded: set[int] = set()
+        self._beaten: set[int] = set()
         tuning = Tuning()
         defaults: dict[str, Any] = {
             "SP": START_SP_K,
@@ -126,13 +127,25 @@ class Simulator:
             await self.scan(step)
             ticks -= step
 
-    def lockstep_due(self) -> bool:
-        """Tell, once, whether every held loop has had its demand written since the plant last moved."""
-        held = {index for index, loop in enumerate(self.loops) if loop.is_fresh(self.now)}
-        due = self.state == LOCKSTEP and bool(held) and held <= self._demanded
-        if due:
-            self._demanded.clear()
-        return due
+    def expect_demands(self) -> None:
+        """Forget which held loops have had their demand written: plant time moves on."""
+        self._demanded.clear()
+        self._beaten.clear()
+
+    @property
+    def has_demands(self) -> bool:
+        """True when every held loop has had its demand written since `expect_demands`; in MAN a heartbeat will do."""
+        return all(
+            index in self._demanded
+            or (index in self._beaten and self.mode_of(index) <= ownership.MAN)
+            or not loop.is_fresh(self.now)
+            for index, loop in enumerate(self.loops)
+        )
+
+    @property
+    def is_controlled(self) -> bool:
+        """True when a loop is held."""
+        return any(loop.is_fresh(self.now) for loop in self.loops)
 
     async def write(self, tag: Tag, value: Any, session: object) -> None:
         """Carry out a write that was allowed."""
@@ -141,6 +154,7 @@ class Simulator:
         leaf = tag.name.rpartition(".")[2]
         if tag.signal.writer is Writer.HEARTBEAT and index is not None:
             self.loops[index].beat(session, value, self.now)
+            self._beaten.add(index)
             await self._show_loop(index, server_time)
         if tag.signal.writer in (Writer.DEMAND, Writer.OUTPUT) and index is not None:
             self.plant.tc_demand[index] = value
@@ -154,7 +168,8 @@ class Simulator:
 
     def mode_of(self, index: int) -> int:
         """Return the actual mode of a loop as its tag has it."""
-        return int(self._loop_tag(index, "Mode").value or ownership.MAN)
+        mode = self._loop_tag(index, "Mode").value
+        return ownership.MAN if mode is None else int(mode)
 
     async def inject(self, index: int, kind: str, parameters: dict[str, Any]) -> str:
         """Start a fault; raises `plant.faults.FaultError`."""
@@ -175,14 +190,17 @@ class Simulator:
         await self._show_clock(self._server_clock())
 
     async def reset(self) -> None:
-        """Put every reactor back to its start state; plant time goes on, Epoch counts it."""
-        config = self.plant.config
-        self.plant = Plant(config, self.now + self.timing.scan)
-        self.epoch += 1
+        """Put every reactor back to its start state, all loops free; plant time goes on, Epoch counts it."""
+        faults = self.plant.faults
         for index, loop in enumerate(self.loops):
-            self.plant.tc_demand[index] = START_TC_K
-            loop.tripped = False
+            faults.clear(index, "", self.now)
+            loop.holder, loop.tripped = None, False
+        self.plant = Plant(self.plant.config, self.now + self.timing.scan)
+        self.plant.faults = faults
+        self.epoch += 1
         server_time = self._server_clock()
+        for index in range(len(self.loops)):
+            await self._loop_tag(index, "WSP").set(float(self.plant.measured["T"][index]), self.now, server_time)
         await self._show_faults(server_time)
         await self._show_clock(server_time)
         await self._show_scan(server_time)

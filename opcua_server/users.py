@@ -52,7 +52,11 @@ class Users:
         if username is None:
             return PlantUser(role=UserRole.User, name="anonymous", roles=self.anonymous) if self.anonymous else None
         login = self._logins.get(username)
-        expected = login.password() if login is not None else ""
+        try:
+            expected = login.password() if login is not None else ""
+        except (BadInput, OSError) as error:
+            log.error("login of user %r refused: %s", username, error)
+            return None
         matches = hmac.compare_digest(expected.encode(), (password or "").encode())
         if login is None or not expected or not matches:
             log.warning("login of user %r refused", username)
@@ -71,16 +75,8 @@ def users_of(settings: ServerSettings, secrets: Path) -> Users:
         if user.name in logins:
             message = f"server.users: {user.name!r}: the name is a service's own or stands twice; choose another"
             raise BadInput(message)
-        reader = _file_reader(user.password_file)
-        try:
-            empty = not reader()
-        except OSError as error:
-            message = f"server.users: {user.name}: password_file {user.password_file}: {error.strerror}"
-            raise BadInput(message) from None
-        if empty:
-            message = f"server.users: {user.name}: password_file {user.password_file} is empty; put the password there"
-            raise BadInput(message)
-        logins[user.name] = Login(reader, frozenset(user.roles))
+        user.password()
+        logins[user.name] = Login(user.password, frozenset(user.roles))
     anonymous: frozenset[str] = ALL_ROLES if settings.on_loopback else frozenset()
     if settings.anonymous_roles is not None:
         anonymous = frozenset(settings.anonymous_roles)
@@ -90,7 +86,3 @@ def users_of(settings: ServerSettings, secrets: Path) -> Users:
 def _secret_reader(folder: Path, name: str) -> Callable[[], str]:
     secret(folder / name)
     return lambda: secret(folder / name)
-
-
-def _file_reader(path: Path) -> Callable[[], str]:
-    return lambda: path.read_text(encoding="utf-8").strip()

@@ -26,7 +26,7 @@ KINDS = {
 AVAILABLE = ("feed-temperature", "bias")
 """The kinds this version can inject."""
 
-_LARGEST_SIZE = 1000.0
+LARGEST_FEED_TEMPERATURE_K = 100.0
 _LONGEST_S = 10 * 365 * 86_400.0
 
 
@@ -139,13 +139,15 @@ def _checked(fault_id: str, kind: str, reactor: int, parameters: Mapping[str, ob
     signal = parameters.get("signal", "")
     if takes_signal and (not isinstance(signal, str) or signal not in SENSOR_OF):
         raise FaultError("signal", f"{signal!r}: allowed are {', '.join(SENSOR_OF)}")
+    sensor = SENSOR_OF.get(str(signal))
+    largest = LARGEST_FEED_TEMPERATURE_K if sensor is None else sensor.high - sensor.low
     for_s = parameters.get("for_s")
     return Fault(
         fault_id,
         kind,
         reactor,
         str(signal),
-        _number("size", parameters.get("size"), -_LARGEST_SIZE, _LARGEST_SIZE),
+        _number("size", parameters.get("size"), -largest, largest),
         _number("ramp_s", parameters.get("ramp_s", 0.0), 0.0, _LONGEST_S),
         None if for_s is None else _number("for_s", for_s, 0.0, _LONGEST_S),
         now,

@@ -19,17 +19,20 @@ class Sensor:
     noise_sd: float
     decimals: int
     """Resolution: 2 is 0.01."""
+    low: float
+    high: float
+    """Of its range, where it saturates."""
 
 
 SENSORS = (
-    Sensor("T", "T", 0.2, 2),
-    Sensor("TB", "T", 0.2, 2),
-    Sensor("Ca", "Ca", 0.005, 4),
-    Sensor("Cb", "Cb", 0.005, 4),
-    Sensor("TcActual", "TcActual", 0.2, 2),
-    Sensor("Tf", "Tf", 0.2, 2),
-    Sensor("Caf", "Caf", 0.005, 4),
-    Sensor("q", "q", 1.0, 2),
+    Sensor("T", "T", 0.2, 2, 250, 550),
+    Sensor("TB", "T", 0.2, 2, 250, 550),
+    Sensor("Ca", "Ca", 0.005, 4, 0, 2),
+    Sensor("Cb", "Cb", 0.005, 4, 0, 2),
+    Sensor("TcActual", "TcActual", 0.2, 2, 200, 400),
+    Sensor("Tf", "Tf", 0.2, 2, 250, 450),
+    Sensor("Caf", "Caf", 0.005, 4, 0, 3),
+    Sensor("q", "q", 1.0, 2, 0, 250),
 )
 SENSOR_OF = {sensor.signal: sensor for sensor in SENSORS}
 
@@ -41,4 +44,5 @@ def measure(
     offset: NDArray[np.float64] | float,
 ) -> NDArray[np.float64]:
     """Return what the transmitter shows; `offset` is the sum of its faults, before rounding."""
-    return np.round(true + sensor.noise_sd * normals + offset, sensor.decimals)
+    shown = np.clip(true + sensor.noise_sd * normals + offset, sensor.low, sensor.high)
+    return np.round(shown, sensor.decimals)

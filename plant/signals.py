@@ -69,6 +69,8 @@ class Signal:
     precision: float | None = None
     """Decimal places (ValuePrecision, OPC 10000-8 v1.05 §5.3.2.3)."""
     isa_tag: str = ""
+    formula: str = ""
+    """How a computed value is computed."""
     writer: Writer = Writer.NOBODY
     limits: tuple[float, float] | None = None
     """What a write may be, inclusive; EURange is no write limit."""
@@ -78,6 +80,10 @@ class Signal:
 
 def _measured(name: str, tag: str, text: str, unit: Unit, low: float, high: float, precision: float) -> Signal:
     return Signal(name, text, unit=unit, eu_range=(low, high), precision=precision, isa_tag=tag)
+
+
+def _computed(name: str, formula: str, text: str, unit: Unit, low: float, high: float, precision: float) -> Signal:
+    return Signal(name, text, unit=unit, eu_range=(low, high), precision=precision, formula=formula)
 
 
 def _true(name: str, text: str, unit: Unit) -> Signal:
@@ -98,9 +104,9 @@ _TEMPLATE: tuple[Signal, ...] = (
     _measured("Tf", "TT-{o}", "Feed temperature, measured", KELVIN, 250, 450, 2),
     _measured("Caf", "AT-{o}", "Feed concentration of A, measured", MOL_PER_L, 0, 3, 4),
     _measured("q", "FT-{n}", "Feed flow, measured", L_PER_MIN, 0, 250, 2),
-    _measured("X", "", "Conversion of A, computed", ONE, 0, 1, 4),
-    _measured("r", "", "Rate of consumption of A, computed", MOL_PER_L_MIN, 0, 100, 4),
-    _measured("Qc", "", "Heat removed by the jacket, computed", KILOWATT, -100, 250, 2),
+    _computed("X", "1 - Ca / Caf", "Conversion of A, computed", ONE, 0, 1, 4),
+    _computed("r", "k0 exp(-E/R / T) Ca", "Rate of consumption of A, computed", MOL_PER_L_MIN, 0, 100, 4),
+    _computed("Qc", "UA (T - TcActual)", "Heat removed by the jacket, computed", KILOWATT, -100, 250, 2),
     Signal("Alarms.T_HH", "Reactor temperature at or above 398 K", DataType.BOOLEAN, isa_tag="TAHH-{n}"),
     Signal("Alarms.T_H", "Reactor temperature at or above 393 K", DataType.BOOLEAN, isa_tag="TAH-{n}"),
     Signal("Alarms.T_L", "Reactor temperature at or below 297 K", DataType.BOOLEAN, isa_tag="TAL-{n}"),

@@ -27,9 +27,14 @@ from plant.reactor import (
 )
 from plant.sensors import SENSORS, measure
 
+COMPUTED_FROM = {"X": ("Ca", "Caf"), "r": ("T", "Ca"), "Qc": ("T", "TcActual")}
+"""What is computed, and the transmitters it has its status from: the worst, which is the largest StatusCode."""
+
 Floats = NDArray[np.float64]
 Columns = dict[str, Floats]
 CHECKPOINT_VERSION = 1
+FEED_LIMITS_K = (250.0, 450.0)
+"""Whatever the faults add up to: beyond it the equations say nothing of a liquid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +167,10 @@ class Plant:
         return np.stack(
             [
                 jacket,
-                feed_temperature,
-                params.feed_concentration_mol_per_l + self._drift[1],
-                params.feed_flow_l_per_min + self._drift[2],
-                params.k0_per_min * (1.0 + self._drift[3]),
+                np.clip(feed_temperature, *FEED_LIMITS_K),
+                np.maximum(0.0, params.feed_concentration_mol_per_l + self._drift[1]),
+                np.maximum(0.0, params.feed_flow_l_per_min + self._drift[2]),
+                np.maximum(0.0, params.k0_per_min * (1.0 + self._drift[3])),
                 np.full(count, params.ua_j_per_min_k),
             ]
         )
@@ -190,4 +195,7 @@ class Plant:
         measured["r"] = rate_constant(measured["T"], params.k0_per_min, params) * measured["Ca"]
         measured["Qc"] = heat_removed_kw(measured["T"], measured["TcActual"], params.ua_j_per_min_k)
         self.true, self.measured = true, measured
-        self.status = {name: np.full(self.config.reactors, quality.GOOD, np.uint32) for name in measured}
+        good = np.full(self.config.reactors, quality.GOOD, np.uint32)
+        self.status = {sensor.signal: good for sensor in SENSORS}
+        for name, inputs_of in COMPUTED_FROM.items():
+            self.status[name] = np.maximum.reduce([self.status[each] for each in inputs_of])

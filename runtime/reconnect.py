@@ -51,7 +51,14 @@ async def keep(
                 log.warning("%s; trying again until it is back", why)
             down = True
             on_state(False, why)
+        if _is_cancelled():  # a link lost while it was being ended would hide that it was
+            raise asyncio.CancelledError
         await asyncio.sleep(next(waits))
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _first(group: BaseException) -> BaseException:

@@ -63,6 +63,21 @@ class User(Section):
     roles: tuple[Role, ...] = ("Observer",)
     password_file: Path
 
+    def password(self) -> str:
+        """Read the password.
+
+        Raises:
+            BadInput: naming a file that cannot be read or is empty.
+        """
+        where = f"server.users: {self.name}: password_file {self.password_file}"
+        try:
+            text = self.password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"{where}: {getattr(error, 'strerror', None) or error}") from None
+        if not text:
+            raise BadInput(f"{where} is empty; put the password there")
+        return text
+
 
 class ServerSettings(Section):
     """The OPC UA server."""
@@ -88,25 +103,28 @@ class ServerSettings(Section):
 
     @property
     def is_open(self) -> bool:
-        """True when our services need no login: the server they use is on loopback, and on loopback only."""
-        return self.on_loopback and (urlsplit(self.local_endpoint).hostname or "") in LOOPBACK
+        """True when our services need no login: Anonymous has all roles on the server they use."""
+        host = urlsplit(self.local_endpoint).hostname or ""
+        return self.on_loopback and host in LOOPBACK and self.anonymous_roles is None
 
     @property
     def endpoint(self) -> str:
         """The endpoint clients are told."""
         if self.url is not None:
             return self.url
-        wildcard = self.listen in ("0.0.0.0", "::")  # noqa: S104
-        host = self.hosts[0] if self.hosts else ("127.0.0.1" if wildcard else self.listen)
-        return f"opc.tcp://{host}:{self.port}/cstr-gateway"
+        return f"opc.tcp://{in_url(self.hosts[0] if self.hosts else self.local_host)}:{self.port}/cstr-gateway"
 
     @property
     def local_endpoint(self) -> str:
         """The endpoint our own services use on this machine."""
         if self.url is not None:
             return self.url
-        wildcard = self.listen in ("0.0.0.0", "::")  # noqa: S104
-        return f"opc.tcp://{'127.0.0.1' if wildcard else self.listen}:{self.port}/cstr-gateway"
+        return f"opc.tcp://{in_url(self.local_host)}:{self.port}/cstr-gateway"
+
+    @property
+    def local_host(self) -> str:
+        """The address under which this machine reaches what listens on `listen`."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.listen, self.listen)  # noqa: S104
 
 
 class ControllerSettings(Section):
@@ -193,6 +211,11 @@ class DetectorSettings(Section):
     interval_s: float = Field(default=1.0, ge=0.1, le=60.0)
     batch: BatchSettings = BatchSettings()
     health_port: Port = 9104
+
+
+def in_url(host: str) -> str:
+    """Return a host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 class Settings(Section):

@@ -19,7 +19,7 @@ from gateway.up.parts import ServicePart
 from gateway.up.supervisor import Supervised, Supervisor
 from runtime.errors import BadInput, CouldNotRun
 from runtime.running import RUN_FILE, RunningPlant, is_alive, read_run_file, write_private
-from runtime.settings import Settings
+from runtime.settings import Settings, in_url
 
 log = logging.getLogger("up")
 
@@ -77,11 +77,10 @@ def write(data: Path, settings: Settings, supervisor: Supervisor) -> None:
     parts = urlsplit(mqtt)
     influx = settings.influxdb
     me = psutil.Process()
-    listen = settings.server.listen
-    host = settings.server.hosts[0] if settings.server.hosts else {"0.0.0.0": "127.0.0.1"}.get(listen, listen)  # noqa: S104
+    host = settings.server.hosts[0] if settings.server.hosts else settings.server.local_host
     plant = RunningPlant(
         opcua=settings.server.endpoint,
-        http=f"http://{host}:{settings.historian.http_port}",
+        http=f"http://{in_url(host)}:{settings.historian.http_port}",
         mqtt={"host": parts.hostname, "port": parts.port, "url": mqtt},
         postgres=settings.postgres.dsn.get_secret_value() if settings.postgres.dsn is not None else "",
         influxdb=None

@@ -199,6 +199,8 @@ class OpcuaLink:
     async def unsubscribe(self, subscription: int) -> None:
         """End a subscription."""
         self._subscriptions.pop(subscription, None)
+        if not self._subscriptions:
+            self._subscribed.clear()
         await self._guarded(self._client.uaclient.session.delete_subscriptions([subscription]))
 
     async def run(self) -> None:
@@ -208,15 +210,17 @@ class OpcuaLink:
             group.create_task(self._probe(), name="probe")
 
     async def _receive(self) -> None:
-        await self._subscribed.wait()
         waiting: deque[asyncio.Task[Any]] = deque()
         acknowledge: list[ua.SubscriptionAcknowledgement] = []
         try:
             while True:
+                await self._subscribed.wait()
                 while len(waiting) < PUBLISH_REQUESTS:
                     waiting.append(asyncio.create_task(self._publish(acknowledge)))
                     acknowledge = []
                 result = await self._guarded(waiting.popleft())
+                if result is None:
+                    continue
                 message = result.NotificationMessage
                 subscription = self._subscriptions.get(result.SubscriptionId)
                 if subscription is None or not message.NotificationData:
@@ -240,7 +244,13 @@ class OpcuaLink:
                 raise LinkLost(f"the server ended a subscription: {quality.name_of(int(part.Status.value))}")
 
     async def _publish(self, acknowledgements: list[ua.SubscriptionAcknowledgement]) -> Any:
-        response = await self._client.uaclient.session.publish(acknowledgements)
+        """Return what was published; None when the last subscription has just been ended."""
+        try:
+            response = await self._client.uaclient.session.publish(acknowledgements)
+        except ua.uaerrors.BadNoSubscription:
+            if self._subscribed.is_set():
+                raise
+            return None
         response.ResponseHeader.ServiceResult.check()
         return response.Parameters
 
