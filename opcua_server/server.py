@@ -48,9 +48,18 @@ class PlantServer(InternalServer):
         self._simulator, self._commands = simulator, commands
 
     def longest_queue(self) -> int:
-        """Return how many notifications wait for the slowest reader of any one item."""
-        waiting = (sub._triggered_datachanges.values() for sub in self.subscription_service.subscriptions.values())
+        """Return how many notifications wait for the slowest reader of any one item, of those that are connected."""
+        sessions = self._external_sessions.values()
+        present = {each.session_id for each in sessions if isinstance(each, PlantSession) and each.is_connected}
+        subscriptions = self.subscription_service.subscriptions.values()
+        waiting = (each._triggered_datachanges.values() for each in subscriptions if each.session_id in present)
         return max((len(queue) for queues in waiting for queue in queues), default=0)
+
+    async def stop(self) -> None:
+        """End the sessions that wait for their clients to come back, too."""
+        for session in list(self._external_sessions.values()):
+            await session.close_session(True)
+        await super().stop()
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
         """Load namespace 0."""

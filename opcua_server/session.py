@@ -42,6 +42,8 @@ class PlantSession(InternalSession):
         self._simulator = simulator
         self._commands = commands
         server.unregister_external_session(self)
+        self.is_connected = True
+        """False while the client's connection is gone and the session waits for it to come back."""
         self.auth_token = ua.NodeId(ua.ByteString(secrets.token_bytes(32)), ua.Int16(0))
         server.register_external_session(self)
 
@@ -54,6 +56,17 @@ class PlantSession(InternalSession):
         """End the session."""
         self.release_loops()
         await super().close_session(delete_subs)
+
+    def activate_session(self, params: Any, peer_certificate: Any) -> Any:
+        """Begin, or go on over a new connection."""
+        result = super().activate_session(params, peer_certificate)
+        self.is_connected = True
+        return result
+
+    def disconnected(self) -> None:
+        """Take note that the connection is gone; the loops are free at once."""
+        self.is_connected = False
+        self.release_loops()
 
     def release_loops(self) -> None:
         """Hold no loop any longer."""

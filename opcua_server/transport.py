@@ -19,7 +19,7 @@ class PlantProtocol(OPCUAProtocol):
         """Free the session's loops; the rest is the library's."""
         session = self.processor.session if self.processor is not None else None
         if isinstance(session, PlantSession):
-            session.release_loops()
+            session.disconnected()
         super().connection_lost(ex)
 
 

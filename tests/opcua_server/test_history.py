@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from asyncua import Client, ua
 
+from plant.clock import TICKS_PER_SECOND
+from runtime.opcua_link.filetime import FileTime, ticks_of
+
 from .conftest import step, value
+
+BOTH = 2
 
 
 async def test_raw_history_is_what_was_sent(client: Client) -> None:
@@ -70,3 +76,65 @@ async def test_what_is_not_recorded_says_so(client: Client) -> None:
         )
     )
     assert [result.StatusCode.name for result in results] == ["BadHistoryOperationUnsupported", "BadNodeIdUnknown"]
+
+
+@pytest.fixture
+async def times(client: Client) -> list[int]:
+    """SourceTimestamps (ticks) of a signal that changes in each of 20 scans, the first value before them left out."""
+    start = ticks_of(await value(client, "Plant.Simulation.Time"))
+    for _ in range(20):
+        await step(client, 0.1)
+    return [start + place * TICKS_PER_SECOND // 10 for place in range(1, 21)]
+
+
+async def read(client: Client, start: int, end: int, limit: int = 0, wanted: int = BOTH) -> list[list[ua.DataValue]]:
+    """Read R101.X raw with bounds, page by page; 0 is a time that is not given."""
+    details = ua.ReadRawModifiedDetails(
+        IsReadModified=False,
+        StartTime=FileTime.of(start),
+        EndTime=FileTime.of(end),
+        NumValuesPerNode=limit,
+        ReturnBounds=True,
+    )
+    pages, point = [], None
+    while not pages or point:
+        params = ua.HistoryReadParameters(
+            HistoryReadDetails=details,
+            TimestampsToReturn=ua.TimestampsToReturn(wanted),
+            ReleaseContinuationPoints=False,
+            NodesToRead=[ua.HistoryReadValueId(NodeId=ua.NodeId("R101.X", 2), ContinuationPoint=point)],
+        )
+        (result,) = await client.uaclient.history_read(params)
+        assert result.StatusCode.is_good(), result
+        pages.append(result.HistoryData.DataValues)
+        point = result.ContinuationPoint
+    return pages
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 22])
+@pytest.mark.parametrize("backward", [False, True])
+async def test_bounds_stand_at_both_ends_and_count(
+    client: Client, times: list[int], limit: int, backward: bool
+) -> None:
+    long_ago, far = times[0] - 3600 * TICKS_PER_SECOND, times[-1] + TICKS_PER_SECOND
+    pages = await read(client, *((far, long_ago) if backward else (long_ago, far)), limit)
+    if limit:
+        assert all(len(page) <= limit for page in pages)
+    flat = [(ticks_of(each.SourceTimestamp), each.StatusCode.name) for page in pages for each in page]
+    inside = [(time, "Good") for time in [times[0] - TICKS_PER_SECOND // 10, *times]]
+    expected = [(long_ago, "BadBoundNotFound"), *inside, (far, "BadBoundNotFound")]
+    assert flat == (expected[::-1] if backward else expected)
+
+
+async def test_a_bound_between_samples_is_the_next_one_outside(client: Client, times: list[int]) -> None:
+    (page,) = await read(client, times[3] + 5, times[6] - 5)
+    assert [ticks_of(each.SourceTimestamp) for each in page] == times[3:7]
+
+
+async def test_timestamps_are_those_asked_for(client: Client, times: list[int]) -> None:
+    both, source, server = [(await read(client, times[3], times[6], 0, wanted))[0][1] for wanted in (BOTH, 0, 1)]
+    assert (both.SourceTimestamp is None, both.ServerTimestamp is None) == (False, False)
+    assert (source.SourceTimestamp, source.ServerTimestamp) == (both.SourceTimestamp, None)
+    assert (server.SourceTimestamp, server.ServerTimestamp) == (None, both.ServerTimestamp)
+    with pytest.raises(ua.uaerrors.BadTimestampsToReturnInvalid):
+        await read(client, times[3], times[6], 0, 3)

@@ -66,6 +66,7 @@ async def controlled(endpoint: str, folder: Path) -> AsyncIterator[Health]:
     """The real controller on this endpoint."""
     settings = load_settings(None, {"server.url": endpoint, "controller.health_port": free_port()}, env={})
     context = Context("controller", settings, folder, Health("controller"), logging.getLogger("test"))
+    context.health.wait_for("start")
     task = asyncio.create_task(control(context), name="controller")
     try:
         await until("control", lambda: _ready(context.health, task))

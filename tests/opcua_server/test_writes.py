@@ -92,6 +92,22 @@ async def test_the_watchdog_drives_the_jacket_to_its_safe_side_within_6_s(servin
         assert await value(client, "R102.Tc") == 300.0
 
 
+async def test_out_of_service_is_not_man(serving: Serving) -> None:
+    async with serving() as endpoint, Client(endpoint) as holder, Client(endpoint) as other:
+        await claim(holder, 1, 305.0)
+        assert await write(holder, (f"{LOOP}.Mode", 0, INT32)) == ["Good"]
+        answers = await write(other, (f"{LOOP}.OUT", 300.0, DOUBLE), ("R101.Tc", 300.0, DOUBLE))
+        assert answers == ["BadInvalidState", "BadUserAccessDenied"]
+
+
+async def test_a_loop_is_free_when_its_holder_has_gone(serving: Serving) -> None:
+    async with serving() as endpoint, Client(endpoint) as other:
+        async with Client(endpoint) as holder:
+            await claim(holder, 1, 305.0)
+            assert await claim(other, 1, 306.0) == ["BadUserAccessDenied"] * 4
+        assert await claim(other, 1, 306.0) == ["Good"] * 4
+
+
 async def test_nobodys_own_hand_is_snapped(client: Client) -> None:
     assert await write(client, ("R101.Tc", 312.0, DOUBLE)) == ["Good"]
     await step(client, 20.0)

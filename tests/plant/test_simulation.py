@@ -95,6 +95,21 @@ def test_a_feed_temperature_fault_ramps_into_the_plant() -> None:
     assert faulty.true["T"][0] > plain.true["T"][0]
 
 
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_whatever_the_faults_add_up_to_the_plant_stays_physical(sign: float) -> None:
+    plant = Plant(PlantConfig(1, seed=4), 0)
+    plant.tc_demand[:] = 250.0 if sign < 0 else 350.0
+    for _ in range(20):
+        plant.inject(0, "feed-temperature", {"size": 100.0 * sign})
+        plant.inject(0, "bias", {"signal": "T", "size": 300.0 * sign})
+        plant.inject(0, "bias", {"signal": "Ca", "size": 2.0 * sign})
+    shown = run(plant, 600)
+    assert np.isfinite(shown).all()
+    assert plant.true["Tf"][0] == (250.0 if sign < 0 else 450.0)
+    assert plant.measured["T"][0] == (250.0 if sign < 0 else 550.0)
+    assert 240.0 < plant.true["T"][0] < 700.0
+
+
 @pytest.mark.parametrize(
     ("kind", "parameters", "named"),
     [
@@ -105,6 +120,8 @@ def test_a_feed_temperature_fault_ramps_into_the_plant() -> None:
         ("bias", {"signal": "T", "size": float("nan")}, "size"),
         ("bias", {"signal": "T", "size": "big"}, "size"),
         ("bias", {"signal": "T", "size": 1, "for": 3}, "for"),
+        ("bias", {"signal": "T", "size": 301}, "size"),
+        ("feed-temperature", {"size": -1000}, "size"),
         ("feed-temperature", {"signal": "T", "size": 1}, "signal"),
         ("feed-temperature", {"size": 1, "ramp_s": -1}, "ramp_s"),
     ],
