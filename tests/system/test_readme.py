@@ -1,0 +1,54 @@
+"""The README's examples, run as they stand there."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .conftest import COMMAND, ROOT, Up
+
+pytestmark = [pytest.mark.system, pytest.mark.component]
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+LINES = [line.split(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+OF_A_PLANT = ("query", "inject", "clear", "summaries", "status")
+"""Commands that are told where the plant is."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the examples write, one after another."""
+    return tmp_path_factory.mktemp("examples")
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith(("./cstr-gateway", "curl"))])
+def test_an_example_does_what_it_says(plant: Up, folder: Path, line: str) -> None:
+    words = shlex.split(line.replace("http://127.0.0.1:8080", plant.running["http"]))
+    if words[0] == "curl":
+        words[1:1] = ["--silent", "--fail"]
+    else:
+        words[0] = COMMAND
+        if words[1] in OF_A_PLANT:
+            words += ["--data", str(plant.data)]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    for flag, name in itertools.pairwise(words):
+        if flag in ("--out", "--plot"):
+            assert (folder / name).stat().st_size > 1000
+    if not {"--out", "inject", "clear"} & set(words):
+        assert done.stdout.strip()
+
+
+def test_what_the_readme_names_is_there() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"make (\w+)", README):
+        assert f"\n{target}:" in makefile
