@@ -62,23 +62,26 @@ class Collector:
         jumps = await link.history(EPOCH, UNIX_EPOCH_TICKS, clock.source_time + 1)
         self._epochs.learn([*jumps.readings(), epoch])
         await self._in_store(self._store.declare, [SignalInfo(info.name, info.unit, info.data_type) for info in infos])
-        known = self._store.newest()
-        newest = {info.name: known.get(info.name, (0, 0)) for info in infos}
+        gaps = await self._in_store(self._store.open_gaps, list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
         self._health.ready("server")
-        await self._fetch_missed(link, newest)
+        await self._fetch_missed(link, gaps)
         await asyncio.Event().wait()
 
-    async def _fetch_missed(self, link: OpcuaLink, newest: dict[str, tuple[int, int]]) -> None:
-        """Read from the server's history what came between the newest stored sample of each signal and now."""
+    async def _fetch_missed(self, link: OpcuaLink, gaps: dict[str, tuple[int, int]]) -> None:
+        """Read from the server's history what came between the beginning of each signal's gap and now.
+
+        The gap stays open until that is stored, so that the next connection begins there again when this one dies.
+        """
         (clock,) = await link.read([CLOCK])
         end = clock.source_time + 1
         found = 0
-        for name, (epoch, last) in newest.items():
+        for name, (epoch, last) in gaps.items():
             begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
             start = max(begin, end - LONGEST_GAP_TICKS)
             if start < end:
                 found += await self._keep(await link.history(name, start, end))
+            await self._in_store(self._store.close_gap, name)
         if found:
             log.info("%d samples were fetched from the server's history", found)
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from plant.names import split_signal
 from plant.sample import Sample
 
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
 CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, stepped INTEGER NOT NULL,
     data_type INTEGER NOT NULL);
 CREATE TABLE sample (signal INTEGER NOT NULL, epoch INTEGER NOT NULL, time INTEGER NOT NULL, seq INTEGER NOT NULL,
     value, status INTEGER NOT NULL, server_time INTEGER NOT NULL, PRIMARY KEY (signal, epoch, time)) WITHOUT ROWID;
+CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
 CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, reactor TEXT NOT NULL, samples TEXT NOT NULL);
 """
@@ -100,6 +101,24 @@ class Store:
         for (number, epoch), time in self._newest.items():
             found[names[number]] = max(found.get(names[number], (0, 0)), (epoch, time))
         return found
+
+    def open_gaps(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Note that samples may be missing from now on; return epoch and time up to which each signal is complete.
+
+        A gap that is open already begins where it began.
+        """
+        newest = self.newest()
+        rows = [(self._ids[name], *newest.get(name, (0, 0))) for name in names]
+        self._connection.execute("BEGIN")
+        self._connection.executemany("INSERT OR IGNORE INTO gap (signal, epoch, time) VALUES (?, ?, ?)", rows)
+        self._connection.execute("COMMIT")
+        query = "SELECT name, epoch, time FROM gap JOIN signal ON signal.id = gap.signal"
+        gaps = {name: (epoch, time) for name, epoch, time in self._connection.execute(query)}
+        return {name: gaps[name] for name in names}
+
+    def close_gap(self, name: str) -> None:
+        """Note that nothing of a signal is missing any more."""
+        self._connection.execute("DELETE FROM gap WHERE signal = ?", (self._ids[name],))
 
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of all, 0 when empty."""

@@ -1,0 +1,138 @@
+"""A collector over a store in a temporary folder, and a server that sends and remembers what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from historian.collector import Collector
+from historian.metrics import Metrics
+from plant import quality
+from plant.clock import TICKS_PER_SECOND, ticks_from_text
+from runtime.errors import LinkLost
+from runtime.health import Health
+from runtime.opcua_link.values import Notification, Reading, VariableInfo
+from timeseries.reader import Reader
+from timeseries.store import Store
+
+T0 = ticks_from_text("2026-11-22T04:00:00Z")
+
+
+def notification(*readings: Reading) -> Notification:
+    return Notification(
+        [each.name for each in readings],
+        [each.value for each in readings],
+        np.array([each.status for each in readings], np.uint32),
+        np.array([each.source_time for each in readings], np.int64),
+        np.array([each.server_time for each in readings], np.int64),
+    )
+
+
+class Server:
+    """Stands where an OpcuaLink would: sends `live` when subscribed to, remembers `past`, dies where told."""
+
+    def __init__(self, infos: Sequence[VariableInfo]) -> None:
+        self.infos = list(infos)
+        self.now = T0
+        self.live: list[Reading] = []
+        self.past: list[Reading] = []
+        self.dies_at = ""
+        """The signal whose history it does not live to answer."""
+        self.asked: dict[str, int] = {}
+        """Since when each signal's history was asked for last."""
+        self.send: Callable[..., object] = lambda _: None
+
+    def at(self, second: float) -> int:
+        return T0 + round(second * TICKS_PER_SECOND)
+
+    def measure(self, name: str, value: object, second: float, status: int = quality.GOOD) -> Reading:
+        return Reading(name, value, status, self.at(second), self.at(second))  # type: ignore[arg-type]
+
+    async def variables(self) -> list[VariableInfo]:
+        return self.infos
+
+    async def read(self, names: Sequence[str]) -> list[Reading]:
+        values = {"Plant.Simulation.Epoch": 0}
+        return [Reading(name, values.get(name), quality.GOOD, self.now, self.now) for name in names]
+
+    async def subscribe(self, names: Sequence[str], on_data: Callable[..., object], **options: object) -> int:
+        self.send = on_data
+        if self.live:
+            await on_data(notification(*self.live))  # type: ignore[misc]
+        return 1
+
+    async def history(self, name: str, start: int, end: int) -> Notification:
+        if name == self.dies_at:
+            raise LinkLost("the server went away")
+        self.asked[name] = start
+        return notification(*(each for each in self.past if each.name == name and start <= each.source_time < end))
+
+
+class Plant:
+    """What a test of the collector has at hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "history.sqlite"
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        self.health = Health("historian")
+        self.store = Store(self.path)
+        self.worker = ThreadPoolExecutor(1)
+
+    def collector(self, sampling_s: float = 0.0) -> Collector:
+        return Collector(self.store, self.worker, self.metrics, self.health, sampling_s, lambda: None)
+
+    @contextlib.asynccontextmanager
+    async def collecting(
+        self, server: Server, until: Callable[[], object], sampling_s: float = 0.0
+    ) -> AsyncIterator[None]:
+        """Run a collector until something is so."""
+        task = asyncio.create_task(self.collector(sampling_s).run(server))  # type: ignore[arg-type]
+        try:
+            async with asyncio.timeout(10):
+                while not until():
+                    if task.done():
+                        await task
+                    await asyncio.sleep(0.001)
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def gaps(self) -> list[str]:
+        """Signals of which samples may be missing."""
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            query = "SELECT name FROM gap JOIN signal ON signal.id = gap.signal"
+            return [name for (name,) in connection.execute(query)]
+
+    def stored(self, name: str) -> list[object]:
+        with contextlib.closing(Reader(self.path)) as reader:
+            known = name in {info.name for info in reader.signals()}
+            return [sample.value for sample in reader.raw(name, 0, 2**62)] if known else []
+
+    def count(self, name: str, **labels: str) -> int:
+        return int(self.registry.get_sample_value(f"cstr_samples_{name}_total", labels) or 0)
+
+    def close(self) -> None:
+        self.worker.shutdown()
+        self.store.close()
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server([VariableInfo("R101.T", 11, "K", True), VariableInfo("R101.Ca", 11, "mol/L", True)])
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    plant = Plant(tmp_path)
+    yield plant
+    plant.close()

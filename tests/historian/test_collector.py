@@ -1,0 +1,37 @@
+"""From a server into the store: nothing missing, whenever the connection dies."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.errors import LinkLost
+
+NAMES = ("R101.T", "R101.Ca")
+
+
+async def test_a_gap_that_was_not_read_back_is_still_one_for_the_next_connection(plant, server) -> None:
+    server.past = [server.measure(name, 1.0, 1) for name in NAMES]
+    server.now = server.at(1)
+    async with plant.collecting(server, lambda: plant.stored("R101.Ca") and not plant.gaps()):
+        pass
+    seconds = [float(second) for second in range(1, 11)]
+    server.past = [server.measure(name, second, second) for name in NAMES for second in seconds]
+    server.live = [server.measure(name, 10.0, 10) for name in NAMES]
+    server.now, server.dies_at = server.at(10), "R101.Ca"
+    with pytest.raises(LinkLost):
+        async with plant.collecting(server, lambda: False):
+            pass
+    assert (plant.stored("R101.T"), plant.stored("R101.Ca")) == (seconds, [1.0, 10.0])
+    server.dies_at = ""
+    async with plant.collecting(server, lambda: not plant.gaps()):
+        assert plant.stored("R101.Ca") == seconds
+
+
+async def test_what_was_read_back_is_not_asked_for_again(plant, server) -> None:
+    server.now = server.at(5)
+    server.past = [server.measure("R101.T", 1.0, second) for second in (1, 2, 3)]
+    async with plant.collecting(server, lambda: plant.stored("R101.T") and not plant.gaps()):
+        pass
+    server.asked.clear()
+    async with plant.collecting(server, lambda: len(server.asked) == 3):
+        assert server.asked["R101.T"] == server.at(3) + 1
