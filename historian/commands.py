@@ -1,4 +1,4 @@
-"""Commands from MQTT back to OPC UA: a short list of what may be written, each answered."""
+"""Commands from MQTT back to OPC UA: a short list of what may be written, each answered and logged."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ import time
 from collections.abc import Callable
 
 from historian.metrics import Metrics
-from historian.publisher import as_json
 from plant import quality
 from plant.clock import ticks_from_text, ticks_from_unix_ns
 from plant.names import AREA, loop_name, topic
+from plant.signals import MODES
 from runtime.errors import LinkLost
-from runtime.mqtt_link import Message, MqttLink
+from runtime.mqtt_link import MqttLink
 from runtime.opcua_link.link import OpcuaLink
 
 log = logging.getLogger("historian")
 
 ALLOWED_LEAVES = ("SP", "ModeTarget", "OUT")
 LARGEST_PAYLOAD = 4096
+LARGEST_INTEGER = 2**63 - 1
+
+Outcome = tuple[str, str]
+"""StatusCode's name, and why."""
 
 
 class Commander:
@@ -30,42 +34,71 @@ class Commander:
         self._link_now, self._metrics, self._site = link_now, metrics, site
 
     async def run(self, link: MqttLink) -> None:
-        """Answer commands until the link is lost."""
+        """Answer commands until the link is lost; a retained one was meant for another time."""
         await link.subscribe([f"plant/{self._site}/{AREA}/+/cmd"])
         async for message in link.messages():
             reactor = message.topic.split("/")[-2]
-            answer = await self._answer(reactor, message)
-            self._metrics.command("done" if answer["status"] == "Good" else "refused")
-            log.info("MQTT command on %s: %s", message.topic, answer["status"])
+            if message.retained:
+                log.warning("a retained command for %s is ignored: commands are published without retain", reactor)
+                self._metrics.command("ignored")
+                continue
+            answer = await self._answer(reactor, message.payload)
             await link.publish(topic(reactor, "reply", self._site), json.dumps(answer).encode())
 
-    async def _answer(self, reactor: str, message: Message) -> dict[str, object]:
-        command = as_json(message.payload) if len(message.payload) <= LARGEST_PAYLOAD else None
+    async def _answer(self, reactor: str, payload: bytes) -> dict[str, object]:
+        command = read_command(payload)
         if command is None:
             self._metrics.rejected("mqtt_payload", 1)
-            return _answer(None, "BadDecodingError", 'allowed is {"id": ..., "signal": ..., "value": ...}')
-        number = command.get("id")
+            status, why = "BadDecodingError", 'allowed is {"id": text or number, "signal": ..., "value": ...}'
+            command = {}
+        else:
+            status, why = await self._outcome(reactor, command)
+        self._metrics.command("done" if status == "Good" else "refused")
+        number, signal, value = (command.get(key) for key in ("id", "signal", "value"))
+        log.info("MQTT command for %s: id %r, %r = %r: %s %s", reactor, number, signal, value, status, why)
+        return {"id": number, "status": status, "why": why}
+
+    async def _outcome(self, reactor: str, command: dict[str, object]) -> Outcome:
         allowed = [f"{reactor}.{loop_name(reactor)}.{leaf}" for leaf in ALLOWED_LEAVES] if reactor[1:].isdigit() else []
         signal, value = command.get("signal"), command.get("value")
-        if signal not in allowed:
-            return _answer(number, "BadNotWritable", f"signal: allowed are {', '.join(allowed)}")
+        if not isinstance(signal, str) or signal not in allowed:
+            return "BadNotWritable", f"signal: allowed are {', '.join(allowed)}"
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return _answer(number, "BadTypeMismatch", "value: allowed is a number")
+            return "BadTypeMismatch", "value: allowed is a number"
+        if signal.endswith("ModeTarget") and value not in range(len(MODES)):
+            modes = ", ".join(f"{number} {mode}" for number, mode in enumerate(MODES))
+            return "BadOutOfRange", f"value: allowed are {modes}"
         if "expires" in command and not _is_future(command["expires"]):
-            return _answer(number, "BadTimeout", "expires: is over, or is no ISO 8601 time")
+            return "BadTimeout", "expires: is over, or is no ISO 8601 time"
         link = self._link_now()
         if link is None:
-            return _answer(number, "BadNoCommunication", "the OPC UA server is away")
-        plain = int(value) if str(signal).endswith("ModeTarget") else float(value)
+            return "BadNoCommunication", "the OPC UA server is away"
+        plain = int(value) if signal.endswith("ModeTarget") else float(value)
         try:
-            results = await link.write({str(signal): plain})
+            results = await link.write({signal: plain})
         except LinkLost as error:
-            return _answer(number, "BadCommunicationError", str(error))
-        return _answer(number, quality.name_of(results[str(signal)]), "")
+            return "BadCommunicationError", str(error)
+        return quality.name_of(results[signal]), ""
 
 
-def _answer(number: object, status: str, why: str) -> dict[str, object]:
-    return {"id": number, "status": status, "why": why}
+def read_command(payload: bytes) -> dict[str, object] | None:
+    """Return a command's JSON object; None for anything that is no such thing, or holds a number beyond 64 bits."""
+    if len(payload) > LARGEST_PAYLOAD:
+        return None
+    try:
+        command = json.loads(payload, parse_int=_integer)
+    except (ValueError, RecursionError):
+        return None
+    known = isinstance(command, dict) and not isinstance(command.get("id"), dict | list)
+    return command if known else None
+
+
+def _integer(text: str) -> int:
+    value = int(text)
+    if abs(value) > LARGEST_INTEGER:
+        message = f"{text}: allowed are 64 bits"
+        raise ValueError(message)
+    return value
 
 
 def _is_future(text: object) -> bool:

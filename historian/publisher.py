@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 from historian.encoding import data_set_message, line_protocol
@@ -87,12 +86,3 @@ async def keep_status(url: str, reactor: str, site: str) -> None:
                 await asyncio.shield(link.publish(where, OFFLINE, retain=True))
 
     await keep_connected(url, f"cstr-historian-status-{site}-{reactor}", work, will=Will(where, OFFLINE))
-
-
-def as_json(payload: bytes) -> dict[str, object] | None:
-    """Return a JSON object, or None for anything else."""
-    try:
-        value = json.loads(payload)
-    except (ValueError, UnicodeDecodeError):
-        return None
-    return value if isinstance(value, dict) else None

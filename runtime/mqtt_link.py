@@ -30,6 +30,8 @@ class Message:
 
     topic: str
     payload: bytes
+    retained: bool = False
+    """True when the broker kept it from before the subscription."""
 
 
 class MqttLink:
@@ -69,7 +71,7 @@ class MqttLink:
         try:
             async for message in self._client.messages:
                 payload = message.payload
-                yield Message(message.topic.value, payload if isinstance(payload, bytes) else b"")
+                yield Message(message.topic.value, payload if isinstance(payload, bytes) else b"", message.retain)
         except aiomqtt.MqttError as error:
             raise LinkLost(f"MQTT: {error}") from error
 

@@ -58,7 +58,7 @@ async def test_what_is_published_arrives_and_a_will_is_kept(broker: Broker) -> N
     async with connected(url, "late") as late:
         await late.subscribe(["plant/status"])
         arriving = late.messages()
-        assert (await anext(arriving)).payload == b"online"
+        assert await anext(arriving) == Message("plant/status", b"online", retained=True)
         await arriving.aclose()
 
 

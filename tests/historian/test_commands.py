@@ -1,0 +1,93 @@
+"""Commands from a hostile wire: each is answered, none ends the historian."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from historian.commands import Commander
+from plant import quality
+from runtime.mqtt_link import Message
+
+TOPIC = "plant/main/Area1/R101/cmd"
+SETPOINT = {"id": 7, "signal": "R101.TIC101.SP", "value": 350.5}
+
+
+class Broker:
+    """Stands where the MQTT link would: delivers what a test says."""
+
+    def __init__(self, *messages: Message) -> None:
+        self.sending = messages
+        self.replies: list[dict[str, object]] = []
+
+    async def subscribe(self, topics: list[str]) -> None:
+        assert topics == ["plant/main/Area1/+/cmd"]
+
+    async def messages(self) -> AsyncIterator[Message]:
+        for message in self.sending:
+            yield message
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        assert topic == "plant/main/Area1/R101/reply"
+        self.replies.append(json.loads(payload))
+
+
+class Written:
+    """Stands where the OPC UA link would: keeps what is written."""
+
+    def __init__(self) -> None:
+        self.values: list[tuple[str, object]] = []
+
+    async def write(self, values: Mapping[str, object]) -> dict[str, int]:
+        self.values += values.items()
+        return dict.fromkeys(values, quality.GOOD)
+
+
+async def send(plant, *messages: Message) -> tuple[list[dict[str, object]], list[tuple[str, object]]]:
+    broker, link = Broker(*messages), Written()
+    await Commander(lambda: link, plant.metrics, "main").run(broker)  # type: ignore[arg-type,return-value]
+    return broker.replies, link.values
+
+
+def message(command: object, **other: object) -> Message:
+    return Message(TOPIC, json.dumps({**command, **other}).encode())  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"[" * 4000,
+        b'{"id": 1, "signal": "R101.TIC101.SP", "value": ' + b"9" * 400 + b"}",
+        b'{"id": ' + b"[" * 400 + b"]" * 400 + b"}",
+        b"\xff\x00",
+        b"[]",
+        b" " * 5000 + b"{}",
+    ],
+    ids=["deep", "long number", "deep id", "no text", "no object", "long"],
+)
+async def test_a_payload_that_is_no_command_is_counted_and_answered(plant, payload: bytes) -> None:
+    replies, written = await send(plant, Message(TOPIC, payload), message(SETPOINT))
+    assert [reply["status"] for reply in replies] == ["BadDecodingError", "Good"]
+    assert written == [("R101.TIC101.SP", 350.5)]
+    assert plant.count("rejected", reason="mqtt_payload") == 1
+
+
+async def test_a_retained_command_is_not_executed_again(plant) -> None:
+    kept = Message(TOPIC, json.dumps(SETPOINT).encode(), retained=True)
+    assert await send(plant, kept) == ([], [])
+
+
+@pytest.mark.parametrize("value", [1.5, -1, 5, 2**40, 1e300])
+async def test_a_mode_is_one_of_the_modes(plant, value: float) -> None:
+    ((reply,), written) = await send(plant, message(SETPOINT, signal="R101.TIC101.ModeTarget", value=value))
+    assert (reply["status"], written) == ("BadOutOfRange", [])
+    assert "2 AUTO" in str(reply["why"])
+
+
+async def test_who_wrote_what_is_in_the_log(plant, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    await send(plant, message(SETPOINT, id="shift\n2"))
+    assert "for R101: id 'shift\\n2', 'R101.TIC101.SP' = 350.5: Good" in caplog.text
