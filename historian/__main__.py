@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import uvicorn
@@ -17,6 +16,7 @@ from historian.commands import Commander
 from historian.metrics import Metrics
 from historian.publisher import Publisher, keep_status
 from historian.retention import keep_small
+from historian.store_thread import StoreThread
 from plant.names import PLANT
 from runtime.mqtt_link import MqttLink, keep_connected
 from runtime.opcua_link import connect
@@ -36,16 +36,16 @@ async def serve(context: Context) -> None:
     for part in ("server", *(["broker"] if settings.mqtt.url is not None else [])):
         health.wait_for(part)
     path = context.data / "historian" / STORE_FILE
-    worker = ThreadPoolExecutor(1, "store")
     store = Store(path)
+    thread = StoreThread(health)
     metrics = Metrics(context.registry)
-    publisher = Publisher(store, worker, metrics, settings.mqtt.site)
+    publisher = Publisher(store, thread, metrics, settings.mqtt.site)
     present: list[OpcuaLink] = []
 
     async def collect(link: OpcuaLink) -> None:
         present.append(link)
         try:
-            await Collector(store, worker, metrics, health, settings.historian.sampling_s, publisher.wake).run(link)
+            await Collector(store, thread, metrics, health, settings.historian.sampling_s, publisher.wake).run(link)
         finally:
             present.clear()
 
@@ -79,7 +79,7 @@ async def serve(context: Context) -> None:
                 ),
                 name="collector",
             )
-            group.create_task(keep_small(store, worker, settings.historian), name="retention")
+            group.create_task(keep_small(store, thread, settings.historian), name="retention")
             group.create_task(_show_rate(context, metrics), name="rate")
             if settings.mqtt.url is not None:
                 url = settings.mqtt.url.get_secret_value()
@@ -89,7 +89,7 @@ async def serve(context: Context) -> None:
                     group.create_task(keep_status(url, reactor, settings.mqtt.site), name=f"status {reactor}")
             health.ready("start")
     finally:
-        worker.shutdown()
+        thread.end()
         store.close()
 
 

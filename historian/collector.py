@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 from historian.epochs import EPOCH, Epochs
 from historian.metrics import Metrics
+from historian.store_thread import StoreThread
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_seconds, ticks_from_unix_ns
 from plant.names import PLANT
 from plant.sample import Sample
-from runtime.backoff import delays
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification, VariableInfo
 from timeseries.store import SignalInfo, Store
-
-A = TypeVar("A")
-R = TypeVar("R")
 
 log = logging.getLogger("historian")
 
@@ -40,13 +34,13 @@ class Collector:
     def __init__(
         self,
         store: Store,
-        worker: ThreadPoolExecutor,
+        thread: StoreThread,
         metrics: Metrics,
         health: Health,
         sampling_s: float,
         on_stored: Callable[[], None],
     ) -> None:
-        self._store, self._worker, self._metrics, self._health = store, worker, metrics, health
+        self._store, self._thread, self._metrics, self._health = store, thread, metrics, health
         self._sampling = ticks_from_seconds(sampling_s)
         self._on_stored = on_stored
         self._kept: dict[str, int] = {}
@@ -61,8 +55,8 @@ class Collector:
         self._epochs = Epochs()
         jumps = await link.history(EPOCH, UNIX_EPOCH_TICKS, clock.source_time + 1)
         self._epochs.learn([*jumps.readings(), epoch])
-        await self._in_store(self._store.declare, [SignalInfo(info.name, info.unit, info.data_type) for info in infos])
-        gaps = await self._in_store(self._store.open_gaps, list(self._infos))
+        await self._thread.do(self._store.declare, [SignalInfo(info.name, info.unit, info.data_type) for info in infos])
+        gaps = await self._thread.do(self._store.open_gaps, list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
         self._health.ready("server")
         await self._fetch_missed(link, gaps)
@@ -81,7 +75,7 @@ class Collector:
             start = max(begin, end - LONGEST_GAP_TICKS)
             if start < end:
                 found += await self._keep(await link.history(name, start, end))
-            await self._in_store(self._store.close_gap, name)
+            await self._thread.do(self._store.close_gap, name)
         if found:
             log.info("%d samples were fetched from the server's history", found)
 
@@ -97,25 +91,11 @@ class Collector:
         samples = self._accepted(data)
         if not samples:
             return 0
-        waits = delays(0.2, 5.0)
-        failing = False
-        while True:
-            try:
-                fresh = await self._in_store(self._store.append, samples)
-            except sqlite3.Error as error:
-                if not failing:
-                    log.error("the store refuses samples (%s); they wait at the server until it takes them", error)
-                    self._health.last_error = f"store: {error}"
-                failing = True
-                await asyncio.sleep(next(waits))
-                continue
-            if failing:
-                log.info("the store takes samples again")
-                self._health.last_error = ""
-            self._metrics.stored([sample.signal for sample in fresh])
-            self._metrics.rejected("duplicate", len(samples) - len(fresh))
-            self._on_stored()
-            return len(fresh)
+        fresh = await self._thread.do(self._store.append, samples)
+        self._metrics.stored([sample.signal for sample in fresh])
+        self._metrics.rejected("duplicate", len(samples) - len(fresh))
+        self._on_stored()
+        return len(fresh)
 
     def _accepted(self, data: Notification) -> list[Sample]:
         readings = data.readings()
@@ -143,9 +123,6 @@ class Collector:
                 )
             )
         return samples
-
-    async def _in_store(self, function: Callable[[A], R], argument: A) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._worker, function, argument)
 
 
 def _has_type(value: object, data_type: int) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 
 from historian.encoding import data_set_message, line_protocol
 from historian.metrics import Metrics
+from historian.store_thread import StoreThread
 from plant.names import split_signal, topic
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink, Will, keep_connected
@@ -23,8 +23,8 @@ ONLINE, OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
 class Publisher:
     """Empties the outbox; an entry leaves it when the broker has confirmed all of it."""
 
-    def __init__(self, store: Store, worker: ThreadPoolExecutor, metrics: Metrics, site: str) -> None:
-        self._store, self._worker, self._metrics, self._site = store, worker, metrics, site
+    def __init__(self, store: Store, thread: StoreThread, metrics: Metrics, site: str) -> None:
+        self._store, self._thread, self._metrics, self._site = store, thread, metrics, site
         self._more = asyncio.Event()
 
     def wake(self) -> None:
@@ -33,10 +33,9 @@ class Publisher:
 
     async def run(self, link: MqttLink) -> None:
         """Publish until the link is lost; what was under way then is sent again."""
-        loop = asyncio.get_running_loop()
         while True:
             self._more.clear()
-            entries = await loop.run_in_executor(self._worker, self._store.outbox, ENTRIES_AT_ONCE)
+            entries = await self._thread.do(self._store.outbox, ENTRIES_AT_ONCE)
             if not entries:
                 self._metrics.outbox(0)
                 try:
@@ -47,9 +46,9 @@ class Publisher:
             messages = [message for entry in entries for message in self._messages(entry)]
             for start in range(0, len(messages), IN_FLIGHT):
                 await _publish(link, messages[start : start + IN_FLIGHT])
-            await loop.run_in_executor(self._worker, self._store.published, [entry.id for entry in entries])
+            await self._thread.do(self._store.published, [entry.id for entry in entries])
             self._metrics.published(sum(len(entry.samples) for entry in entries))
-            self._metrics.outbox(await loop.run_in_executor(self._worker, self._store.outbox_size))
+            self._metrics.outbox(await self._thread.do(self._store.outbox_size))
 
     def _messages(self, entry: OutboxEntry) -> list[tuple[str, bytes]]:
         """Return an entry's topics and payloads, in order."""

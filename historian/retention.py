@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
-from concurrent.futures import ThreadPoolExecutor
 
+from historian.store_thread import StoreThread
 from plant.clock import ticks_from_seconds
 from runtime.settings import HistorianSettings
 from timeseries.store import Store
@@ -18,15 +17,11 @@ STEP_TICKS = ticks_from_seconds(600.0)
 DAY_S = 86_400.0
 
 
-async def keep_small(store: Store, worker: ThreadPoolExecutor, settings: HistorianSettings) -> None:
+async def keep_small(store: Store, thread: StoreThread, settings: HistorianSettings) -> None:
     """Keep to the settings' age and size, for ever."""
-    loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(EVERY_S)
-        try:
-            await loop.run_in_executor(worker, _trim, store, settings)
-        except sqlite3.Error as error:
-            log.warning("old samples were not deleted (%s); trying again", error)
+        await thread.do(_trim, store, settings)
 
 
 def _trim(store: Store, settings: HistorianSettings) -> None:

@@ -8,9 +8,10 @@ transactions, never the file).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,20 +79,19 @@ class Store:
         }
 
     def close(self) -> None:
-        """Fold the log into the file and close it."""
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Fold the log into the file and close it; on a full disk the log stays for the next start."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
 
     def declare(self, signals: Iterable[SignalInfo]) -> None:
         """Make signals known, or correct what is known of them."""
-        with self._connection:
-            self._connection.execute("BEGIN")
-            self._connection.executemany(
+        with self._transaction() as connection:
+            connection.executemany(
                 "INSERT INTO signal (name, unit, stepped, data_type) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
                 "SET unit = excluded.unit, stepped = excluded.stepped, data_type = excluded.data_type",
                 [(info.name, info.unit, info.stepped, info.data_type) for info in signals],
             )
-            self._connection.execute("COMMIT")
         self._ids = dict(self._connection.execute("SELECT name, id FROM signal"))
 
     def newest(self) -> dict[str, tuple[int, int]]:
@@ -109,9 +109,8 @@ class Store:
         """
         newest = self.newest()
         rows = [(self._ids[name], *newest.get(name, (0, 0))) for name in names]
-        self._connection.execute("BEGIN")
-        self._connection.executemany("INSERT OR IGNORE INTO gap (signal, epoch, time) VALUES (?, ?, ?)", rows)
-        self._connection.execute("COMMIT")
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR IGNORE INTO gap (signal, epoch, time) VALUES (?, ?, ?)", rows)
         query = "SELECT name, epoch, time FROM gap JOIN signal ON signal.id = gap.signal"
         gaps = {name: (epoch, time) for name, epoch, time in self._connection.execute(query)}
         return {name: gaps[name] for name in names}
@@ -171,18 +170,16 @@ class Store:
 
     def published(self, ids: Sequence[int]) -> None:
         """Forget outbox entries."""
-        self._connection.execute("BEGIN")
-        self._connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in ids])
-        self._connection.execute("COMMIT")
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in ids])
 
     def forget_before(self, time: int) -> int:
         """Delete samples older than a time (ticks), and return how many."""
-        self._connection.execute("BEGIN")
         deleted = 0
-        for number in self._ids.values():
-            cursor = self._connection.execute("DELETE FROM sample WHERE signal = ? AND time < ?", (number, time))
-            deleted += cursor.rowcount
-        self._connection.execute("COMMIT")
+        with self._transaction() as connection:
+            for number in self._ids.values():
+                cursor = connection.execute("DELETE FROM sample WHERE signal = ? AND time < ?", (number, time))
+                deleted += cursor.rowcount
         return deleted
 
     def used_bytes(self) -> int:
@@ -211,9 +208,7 @@ class Store:
         by_reactor: dict[str, list[Sample]] = {}
         for sample in samples:
             by_reactor.setdefault(split_signal(sample.signal)[0], []).append(sample)
-        connection = self._connection
-        connection.execute("BEGIN")
-        try:
+        with self._transaction() as connection:
             connection.executemany(
                 "INSERT INTO sample (signal, epoch, time, seq, value, status, server_time) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -234,8 +229,16 @@ class Store:
                 "INSERT INTO outbox (reactor, samples) VALUES (?, ?)",
                 [(reactor, json.dumps([_fields(sample) for sample in group])) for reactor, group in by_reactor.items()],
             )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing: after an error, on a full disk say, it may be tried again."""
+        connection = self._connection
+        connection.execute("BEGIN")
+        try:
+            yield connection
             connection.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise

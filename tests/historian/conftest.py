@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from historian.collector import Collector
 from historian.metrics import Metrics
+from historian.store_thread import StoreThread
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from runtime.errors import LinkLost
@@ -85,10 +85,10 @@ class Plant:
         self.metrics = Metrics(self.registry)
         self.health = Health("historian")
         self.store = Store(self.path)
-        self.worker = ThreadPoolExecutor(1)
+        self.thread = StoreThread(self.health)
 
     def collector(self, sampling_s: float = 0.0) -> Collector:
-        return Collector(self.store, self.worker, self.metrics, self.health, sampling_s, lambda: None)
+        return Collector(self.store, self.thread, self.metrics, self.health, sampling_s, lambda: None)
 
     @contextlib.asynccontextmanager
     async def collecting(
@@ -122,7 +122,7 @@ class Plant:
         return int(self.registry.get_sample_value(f"cstr_samples_{name}_total", labels) or 0)
 
     def close(self) -> None:
-        self.worker.shutdown()
+        self.thread.end()
         self.store.close()
 
 

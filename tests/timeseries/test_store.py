@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -112,3 +113,42 @@ def test_what_append_returned_survives_kill_9(tmp_path: Path) -> None:
     assert [each.seq for each in found] == list(range(1, len(found) + 1))
     fresh = again.append([Sample(T0 + 2_000_000, "R101.T", 1.0)])
     assert fresh[0].seq == len(found) + 1
+
+
+def test_a_full_disk_refuses_whole_transactions(store: Store) -> None:
+    connection = store._connection
+    store.append([sample("R101.T", 0, 1.0)])
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count={pages}")
+    many = [sample("R101.T", place, float(place)) for place in range(1, 2000)]
+    with pytest.raises(sqlite3.Error, match="full"):
+        store.append(many)
+    with pytest.raises(sqlite3.Error, match="full"):
+        store.declare([SignalInfo(f"R101.{'x' * 100}{number}", "", 11) for number in range(2000)])
+    connection.execute("PRAGMA max_page_count=1000000")
+    assert len(store.append(many)) == 1999
+    connection.execute("CREATE TEMP TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'full'); END")
+    with pytest.raises(sqlite3.Error, match="full"):
+        store.published([1])
+    connection.execute("DROP TRIGGER full")
+    store.published([1])
+    assert [entry.id for entry in store.outbox(9)] == [2]
+
+
+def test_a_full_disk_does_not_hinder_the_close(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    writer = textwrap.dedent(
+        f"""
+        import resource
+        from pathlib import Path
+        from plant.sample import Sample
+        from timeseries.store import SignalInfo, Store
+        store = Store(Path({str(path)!r}))
+        store.declare([SignalInfo("R101.T", "K", 11)])
+        store.append([Sample({T0} + place, "R101.T", float(place)) for place in range(1000)])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        store.close()
+        """
+    )
+    subprocess.run([sys.executable, "-c", writer], check=True)
+    assert len(Reader(path).raw("R101.T", 0, 2**62)) == 1000

@@ -1,0 +1,72 @@
+"""What the store refuses is tried again; that is said once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+
+import pytest
+
+from historian import store_thread
+from historian.publisher import Publisher
+
+SLOWEST_S = 0.001
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_thread, "FIRST_DELAY_S", SLOWEST_S)
+    monkeypatch.setattr(store_thread, "LONGEST_DELAY_S", SLOWEST_S)
+
+
+class FullDisk:
+    """The first writes of a store fail."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: object, *names: str, times: int = 3) -> None:
+        self.left = dict.fromkeys(names, times)
+        for name in names:
+            monkeypatch.setattr(store, name, self.refusing(name, getattr(store, name)))
+
+    def refusing(self, name: str, function):
+        def run(*arguments):
+            if self.left[name]:
+                self.left[name] -= 1
+                raise sqlite3.OperationalError("database or disk is full")
+            return function(*arguments)
+
+        return run
+
+
+async def test_a_full_disk_ends_neither_collection_nor_publication(
+    plant, server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    writes = ("declare", "open_gaps", "append", "close_gap", "published")
+    disk = FullDisk(monkeypatch, plant.store, *writes)
+    server.live = [server.measure("R101.T", 350.0, 1)]
+    sent: list[str] = []
+
+    class Broker:
+        async def publish(self, topic: str, payload: bytes) -> None:
+            sent.append(topic)
+
+    publishing = asyncio.create_task(Publisher(plant.store, plant.thread, plant.metrics, "main").run(Broker()))  # type: ignore[arg-type]
+    try:
+        async with plant.collecting(server, lambda: plant.count("published") and not plant.gaps()):
+            assert plant.stored("R101.T") == [350.0]
+    finally:
+        publishing.cancel()
+        await asyncio.gather(publishing, return_exceptions=True)
+    assert disk.left == dict.fromkeys(writes, 0)
+    assert sent == ["plant/main/Area1/R101/lp", "plant/main/Area1/R101/json/T"]
+    refused = [record for record in caplog.records if "refuses" in record.message]
+    recovered = [record for record in caplog.records if "works again" in record.message]
+    assert 1 <= len(refused) == len(recovered) <= len(writes)
+    assert plant.health.last_error == ""
+
+
+async def test_a_long_refusal_is_said_once(plant, monkeypatch, caplog: pytest.LogCaptureFixture) -> None:
+    FullDisk(monkeypatch, plant.store, "outbox_size", times=20)
+    assert await plant.thread.do(plant.store.outbox_size) == 0
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
