@@ -76,7 +76,7 @@ class StoreHistory:
         try:
             self._reader = Reader(path)
         except sqlite3.Error as error:
-            raise CouldNotRun(f"{path}: {error}") from None
+            raise CouldNotRun(str(error)) from None
 
     async def now(self) -> int:
         """Return the newest stored time."""

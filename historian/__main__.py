@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from historian.publisher import Publisher, keep_status
 from historian.retention import keep_small
 from historian.store_thread import StoreThread
 from plant.names import PLANT
+from runtime.errors import CouldNotRun
 from runtime.mqtt_link import MqttLink, keep_connected
 from runtime.opcua_link import connect
 from runtime.opcua_link.link import OpcuaLink
@@ -36,7 +38,10 @@ async def serve(context: Context) -> None:
     for part in ("server", *(["broker"] if settings.mqtt.url is not None else [])):
         health.wait_for(part)
     path = context.data / "historian" / STORE_FILE
-    store = Store(path)
+    try:
+        store = Store(path)
+    except sqlite3.Error as error:
+        raise CouldNotRun(str(error)) from None
     thread = StoreThread(health)
     metrics = Metrics(context.registry)
     publisher = Publisher(store, thread, metrics, settings.mqtt.site)

@@ -15,19 +15,34 @@ log = logging.getLogger("historian")
 EVERY_S = 60.0
 STEP_TICKS = ticks_from_seconds(600.0)
 DAY_S = 86_400.0
+AT_ONCE = 2_000
+"""Samples deleted before the next commit of new ones has its turn: some milliseconds."""
 
 
 async def keep_small(store: Store, thread: StoreThread, settings: HistorianSettings) -> None:
     """Keep to the settings' age and size, for ever."""
     while True:
         await asyncio.sleep(EVERY_S)
-        await thread.do(_trim, store, settings)
+        deleted = await trim(store, thread, settings)
+        if deleted:
+            log.info("%d samples beyond the retention were deleted", deleted)
 
 
-def _trim(store: Store, settings: HistorianSettings) -> None:
-    newest = store.newest_time()
-    deleted = store.forget_before(newest - ticks_from_seconds(settings.retention_days * DAY_S))
-    while store.used_bytes() > settings.retention_gb * 1e9 and (oldest := store.oldest()) is not None:
-        deleted += store.forget_before(oldest + STEP_TICKS)
-    if deleted:
-        log.info("%d samples beyond the retention were deleted", deleted)
+async def trim(store: Store, thread: StoreThread, settings: HistorianSettings) -> int:
+    """Delete what is too old, then the oldest while all is too much; return how many samples."""
+    newest = await thread.do(store.newest_time)
+    deleted = await _forget(store, thread, newest - ticks_from_seconds(settings.retention_days * DAY_S))
+    while await thread.do(store.used_bytes) > settings.retention_gb * 1e9:
+        oldest = await thread.do(store.oldest)
+        if oldest is None:
+            break
+        deleted += await _forget(store, thread, oldest + STEP_TICKS)
+    return deleted
+
+
+async def _forget(store: Store, thread: StoreThread, before: int) -> int:
+    deleted = 0
+    for name in await thread.do(store.names):
+        while count := await thread.do(store.forget, name, before, AT_ONCE):
+            deleted += count
+    return deleted

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from plant.sample import Sample, Scalar
 from timeseries.aggregates import Aggregated, Series, aggregate, interpolated
+from timeseries.layout import open_for_reading
 from timeseries.store import BOOLEAN, SignalInfo
 
 _COLUMNS = "time, value, status, server_time, epoch, seq"
@@ -30,8 +30,7 @@ class Reader:
     """A read-only connection."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, check_same_thread=False)
-        self._connection.execute("PRAGMA query_only=ON")
+        self._connection = open_for_reading(path)
 
     def close(self) -> None:
         """Close it."""
@@ -47,16 +46,18 @@ class Reader:
         return self._find(name)[1].unit
 
     def newest_time(self) -> int:
-        """Return the newest SourceTimestamp of all signals: the present, where relative times begin; 0 when empty."""
-        query = "SELECT max(time) FROM sample WHERE signal = ?"
-        numbers = [row[0] for row in self._connection.execute("SELECT id FROM signal")]
-        return max((self._connection.execute(query, (number,)).fetchone()[0] or 0 for number in numbers), default=0)
+        """Return the newest SourceTimestamp of the newest epoch: the present, where relative times begin; or 0."""
+        newest = self._connection.execute("SELECT epoch, time FROM signal WHERE time IS NOT NULL")
+        return max(newest, default=(0, 0))[1]
 
     def last(self, name: str) -> Sample | None:
         """Return the newest sample."""
         number, info = self._find(name)
-        query = f"SELECT {_COLUMNS} FROM sample WHERE signal = ? ORDER BY epoch DESC, time DESC LIMIT 1"  # noqa: S608
-        row = self._connection.execute(query, (number,)).fetchone()
+        query = (
+            f"SELECT {_COLUMNS} FROM sample WHERE signal = ? "  # noqa: S608
+            "AND (time, epoch) = (SELECT time, epoch FROM signal WHERE id = ?)"
+        )
+        row = self._connection.execute(query, (number, number)).fetchone()
         return _sample(info, row) if row is not None else None
 
     def raw(self, name: str, start: int, end: int, limit: int | None = None, after: int | None = None) -> list[Sample]:
@@ -87,17 +88,20 @@ class Reader:
     def _around(self, name: str, start: int, end: int) -> Series:
         """Return the samples from the last before `start` to the first at or after `end`."""
         number, info = self._find(name)
-        before = self._edge(number, "time <= ? ORDER BY time DESC", start)
-        behind = self._edge(number, "time >= ? ORDER BY time", end)
-        inner = "SELECT time, value, status FROM sample WHERE signal = ? AND time > ? AND time < ? ORDER BY time"
-        rows = [*before, *self._connection.execute(inner, (number, start, end)), *behind]
-        unique = {row[0]: row for row in rows}
-        ordered = [unique[time] for time in sorted(unique)]
-        return Series.of(ordered, stepped=info.stepped)
+        low = self._edge("max(time)", "time <= ?", number, start)
+        high = self._edge("min(time)", "time >= ?", number, end)
+        rows = self._connection.execute(
+            "SELECT time, value, status FROM sample WHERE signal = ? AND time BETWEEN ? AND ? ORDER BY time, epoch",
+            (number, start if low is None else low, end if high is None else high),
+        )
+        latest = {row[0]: row for row in rows}
+        """Of a time that was there twice, the later epoch's."""
+        return Series.of(list(latest.values()), stepped=info.stepped)
 
-    def _edge(self, number: int, condition: str, time: int) -> list[tuple[int, Scalar | None, int]]:
-        query = f"SELECT time, value, status FROM sample WHERE signal = ? AND {condition} LIMIT 1"  # noqa: S608
-        return self._connection.execute(query, (number, time)).fetchall()
+    def _edge(self, what: str, condition: str, number: int, time: int) -> int | None:
+        query = f"SELECT {what} FROM sample WHERE signal = ? AND {condition}"  # noqa: S608 - our own words
+        found: int | None = self._connection.execute(query, (number, time)).fetchone()[0]
+        return found
 
     def _find(self, name: str) -> tuple[int, SignalInfo]:
         query = "SELECT id, name, unit, data_type FROM signal WHERE name = ?"

@@ -1,6 +1,6 @@
 """Samples on disk: SQLite in WAL mode, one writer, many reading processes.
 
-A sample is known by signal, epoch and SourceTimestamp; the same one twice is stored once. The writer numbers what it
+A sample is known by signal, SourceTimestamp and epoch; the same one twice is stored once. The writer numbers what it
 stores, per reactor and without holes, and keeps an outbox of what still has to be published. Each `append` is one
 transaction: durable over kill -9 of any process when it returns (synchronous=NORMAL; a power cut may take the last
 transactions, never the file).
@@ -17,17 +17,8 @@ from pathlib import Path
 
 from plant.names import split_signal
 from plant.sample import Sample
+from timeseries.layout import open_for_writing
 
-VERSION = 2
-_SCHEMA = """
-CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, stepped INTEGER NOT NULL,
-    data_type INTEGER NOT NULL);
-CREATE TABLE sample (signal INTEGER NOT NULL, epoch INTEGER NOT NULL, time INTEGER NOT NULL, seq INTEGER NOT NULL,
-    value, status INTEGER NOT NULL, server_time INTEGER NOT NULL, PRIMARY KEY (signal, epoch, time)) WITHOUT ROWID;
-CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
-CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL);
-CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, reactor TEXT NOT NULL, samples TEXT NOT NULL);
-"""
 BOOLEAN, DOUBLE = 1, 11
 
 
@@ -59,22 +50,13 @@ class Store:
     """The writing side; used from one thread."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            self._connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
-        elif version != VERSION:
-            message = f"{path}: layout {version}, this program reads {VERSION}"
-            raise sqlite3.DatabaseError(message)
+        self._connection = open_for_writing(path)
         self._ids: dict[str, int] = dict(self._connection.execute("SELECT name, id FROM signal"))
         self._seqs: dict[str, int] = dict(self._connection.execute("SELECT reactor, seq FROM numbering"))
-        self._newest: dict[tuple[int, int], int] = {
-            (signal, epoch): time
-            for signal, epoch, time in self._connection.execute(
-                "SELECT signal, epoch, max(time) FROM sample GROUP BY signal, epoch"
+        self._newest: dict[int, tuple[int, int]] = {
+            number: (epoch, time)
+            for number, epoch, time in self._connection.execute(
+                "SELECT id, epoch, time FROM signal WHERE time IS NOT NULL"
             )
         }
 
@@ -96,11 +78,7 @@ class Store:
 
     def newest(self) -> dict[str, tuple[int, int]]:
         """Return epoch and SourceTimestamp of the newest sample of each signal that has one."""
-        names = {number: name for name, number in self._ids.items()}
-        found: dict[str, tuple[int, int]] = {}
-        for (number, epoch), time in self._newest.items():
-            found[names[number]] = max(found.get(names[number], (0, 0)), (epoch, time))
-        return found
+        return {name: self._newest[number] for name, number in self._ids.items() if number in self._newest}
 
     def open_gaps(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Note that samples may be missing from now on; return epoch and time up to which each signal is complete.
@@ -111,7 +89,7 @@ class Store:
         rows = [(self._ids[name], *newest.get(name, (0, 0))) for name in names]
         with self._transaction() as connection:
             connection.executemany("INSERT OR IGNORE INTO gap (signal, epoch, time) VALUES (?, ?, ?)", rows)
-        query = "SELECT name, epoch, time FROM gap JOIN signal ON signal.id = gap.signal"
+        query = "SELECT name, gap.epoch, gap.time FROM gap JOIN signal ON signal.id = gap.signal"
         gaps = {name: (epoch, time) for name, epoch, time in self._connection.execute(query)}
         return {name: gaps[name] for name in names}
 
@@ -120,8 +98,8 @@ class Store:
         self._connection.execute("DELETE FROM gap WHERE signal = ?", (self._ids[name],))
 
     def newest_time(self) -> int:
-        """Return the newest SourceTimestamp of all, 0 when empty."""
-        return max(self._newest.values(), default=0)
+        """Return the newest SourceTimestamp of the newest epoch, 0 when empty."""
+        return max(self._newest.values(), default=(0, 0))[1]
 
     def append(self, samples: Sequence[Sample]) -> list[Sample]:
         """Store samples in one transaction and return the new ones, numbered; duplicates are left out.
@@ -131,18 +109,18 @@ class Store:
         """
         fresh: list[Sample] = []
         seqs = dict(self._seqs)
-        newest: dict[tuple[int, int], int] = {}
+        newest: dict[int, tuple[int, int]] = {}
         seen: set[tuple[int, int, int]] = set()
         for sample in samples:
-            key = (self._ids[sample.signal], sample.epoch)
-            known = newest.get(key, self._newest.get(key, -1))
-            place = (*key, sample.source_time)
-            if place in seen or (sample.source_time <= known and self._exists(*place)):
+            number, when = self._ids[sample.signal], (sample.epoch, sample.source_time)
+            known = newest.get(number, self._newest.get(number, (-1, -1)))
+            place = (number, sample.source_time, sample.epoch)
+            if place in seen or (when <= known and self._exists(*place)):
                 continue
             seen.add(place)
             reactor, _ = split_signal(sample.signal)
             seqs[reactor] = seqs.get(reactor, 0) + 1
-            newest[key] = max(known, sample.source_time)
+            newest[number] = max(known, when)
             fresh.append(
                 Sample(
                     sample.source_time, sample.signal, sample.value, sample.quality, sample.server_time,
@@ -150,7 +128,7 @@ class Store:
                 )
             )  # fmt: skip
         if fresh:
-            self._write(fresh, seqs)
+            self._write(fresh, seqs, newest)
             self._seqs = seqs
             self._newest.update(newest)
         return fresh
@@ -173,14 +151,20 @@ class Store:
         with self._transaction() as connection:
             connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in ids])
 
-    def forget_before(self, time: int) -> int:
-        """Delete samples older than a time (ticks), and return how many."""
-        deleted = 0
-        with self._transaction() as connection:
-            for number in self._ids.values():
-                cursor = connection.execute("DELETE FROM sample WHERE signal = ? AND time < ?", (number, time))
-                deleted += cursor.rowcount
-        return deleted
+    def names(self) -> list[str]:
+        """Return all signals."""
+        return list(self._ids)
+
+    def forget(self, name: str, before: int, at_most: int) -> int:
+        """Delete a signal's oldest samples before a time, some at once and never its newest; return how many."""
+        number = self._ids[name]
+        epoch, time = self._newest.get(number, (-1, -1))
+        cursor = self._connection.execute(
+            "DELETE FROM sample WHERE (signal, time, epoch) IN (SELECT signal, time, epoch FROM sample "
+            "WHERE signal = ? AND time < ? AND NOT (time = ? AND epoch = ?) ORDER BY time LIMIT ?)",
+            (number, before, time, epoch, at_most),
+        )
+        return cursor.rowcount
 
     def used_bytes(self) -> int:
         """Return how much of the file is in use."""
@@ -191,20 +175,19 @@ class Store:
         return int((pages - free) * size)
 
     def oldest(self) -> int | None:
-        """Return the oldest SourceTimestamp of all."""
-        times = [
-            row[0]
-            for number in self._ids.values()
-            if (row := self._connection.execute("SELECT min(time) FROM sample WHERE signal = ?", (number,)).fetchone())
-            and row[0] is not None
-        ]
-        return min(times) if times else None
+        """Return the oldest SourceTimestamp of all that may be forgotten."""
+        query = "SELECT time FROM sample WHERE signal = ? AND NOT (time = ? AND epoch = ?) ORDER BY time LIMIT 1"
+        found = (
+            self._connection.execute(query, (number, time, epoch)).fetchone()
+            for number, (epoch, time) in self._newest.items()
+        )
+        return min((row[0] for row in found if row is not None), default=None)
 
-    def _exists(self, signal: int, epoch: int, time: int) -> bool:
-        query = "SELECT 1 FROM sample WHERE signal = ? AND epoch = ? AND time = ?"
-        return self._connection.execute(query, (signal, epoch, time)).fetchone() is not None
+    def _exists(self, signal: int, time: int, epoch: int) -> bool:
+        query = "SELECT 1 FROM sample WHERE signal = ? AND time = ? AND epoch = ?"
+        return self._connection.execute(query, (signal, time, epoch)).fetchone() is not None
 
-    def _write(self, samples: Sequence[Sample], seqs: dict[str, int]) -> None:
+    def _write(self, samples: Sequence[Sample], seqs: dict[str, int], newest: dict[int, tuple[int, int]]) -> None:
         by_reactor: dict[str, list[Sample]] = {}
         for sample in samples:
             by_reactor.setdefault(split_signal(sample.signal)[0], []).append(sample)
@@ -220,6 +203,10 @@ class Store:
                     for sample in samples
                 ],
             )  # fmt: skip
+            connection.executemany(
+                "UPDATE signal SET epoch = ?, time = ? WHERE id = ?",
+                [(*when, number) for number, when in newest.items()],
+            )
             connection.executemany(
                 "INSERT INTO numbering (reactor, seq) VALUES (?, ?) "
                 "ON CONFLICT (reactor) DO UPDATE SET seq = excluded.seq",

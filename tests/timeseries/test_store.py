@@ -15,6 +15,7 @@ import pytest
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from plant.sample import Sample
+from timeseries.layout import VERSION
 from timeseries.reader import Reader, UnknownSignal
 from timeseries.store import SignalInfo, Store
 
@@ -152,3 +153,60 @@ def test_a_full_disk_does_not_hinder_the_close(tmp_path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", writer], check=True)
     assert len(Reader(path).raw("R101.T", 0, 2**62)) == 1000
+
+
+def test_the_newest_is_known_without_looking_at_the_samples(store: Store, tmp_path: Path) -> None:
+    store.append([sample("R101.T", 5, 1.0), sample("R102.T", 9, 1.0), sample("R101.T", 7, 1.0)])
+    store.append([sample("R101.T", 6, 0.5)])
+    assert store.newest_time() == T0 + 9 * TICKS_PER_SECOND
+    store.append([sample("R101.T", 2, 2.0, epoch=1)])
+    for known in (store, Store(tmp_path / "history.sqlite")):
+        assert known.newest() == {
+            "R101.T": (1, T0 + 2 * TICKS_PER_SECOND),
+            "R102.T": (0, T0 + 9 * TICKS_PER_SECOND),
+        }
+        assert known.newest_time() == T0 + 2 * TICKS_PER_SECOND
+    assert Reader(tmp_path / "history.sqlite").newest_time() == T0 + 2 * TICKS_PER_SECOND
+
+
+def test_every_question_and_every_deletion_uses_the_key(store: Store, tmp_path: Path) -> None:
+    store.append([sample("R101.T", place, float(place)) for place in range(20)])
+    reader = Reader(tmp_path / "history.sqlite")
+    asked: list[str] = []
+    for connection in (store._connection, reader._connection):
+        connection.set_trace_callback(asked.append)
+    reader.last("R101.T")
+    reader.raw("R101.T", T0, 2**62, 5)
+    reader.at("R101.T", T0 + 5)
+    reader.aggregated("R101.T", T0, T0 + 10, 5, "Average")
+    reader.newest_time()
+    store.oldest()
+    store.forget("R101.T", T0 + 5 * TICKS_PER_SECOND, 3)
+    Store(tmp_path / "history.sqlite")
+    for connection in (store._connection, reader._connection):
+        connection.set_trace_callback(None)
+    about_samples = [each for each in asked if "sample" in each and "outbox" not in each]
+    assert len(about_samples) > 6
+    for statement in about_samples:
+        plan = [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+        assert not [step for step in plan if "SCAN" in step or "TEMP B-TREE" in step], (statement, plan)
+
+
+def test_forgetting_goes_by_slices_and_leaves_the_newest(store: Store, tmp_path: Path) -> None:
+    store.append([sample("R101.T", place, float(place)) for place in range(10)])
+    store.append([sample("R101.T", place, 10.0 + place, epoch=1) for place in range(2)])
+    end = T0 + 100 * TICKS_PER_SECOND
+    assert [store.forget("R101.T", T0 + 4 * TICKS_PER_SECOND, 4) for _ in range(3)] == [4, 1, 0]
+    assert store.oldest() == T0 + 4 * TICKS_PER_SECOND
+    assert [store.forget("R101.T", end, 100) for _ in range(2)] == [6, 0]
+    assert store.oldest() is None
+    left = Reader(tmp_path / "history.sqlite").raw("R101.T", 0, 2**62)
+    assert [(each.epoch, each.value) for each in left] == [(1, 11.0)]
+
+
+def test_another_layout_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "history.sqlite"
+    Store(path)._connection.execute("PRAGMA user_version=1")
+    for opening in (Store, Reader):
+        with pytest.raises(sqlite3.DatabaseError, match=rf"history\.sqlite: .*layout is 1, .*{VERSION}; move"):
+            opening(path)
