@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from runtime.settings import Settings
 from timeseries.reader import Reader, UnknownSignal
 
 MOST_SAMPLES = 50_000
+_TOKEN = re.compile(r"^([0-9]{1,18})\.([0-9]{1,10})$")
 PAGE = Path(__file__).parent / "page" / "index.html"
 
 Signal = Annotated[list[str], Query(description="E.g. R101.T; may be given several times for `last`.")]
@@ -85,10 +87,8 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         """The samples with start <= t < end, in order; `next` goes on where a page ended."""
         with reading() as reader:
             low, high = _span(reader, start, end)
-            after = _token(next)
-            samples = reader.raw(signal, low, high, limit + 1, after)
-            more = len(samples) > limit
-            following = str(samples[limit - 1].source_time) if more else None
+            samples = reader.raw(signal, low, high, limit + 1, _place(next))
+            following = _token(samples[limit - 1]) if len(samples) > limit else None
             return answer(reader, signal, samples[:limit], accept, following)
 
     @app.get("/api/v1/history/at")
@@ -158,13 +158,19 @@ def _span(reader: Reader, start: str, end: str) -> tuple[int, int]:
     return low, high
 
 
-def _token(text: str | None) -> int | None:
-    if text is None:
+def _token(sample: Sample) -> str:
+    """Return the continuation token behind a sample: time and epoch, which no two samples of a signal share."""
+    return f"{sample.source_time}.{sample.epoch}"
+
+
+def _place(token: str | None) -> tuple[int, int] | None:
+    if token is None:
         return None
-    if not text.isdigit():
-        message = f"next {text!r}: allowed is the `next` of the page before"
+    match = _TOKEN.match(token)
+    if match is None:
+        message = f"next {token!r}: allowed is the `next` of the page before"
         raise ValueError(message)
-    return int(text)
+    return int(match[1]), int(match[2])
 
 
 def _rows(settings: Settings, query: str, limit: int) -> list[dict[str, Any]]:

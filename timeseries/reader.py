@@ -60,15 +60,17 @@ class Reader:
         row = self._connection.execute(query, (number, number)).fetchone()
         return _sample(info, row) if row is not None else None
 
-    def raw(self, name: str, start: int, end: int, limit: int | None = None, after: int | None = None) -> list[Sample]:
-        """Return samples with start <= time < end, in order of time; `after` goes on behind an earlier page."""
+    def raw(
+        self, name: str, start: int, end: int, limit: int | None = None, after: tuple[int, int] | None = None
+    ) -> list[Sample]:
+        """Return samples with start <= time < end, in order of (time, epoch); `after` is where a page ended."""
         number, info = self._find(name)
-        low = start if after is None else max(start, after + 1)
         query = (
-            f"SELECT {_COLUMNS} FROM sample WHERE signal = ? AND time >= ? AND time < ? "  # noqa: S608
-            "ORDER BY time LIMIT ?"
+            f"SELECT {_COLUMNS} FROM sample WHERE signal = ? AND (time, epoch) > (?, ?) AND time < ? "  # noqa: S608
+            "ORDER BY time, epoch LIMIT ?"
         )
-        rows = self._connection.execute(query, (number, low, end, -1 if limit is None else limit))
+        low = max((start, -1), after or (start, -1))
+        rows = self._connection.execute(query, (number, *low, end, -1 if limit is None else limit))
         return [_sample(info, row) for row in rows]
 
     def at(self, name: str, time: int) -> Sample:

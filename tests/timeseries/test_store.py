@@ -78,9 +78,12 @@ def test_pages_and_epochs(store: Store, tmp_path: Path) -> None:
     store.append([sample("R101.T", place, float(place)) for place in range(10)])
     store.append([sample("R101.T", 4, 44.0, epoch=1)])
     reader = Reader(tmp_path / "history.sqlite")
-    page = reader.raw("R101.T", 0, T0 + 4 * TICKS_PER_SECOND, 3)
-    rest = reader.raw("R101.T", 0, T0 + 4 * TICKS_PER_SECOND, 3, page[-1].source_time)
-    assert [each.value for each in page + rest] == [0.0, 1.0, 2.0, 3.0]
+    pages: list[list[Sample]] = [[]]
+    after = None
+    while len(pages[-1]) == 3 or after is None:
+        pages.append(reader.raw("R101.T", 0, T0 + 6 * TICKS_PER_SECOND, 3, after))
+        after = (pages[-1][-1].source_time, pages[-1][-1].epoch)
+    assert [[each.value for each in page] for page in pages[1:]] == [[0.0, 1.0, 2.0], [3.0, 4.0, 44.0], [5.0]]
     last = reader.last("R101.T")
     assert last is not None
     assert (last.epoch, last.value) == (1, 44.0)

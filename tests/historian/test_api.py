@@ -1,0 +1,49 @@
+"""The HTTP API over a store."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+
+from historian.api import make_app
+from plant.sample import Sample
+from runtime.settings import Settings
+from timeseries.store import SignalInfo
+
+Get = Callable[..., Awaitable[httpx.Response]]
+SPAN = {"signal": "R101.T", "start": "2026-11-22T04:00:00Z", "end": "2026-11-22T04:01:00Z"}
+
+
+@pytest.fixture
+def get(plant, server) -> Get:
+    plant.store.declare([SignalInfo("R101.T", "K", 11), SignalInfo("R101.TIC101.SP", "K", 11)])
+    plant.store.append([Sample(server.at(second), "R101.T", 300.0 + second) for second in range(6)])
+    plant.store.append([Sample(server.at(second), "R101.T", 400.0 + second, epoch=1) for second in (2, 3)])
+    plant.store.append([Sample(server.at(1), "R101.TIC101.SP", 350.0, epoch=1)])
+    app = make_app(plant.path, Settings())
+
+    async def ask(question: str, accept: str = "*/*", **parameters: object) -> httpx.Response:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://plant") as client:
+            return await client.get(f"/api/v1/{question}", params=parameters, headers={"Accept": accept})  # type: ignore[arg-type]
+
+    return ask
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+async def test_pages_drop_nothing_and_repeat_nothing_where_plant_time_was_there_twice(get: Get, limit: int) -> None:
+    page = (await get("history/raw", **SPAN, limit=limit)).json()
+    values = [sample["v"] for sample in page["samples"]]
+    while page["next"] is not None:
+        page = (await get("history/raw", **SPAN, limit=limit, next=page["next"])).json()
+        values += [sample["v"] for sample in page["samples"]]
+    assert values == [300.0, 301.0, 302.0, 402.0, 303.0, 403.0, 304.0, 305.0]
+
+
+@pytest.mark.parametrize("token", ["9" * 23, "5", "1.", "x.1", "\u00b2.1", "1.99999999999"])
+async def test_a_token_of_no_page_is_refused(get: Get, token: str) -> None:
+    answer = await get("history/raw", **SPAN, next=token)
+    assert answer.status_code == 422
+    assert "next" in answer.json()["detail"]
