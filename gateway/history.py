@@ -12,11 +12,12 @@ from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_unix_ns, unix_ns_from_ticks
 from plant.names import split_signal
 from plant.sample import Sample
-from plant.signals import PLANT_SIGNALS, DataType, Signal, reactor_signals
+from plant.signals import DataType, Signal, find_signal
 from runtime.errors import BadInput, CouldNotRun
 from runtime.running import RunningPlant, find_running
 from timeseries.aggregates import Series, aggregate, interpolated
 from timeseries.reader import Reader, UnknownSignal
+from timeseries.store import SignalInfo
 
 if TYPE_CHECKING:
     from runtime.opcua_link.link import OpcuaLink
@@ -48,8 +49,8 @@ class History(Protocol):
         """Return one value for each interval."""
         ...
 
-    def unit(self, name: str) -> str:
-        """Return the unit's symbol."""
+    def info(self, name: str) -> SignalInfo:
+        """Return unit, type and whether it is stepped."""
         ...
 
 
@@ -100,9 +101,10 @@ class StoreHistory:
         results = self._known(self._reader.aggregated, name, start, end, interval, function)
         return [Sample(result.time, name, result.value, result.status) for result in results]
 
-    def unit(self, name: str) -> str:
-        """Return the unit's symbol."""
-        return str(self._known(self._reader.unit, name))
+    def info(self, name: str) -> SignalInfo:
+        """Return unit, type and whether it is stepped."""
+        info: SignalInfo = self._known(self._reader.info, name)
+        return info
 
     def _known(self, question: Any, *arguments: Any) -> Any:
         try:
@@ -127,15 +129,16 @@ class _Computed:
         results = aggregate(await self._series(name, start, end), start, end, interval, function)
         return [Sample(result.time, name, result.value, result.status) for result in results]
 
-    def unit(self, name: str) -> str:
-        """Return the unit's symbol."""
-        unit = _signal(name).unit
-        return unit.symbol if unit is not None else ""
+    def info(self, name: str) -> SignalInfo:
+        """Return unit, type and whether it is stepped."""
+        signal = _signal(name)
+        unit = signal.unit.symbol if signal.unit is not None else ""
+        return SignalInfo(name, unit, signal.data_type.value, signal.stepped)
 
     async def _series(self, name: str, start: int, end: int) -> Series:
         samples = await self.raw(name, start - HOUR, end + HOUR)
         rows = [(sample.source_time, sample.value, sample.quality) for sample in samples]
-        return Series.of(rows, stepped=_signal(name).data_type is not DataType.DOUBLE)
+        return Series.of(rows, stepped=_signal(name).stepped)
 
 
 class ServerHistory(_Computed):
@@ -245,13 +248,8 @@ def _flux_time(ticks: int) -> str:
 
 
 def _signal(name: str) -> Signal:
-    try:
-        reactor, leaf = split_signal(name)
-        known = PLANT_SIGNALS if reactor == "Plant" else reactor_signals(reactor)
-    except ValueError:
-        known, leaf = (), name
-    for signal in known:
-        if signal.name == leaf:
-            return signal
-    message = f"signal {name!r} is unknown; `cstr-gateway tags` lists all"
-    raise BadInput(message)
+    signal = find_signal(name)
+    if signal is None:
+        message = f"signal {name!r} is unknown; `cstr-gateway tags` lists all"
+        raise BadInput(message)
+    return signal

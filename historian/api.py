@@ -58,7 +58,7 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
             return Response(answers.as_csv(samples), media_type=answers.CSV, headers=headers)
         if media_type != answers.JSON:
             return Response(answers.as_table(samples, media_type), media_type=media_type, headers=headers)
-        return JSONResponse(answers.as_json(name, reader.unit(name), samples, following))
+        return JSONResponse(answers.as_json(name, reader.info(name).unit, samples, following))
 
     @app.get("/api/v1/signals")
     def signals() -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
             found = {name: [sample for sample in [reader.last(name)] if sample is not None] for name in signal}
             if len(signal) == 1:
                 return answer(reader, signal[0], found[signal[0]], accept)
-            return JSONResponse([answers.as_json(name, reader.unit(name), found[name], None) for name in signal])
+            return JSONResponse([answers.as_json(name, reader.info(name).unit, found[name], None) for name in signal])
 
     @app.get("/api/v1/history/raw")
     def raw(
@@ -97,7 +97,7 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         time: Annotated[list[str], Query(description="One or more times.")],
         accept: Accept = "*/*",
     ) -> Response:
-        """The value at each time: interpolated for analog signals, the last one for others."""
+        """The value at each time: interpolated, or held where the signal is stepped."""
         with reading() as reader:
             now = reader.newest_time()
             samples = [reader.at(signal, ticks_from_time(text, now)) for text in time]

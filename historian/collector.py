@@ -13,6 +13,7 @@ from historian.store_thread import StoreThread
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_seconds, ticks_from_unix_ns
 from plant.names import PLANT
 from plant.sample import Sample
+from plant.signals import DataType, find_signal
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification, VariableInfo
@@ -55,7 +56,7 @@ class Collector:
         self._epochs = Epochs()
         jumps = await link.history(EPOCH, UNIX_EPOCH_TICKS, clock.source_time + 1)
         self._epochs.learn([*jumps.readings(), epoch])
-        await self._thread.do(self._store.declare, [SignalInfo(info.name, info.unit, info.data_type) for info in infos])
+        await self._thread.do(self._store.declare, [_signal_info(info) for info in infos])
         gaps = await self._thread.do(self._store.open_gaps, list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
         self._health.ready("server")
@@ -123,6 +124,13 @@ class Collector:
                 )
             )
         return samples
+
+
+def _signal_info(variable: VariableInfo) -> SignalInfo:
+    """Return what the store keeps of a Variable; of one that is none of ours, Doubles are taken as sloped."""
+    known = find_signal(variable.name)
+    stepped = known.stepped if known is not None else variable.data_type != DataType.DOUBLE.value
+    return SignalInfo(variable.name, variable.unit, variable.data_type, stepped)
 
 
 def _has_type(value: object, data_type: int) -> bool:

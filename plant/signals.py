@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
 
-from plant.names import loop_name
+from plant.names import PLANT, loop_name
 
 
 class DataType(Enum):
@@ -76,6 +77,12 @@ class Signal:
     """What a write may be, inclusive; EURange is no write limit."""
     enumeration: tuple[str, ...] = ()
     recorded: bool = True
+    set_by_method: bool = False
+
+    @property
+    def stepped(self) -> bool:
+        """True where a value holds until the next one: all that is set rather than measured, and all but Doubles."""
+        return self.data_type is not DataType.DOUBLE or self.writer is not Writer.NOBODY or self.set_by_method
 
 
 def _measured(name: str, tag: str, text: str, unit: Unit, low: float, high: float, precision: float) -> Signal:
@@ -193,7 +200,7 @@ _TEMPLATE: tuple[Signal, ...] = (
 
 PLANT_SIGNALS: tuple[Signal, ...] = (
     Signal("Simulation.State", "What plant time does", DataType.INT32, enumeration=SIMULATION_STATES),
-    Signal("Simulation.Speed", "Plant seconds a wall-clock second; 1 is real time", unit=ONE),
+    Signal("Simulation.Speed", "Plant seconds a wall-clock second; 1 is real time", unit=ONE, set_by_method=True),
     Signal("Simulation.Time", "Plant time", DataType.DATETIME, recorded=False),
     Signal("Simulation.Epoch", "Counts jumps of plant time", DataType.UINT32),
     Signal("Simulation.Seed", "Seed of noise and disturbances", DataType.UINT32),
@@ -203,6 +210,7 @@ PLANT_SIGNALS: tuple[Signal, ...] = (
 ALARM_LIMITS_K = {"T_HH": 398.0, "T_H": 393.0, "T_L": 297.0, "T_LL": 290.0}
 
 
+@cache
 def reactor_signals(reactor: str) -> tuple[Signal, ...]:
     """Return the signals of one reactor, e.g. `R101`, with its own loop name and ISA-5.1 tags."""
     loop = loop_name(reactor)
@@ -216,3 +224,17 @@ def reactor_signals(reactor: str) -> tuple[Signal, ...]:
         )
         for signal in _TEMPLATE
     )
+
+
+def find_signal(full_name: str) -> Signal | None:
+    """Return the signal of a full name such as `R101.TIC101.SP`; None for what is none of ours."""
+    return _by_full_name(full_name.partition(".")[0]).get(full_name)
+
+
+@cache
+def _by_full_name(owner: str) -> dict[str, Signal]:
+    try:
+        signals = PLANT_SIGNALS if owner == PLANT else reactor_signals(owner)
+    except ValueError:
+        return {}
+    return {f"{owner}.{signal.name}": signal for signal in signals}

@@ -1,6 +1,6 @@
 """Aggregates over the samples of one signal (OPC 10000-13 v1.05 §5.4), pure.
 
-Analog signals are sloped (straight lines between samples), others stepped. A Bad sample ends the good stretch before
+Measured signals are sloped (straight lines between samples), others stepped. A Bad sample ends the good stretch before
 it; what follows is bad until the next good sample. Uncertain data is used and makes the result Uncertain.
 """
 

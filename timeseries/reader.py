@@ -38,12 +38,12 @@ class Reader:
 
     def signals(self) -> list[SignalInfo]:
         """Return all signals, by name."""
-        rows = self._connection.execute("SELECT name, unit, data_type FROM signal ORDER BY name")
-        return [SignalInfo(*row) for row in rows]
+        rows = self._connection.execute("SELECT name, unit, data_type, stepped FROM signal ORDER BY name")
+        return [_info(*row) for row in rows]
 
-    def unit(self, name: str) -> str:
-        """Return the unit's symbol; raises `UnknownSignal`."""
-        return self._find(name)[1].unit
+    def info(self, name: str) -> SignalInfo:
+        """Return what is known of a signal; raises `UnknownSignal`."""
+        return self._find(name)[1]
 
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of the newest epoch: the present, where relative times begin; or 0."""
@@ -74,7 +74,7 @@ class Reader:
         return [_sample(info, row) for row in rows]
 
     def at(self, name: str, time: int) -> Sample:
-        """Return the value at a time: interpolated for Doubles, the last one for others."""
+        """Return the value at a time: interpolated, or held where the signal is stepped."""
         _, info = self._find(name)
         value, status = interpolated(self._around(name, time, time), time)
         return Sample(time, name, _typed(info, value), status)
@@ -106,14 +106,18 @@ class Reader:
         return found
 
     def _find(self, name: str) -> tuple[int, SignalInfo]:
-        query = "SELECT id, name, unit, data_type FROM signal WHERE name = ?"
+        query = "SELECT id, name, unit, data_type, stepped FROM signal WHERE name = ?"
         row = self._connection.execute(query, (name,)).fetchone()
         if row is None:
             import difflib
 
             names = [info.name for info in self.signals()]
             raise UnknownSignal(name, difflib.get_close_matches(name, names, 3))
-        return row[0], SignalInfo(*row[1:])
+        return row[0], _info(*row[1:])
+
+
+def _info(name: str, unit: str, data_type: int, stepped: int) -> SignalInfo:
+    return SignalInfo(name, unit, data_type, bool(stepped))
 
 
 def _sample(info: SignalInfo, row: Sequence[Scalar | None]) -> Sample:

@@ -19,7 +19,7 @@ from plant.names import split_signal
 from plant.sample import Sample
 from timeseries.layout import open_for_writing
 
-BOOLEAN, DOUBLE = 1, 11
+BOOLEAN = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,8 @@ class SignalInfo:
     unit: str
     data_type: int
     """Built-in type (OPC 10000-6 v1.05 §5.1.2)."""
-
-    @property
-    def stepped(self) -> bool:
-        """True where a value holds until the next one; Doubles are sloped (OPC 10000-13 v1.05 §3.1.8)."""
-        return self.data_type != DOUBLE
+    stepped: bool = False
+    """True where a value holds until the next one (OPC 10000-13 v1.05 §3.1.8)."""
 
 
 @dataclass(frozen=True, slots=True)

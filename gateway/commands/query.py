@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,7 +63,9 @@ def raw(
     history = _open(source, data)
     low, high = _span(history, start, end)
     samples = {name: _run(history.raw(name, low, high)) for name in signals}
-    _draw(history, samples, plot)
+    if plot is not None:
+        framed = {name: [*_bound(history, name, low), *group] for name, group in samples.items()}
+        _draw(history, framed, high, plot)
     _print([sample for group in samples.values() for sample in group], format)
 
 
@@ -74,7 +77,7 @@ def at(
     data: Data = Path("data"),
     format: FormatOption = None,  # noqa: A002
 ) -> None:
-    """Print the value at each time: interpolated for analog signals, the last one for others.
+    """Print the value at each time: interpolated, or held where the signal is stepped.
 
     Example: cstr-gateway query at R101.T --time -1min
     """
@@ -110,7 +113,8 @@ def aggregate(
         }
     except ValueError as error:
         raise BadInput(f"--interval or --aggregate: {error}") from None
-    _draw(history, samples, plot)
+    if plot is not None:
+        _draw(history, samples, high, plot)
     extra = {"aggregate": aggregate, "interval_s": interval_s}
     _print([sample for group in samples.values() for sample in group], format, extra)
 
@@ -161,9 +165,17 @@ def _print(samples: list[Sample], chosen: Any, extra: dict[str, Any] | None = No
     print_rows(rows, (*COLUMNS, *(extra or {})), chosen)
 
 
-def _draw(history: History, samples: dict[str, list[Sample]], plot: Path | None) -> None:
-    if plot is None:
-        return
-    from gateway.trend import draw
+def _bound(history: History, name: str, time: int) -> list[Sample]:
+    """Return the value at the start of a picture, where there is one."""
+    sample = _run(history.at(name, time))
+    return [] if sample.quality == quality.BAD_NO_DATA else [sample]
 
-    draw(samples, {name: history.unit(name) for name in samples}, plot)
+
+def _draw(history: History, samples: dict[str, list[Sample]], end: int, plot: Path) -> None:
+    from gateway.trend import Trend, draw
+
+    trends = [Trend(history.info(name), group) for name, group in samples.items()]
+    for trend in trends:
+        if trend.is_text:
+            print(f"{trend.info.name}: is text, left out of {plot}", file=sys.stderr)
+    draw([trend for trend in trends if not trend.is_text], end, plot)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runtime.errors import LinkLost
+from runtime.opcua_link.values import VariableInfo
+from timeseries.reader import Reader
 
 NAMES = ("R101.T", "R101.Ca")
 
@@ -35,3 +37,11 @@ async def test_what_was_read_back_is_not_asked_for_again(plant, server) -> None:
     server.asked.clear()
     async with plant.collecting(server, lambda: len(server.asked) == 3):
         assert server.asked["R101.T"] == server.at(3) + 1
+
+
+async def test_setpoints_are_kept_as_stepped_and_signals_of_others_by_their_type(plant, server) -> None:
+    types = {"R101.T": 11, "R101.TIC101.SP": 11, "R101.TIC101.Mode": 6, "Tank.Level": 11, "Tank.Pump": 1}
+    server.infos = [VariableInfo(name, data_type, "", True) for name, data_type in types.items()]
+    async with plant.collecting(server, lambda: len(server.asked) > len(types)):
+        stepped = {info.name for info in Reader(plant.path).signals() if info.stepped}
+    assert stepped == {"R101.TIC101.SP", "R101.TIC101.Mode", "Tank.Pump"}

@@ -5,7 +5,7 @@ from asyncua import ua
 
 from plant import quality
 from plant.names import browse_path, display_name, node_id_text, reactor_names, split_signal, topic
-from plant.signals import PLANT_SIGNALS, DataType, Writer, reactor_signals
+from plant.signals import PLANT_SIGNALS, DataType, Writer, find_signal, reactor_signals
 
 
 def test_every_status_code_is_asyncuas() -> None:
@@ -78,3 +78,21 @@ def test_all_but_heartbeat_and_time_are_recorded() -> None:
 def test_enumerations_are_int32() -> None:
     for signal in (*reactor_signals("R101"), *PLANT_SIGNALS):
         assert bool(signal.enumeration) == (signal.data_type is DataType.INT32)
+
+
+def test_what_is_set_is_stepped_and_what_is_measured_is_sloped() -> None:
+    doubles = [signal for signal in (*reactor_signals("R101"), *PLANT_SIGNALS) if signal.data_type is DataType.DOUBLE]
+    assert {signal.name for signal in doubles if signal.stepped} == {
+        "Tc", "Detector.Score", "Simulation.Speed",
+        *(f"TIC101.{leaf}" for leaf in ("SP", "WSP", "OUT", "Kc", "TI", "TD", "SPRate")),
+    }  # fmt: skip
+    assert all(signal.stepped for signal in PLANT_SIGNALS)
+
+
+def test_a_signal_is_found_by_its_full_name() -> None:
+    found = find_signal("R102.TIC102.SP")
+    assert found is not None
+    assert found in reactor_signals("R102")
+    assert find_signal("Plant.Simulation.Speed") in PLANT_SIGNALS
+    for unknown in ("R102.TIC101.SP", "Tank.Level", "R101", "", "Plant.", "R.T"):
+        assert find_signal(unknown) is None
