@@ -1,20 +1,17 @@
-"""Three sources of the same history: the historian's store, the server's HistoryRead, InfluxDB."""
+"""Sources of the same history: the historian's store, the server's HistoryRead; InfluxDB is `influx_history`."""
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from plant import quality
-from plant.clock import TICKS_PER_SECOND, ticks_from_unix_ns, unix_ns_from_ticks
-from plant.names import split_signal
 from plant.sample import Sample
-from plant.signals import DataType, Signal, find_signal
+from plant.signals import Signal, find_signal
 from runtime.errors import BadInput, CouldNotRun
-from runtime.running import RunningPlant, find_running
+from runtime.running import RUN_SETTINGS, find_running
+from runtime.settings import load_settings
 from timeseries.aggregates import Series, aggregate, interpolated
 from timeseries.reader import Reader, UnknownSignal
 from timeseries.store import SignalInfo
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
     from runtime.opcua_link.link import OpcuaLink
 
 STORE = Path("historian") / "history.sqlite"
-HOUR = 3600 * TICKS_PER_SECOND
 
 
 class History(Protocol):
@@ -63,7 +59,15 @@ def open_history(source: str, data: Path) -> History:
     if source == "store":
         return StoreHistory(data)
     plant = find_running(data)
-    return ServerHistory(data) if source == "opcua" else InfluxHistory(plant)
+    if source == "opcua":
+        return ServerHistory(data)
+    if plant.influxdb is None:
+        message = "this plant runs without InfluxDB; start it with --influxdb, or set influxdb.url"
+        raise CouldNotRun(message)
+    from gateway.influx_history import InfluxHistory
+
+    site = load_settings(data / RUN_SETTINGS, env={}).mqtt.site
+    return InfluxHistory(plant.influxdb, site)
 
 
 class StoreHistory:
@@ -113,10 +117,11 @@ class StoreHistory:
             raise BadInput(str(error)) from None
 
 
-class _Computed:
-    """What can be answered from raw samples alone; a source fetches one hour before to have a bound."""
+class Computed:
+    """What can be answered from the samples of a span and the ones around it."""
 
-    async def raw(self, name: str, start: int, end: int) -> list[Sample]:
+    async def around(self, name: str, start: int, end: int) -> list[Sample]:
+        """Return samples from the last at or before `start` to the first at or after `end`."""
         raise NotImplementedError
 
     async def at(self, name: str, time: int) -> Sample:
@@ -131,17 +136,18 @@ class _Computed:
 
     def info(self, name: str) -> SignalInfo:
         """Return unit, type and whether it is stepped."""
-        signal = _signal(name)
+        signal = known_signal(name)
         unit = signal.unit.symbol if signal.unit is not None else ""
         return SignalInfo(name, unit, signal.data_type.value, signal.stepped)
 
     async def _series(self, name: str, start: int, end: int) -> Series:
-        samples = await self.raw(name, start - HOUR, end + HOUR)
-        rows = [(sample.source_time, sample.value, sample.quality) for sample in samples]
-        return Series.of(rows, stepped=_signal(name).stepped)
+        samples = await self.around(name, start, end)
+        latest = {sample.source_time: (sample.source_time, sample.value, sample.quality) for sample in samples}
+        """Of a time that was there twice, the later epoch's."""
+        return Series.of(list(latest.values()), stepped=known_signal(name).stepped)
 
 
-class ServerHistory(_Computed):
+class ServerHistory(Computed):
     """HistoryRead over OPC UA."""
 
     def __init__(self, data: Path) -> None:
@@ -155,21 +161,24 @@ class ServerHistory(_Computed):
 
     async def last(self, name: str) -> list[Sample]:
         """Return the present value."""
-        _signal(name)
+        known_signal(name)
         async with self._link() as link:
             (reading,) = await link.read([name])
             return [Sample(reading.source_time, name, reading.value, reading.status, reading.server_time)]
 
     async def raw(self, name: str, start: int, end: int) -> list[Sample]:
         """Return samples with start <= time < end."""
-        _signal(name)
+        return [sample for sample in await self._read(name, start, end, bounds=False) if sample.source_time < end]
+
+    async def around(self, name: str, start: int, end: int) -> list[Sample]:
+        """Return samples from the last at or before `start` to the first at or after `end`."""
+        return await self._read(name, start, end, bounds=True)
+
+    async def _read(self, name: str, start: int, end: int, *, bounds: bool) -> list[Sample]:
+        known_signal(name)
         async with self._link() as link:
-            found = await link.history(name, start, end)
-        return [
-            Sample(row.source_time, name, row.value, row.status, row.server_time)
-            for row in found.readings()
-            if row.source_time < end
-        ]
+            found = await link.history(name, start, end, bounds=bounds)
+        return [Sample(row.source_time, name, row.value, row.status, row.server_time) for row in found.readings()]
 
     def _link(self) -> AbstractAsyncContextManager[OpcuaLink]:
         from gateway.plant_link import plant_link
@@ -177,77 +186,12 @@ class ServerHistory(_Computed):
         return plant_link(self._data)
 
 
-class InfluxHistory(_Computed):
-    """InfluxDB 2, read back by Flux."""
+def known_signal(name: str) -> Signal:
+    """Return a signal of the plant.
 
-    def __init__(self, plant: RunningPlant) -> None:
-        if plant.influxdb is None:
-            message = "this plant runs without InfluxDB; start it with --influxdb, or set influxdb.url"
-            raise CouldNotRun(message)
-        self._where = plant.influxdb
-
-    async def now(self) -> int:
-        """Return the newest time of a signal that always moves."""
-        newest = await self.last("R101.T")
-        return newest[0].source_time if newest else 0
-
-    async def last(self, name: str) -> list[Sample]:
-        """Return the newest sample, or nothing."""
-        return await asyncio.to_thread(self._query, name, "range(start: 0)", '|> last(column: "_time")')
-
-    async def raw(self, name: str, start: int, end: int) -> list[Sample]:
-        """Return samples with start <= time < end."""
-        span = f"range(start: {_flux_time(start)}, stop: {_flux_time(end)})"
-        return await asyncio.to_thread(self._query, name, span, "")
-
-    def _query(self, name: str, span: str, tail: str) -> list[Sample]:
-        from influxdb_client.client.influxdb_client import InfluxDBClient
-        from influxdb_client.rest import ApiException
-        from urllib3.exceptions import HTTPError
-
-        signal = _signal(name)
-        reactor, leaf = split_signal(name)
-        flux = (
-            f'from(bucket: "{self._where["bucket"]}") |> {span}'
-            f' |> filter(fn: (r) => r._measurement == "opc" and r.reactor == "{reactor}" and r.signal == "{leaf}")'
-            ' |> pivot(rowKey: ["_time", "epoch"], columnKey: ["_field"], valueColumn: "_value")'
-            " |> map(fn: (r) => ({r with ns: int(v: r._time)}))"
-            f' |> group() |> sort(columns: ["_time"]) {tail}'
-        )
-        token = Path(str(self._where["token_file"])).read_text(encoding="utf-8").strip()
-        try:
-            with InfluxDBClient(self._where["url"], token, org=self._where["org"], timeout=60_000) as client:
-                tables = client.query_api().query(flux)
-        except (ApiException, HTTPError, OSError) as error:
-            raise CouldNotRun(f"InfluxDB at {self._where['url']}: {error}") from None
-        return [_from_influx(name, signal, record.values) for table in tables for record in table.records]
-
-
-def _from_influx(name: str, signal: Signal, row: dict[str, Any]) -> Sample:
-    status = int(row["q"])
-    value: Any = row.get("s") if row.get("s") is not None else row.get("v")
-    if quality.is_bad(status):
-        value = None
-    elif signal.data_type is DataType.BOOLEAN and value is not None:
-        value = bool(value)
-    elif signal.data_type in (DataType.INT32, DataType.UINT32) and value is not None:
-        value = int(value)
-    return Sample(
-        ticks_from_unix_ns(int(row["ns"])),
-        name,
-        value,
-        status,
-        ticks_from_unix_ns(int(row["srv"])),
-        int(row["epoch"]),
-        int(row["seq"]),
-    )
-
-
-def _flux_time(ticks: int) -> str:
-    return f"time(v: {max(0, unix_ns_from_ticks(ticks))})"
-
-
-def _signal(name: str) -> Signal:
+    Raises:
+        BadInput: naming one that is none.
+    """
     signal = find_signal(name)
     if signal is None:
         message = f"signal {name!r} is unknown; `cstr-gateway tags` lists all"

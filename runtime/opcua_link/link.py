@@ -15,7 +15,7 @@ from plant import quality
 from plant.names import NAMESPACE_URI, PLANT
 from runtime.errors import BadInput, LinkLost
 from runtime.opcua_link.filetime import FileTime
-from runtime.opcua_link.values import Notification, Reading, VariableInfo, columns, plain, reading
+from runtime.opcua_link.values import Notification, Reading, VariableInfo, columns, plain, reading, status_of
 
 T = TypeVar("T")
 OnData = Callable[[Notification], Awaitable[None]]
@@ -142,14 +142,14 @@ class OpcuaLink:
         names = {info.name.split(".")[0] for info in await self.variables()} - {PLANT}
         return sorted(names, key=lambda name: (len(name), name))
 
-    async def history(self, name: str, start: int, end: int) -> Notification:
-        """Read raw history from `start` to `end` (ticks), all pages."""
+    async def history(self, name: str, start: int, end: int, *, bounds: bool = False) -> Notification:
+        """Read raw history from `start` to `end` (ticks), all pages; with `bounds`, the samples around it too."""
         details = ua.ReadRawModifiedDetails(
             IsReadModified=False,
             StartTime=FileTime.of(start),
             EndTime=FileTime.of(end),
             NumValuesPerNode=ua.UInt32(0),
-            ReturnBounds=False,
+            ReturnBounds=bounds,
         )
         rows: list[tuple[str, ua.DataValue]] = []
         point: Any = None
@@ -166,7 +166,8 @@ class OpcuaLink:
                 message = f"{name}: the server's history answers {quality.name_of(int(result.StatusCode.value))}"
                 raise BadInput(message)
             data: Any = result.HistoryData
-            rows += [(name, value) for value in getattr(data, "DataValues", None) or []]
+            values = getattr(data, "DataValues", None) or []
+            rows += [(name, value) for value in values if status_of(value) != quality.BAD_BOUND_NOT_FOUND]
             point = result.ContinuationPoint
             if not point:
                 return columns(rows)

@@ -1,0 +1,128 @@
+"""Store, server and InfluxDB answer alike, also where a signal rarely changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from asyncua import ua
+
+from gateway.components.influxdb import InfluxDB
+from gateway.history import STORE, History, ServerHistory, StoreHistory
+from gateway.influx_history import InfluxHistory
+from historian.encoding import line_protocol
+from opcua_server.history import HistoryReader, Recording
+from plant import quality
+from plant.clock import TICKS_PER_SECOND, ticks_from_text
+from plant.sample import Sample, Scalar
+from runtime.opcua_link.link import OpcuaLink
+from runtime.ports import free_port
+from timeseries.store import SignalInfo, Store
+
+HOUR = 3600
+T0 = ticks_from_text("2031-11-22T04:00:00Z")
+"""A plant may run ahead of the wall clock."""
+SP, T, CAUSE, MODE = "R101.TIC101.SP", "R101.T", "R101.Detector.Cause", "R101.TIC101.Mode"
+TYPES = {SP: 11, T: 11, CAUSE: 12, MODE: 6}
+
+
+def time(second: float) -> int:
+    return T0 + round(second * TICKS_PER_SECOND)
+
+
+def sample(name: str, second: float, value: Scalar | None, status: int = quality.GOOD) -> Sample:
+    return Sample(time(second), name, value, status, time(second))
+
+
+SAMPLES = sorted(
+    [
+        sample(SP, 0, 350.0),
+        sample(SP, 5 * HOUR, 360.0),
+        sample(CAUSE, 0, "T high"),
+        sample(CAUSE, 10, ""),
+        sample(MODE, 3, 2),
+        *(sample(T, 0.5 + second, 300.0 + second % 7) for second in range(0, 3 * HOUR, 60)),
+        sample(T, 2 * HOUR + 1, None, quality.BAD_SENSOR_FAILURE),
+        sample(T, 6 * HOUR, 400.0),
+    ],
+    key=lambda each: each.source_time,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> History:
+    with contextlib.closing(Store(tmp_path / STORE)) as store:
+        store.declare([SignalInfo(name, "", number, name != T) for name, number in TYPES.items()])
+        store.append(SAMPLES)
+    return StoreHistory(tmp_path)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
+    """The link's own HistoryRead, and the server's own answer, without a wire."""
+    recordings = {name: Recording(ua.VariantType(number)) for name, number in TYPES.items()}
+    for each in SAMPLES:
+        recordings[each.signal].append(each.source_time, each.server_time, each.quality, each.value)
+    reader = HistoryReader(lambda node: recordings.get(node.Identifier), lambda node: True)
+    session = SimpleNamespace(history_read=reader.read_history)
+    url = SimpleNamespace(geturl=lambda: "opc.tcp://plant")
+    link = OpcuaLink(SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url), 2)  # type: ignore[arg-type]
+    monkeypatch.setattr(ServerHistory, "_link", lambda self: contextlib.nullcontext(link))
+    return ServerHistory(tmp_path)
+
+
+@pytest.fixture
+async def influxdb(component: Callable[[str], Path], serving, tmp_path: Path) -> AsyncIterator[History]:
+    """The real one, holding another site's samples too."""
+    component("influxd")
+    database = InfluxDB(tmp_path / "influx", free_port())
+    where = {"url": database.url, "org": "plant", "bucket": "plant", "token_file": str(database.token_file)}
+
+    def write(samples: list[Sample], site: str) -> None:
+        lines = line_protocol(samples, site).replace(b's="",', b"")
+        headers = {"Authorization": f"Token {database.token_file.read_text().strip()}"}
+        request = urllib.request.Request(f"{database.url}/api/v2/write?org=plant&bucket=plant", lines, headers)
+        urllib.request.urlopen(request, timeout=10).close()
+
+    async with serving(database):
+        await asyncio.to_thread(write, SAMPLES, "main")
+        elsewhere = [sample(T, 1 + second, 1.0) for second in range(0, 7 * HOUR, 600)]
+        await asyncio.to_thread(write, [*elsewhere, sample(SP, 4 * HOUR, 1.0)], "elsewhere")
+        yield InfluxHistory(where, "main")
+
+
+async def alike(one: History, other: History) -> None:
+    for name in (SP, T):
+        for second in (-5, 0, 1, 30.5, HOUR, 2 * HOUR + 10, 4 * HOUR, 5 * HOUR, 5.5 * HOUR, 6 * HOUR, 9 * HOUR):
+            assert await one.at(name, time(second)) == await other.at(name, time(second)), (name, second)
+        for start, end in ((-HOUR, 0), (600, 1200), (HOUR, 5.5 * HOUR), (3 * HOUR, 4 * HOUR), (6 * HOUR, 8 * HOUR)):
+            for function in ("TimeAverage", "Interpolative", "Count", "End", "PercentGood", "Minimum"):
+                asked = (name, time(start), time(end), 600 * TICKS_PER_SECOND, function)
+                assert await one.aggregate(*asked) == await other.aggregate(*asked), asked
+    plain = await one.at(SP, time(4 * HOUR))
+    assert (plain.value, plain.quality) == (350.0, quality.GOOD)
+    for name in TYPES:
+        raw = [
+            [(each.source_time, each.value, each.quality) for each in await source.raw(name, time(0), time(7 * HOUR))]
+            for source in (one, other)
+        ]
+        assert raw[0] == raw[1]
+        assert len(raw[0]) == sum(each.signal == name for each in SAMPLES)
+
+
+async def test_the_server_answers_as_the_store_does(store: History, server: History) -> None:
+    await alike(store, server)
+
+
+@pytest.mark.component
+async def test_influxdb_answers_as_the_store_does(store: History, influxdb: History) -> None:
+    await alike(store, influxdb)
+    for name in TYPES:
+        ((one,), (other,)) = [await source.last(name) for source in (store, influxdb)]
+        assert (one.source_time, one.value) == (other.source_time, other.value), name
+    assert await influxdb.now() == await store.now()
