@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 
 from historian.epochs import EPOCH, Epochs
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
+from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_seconds, ticks_from_unix_ns
 from plant.names import PLANT
 from plant.sample import Sample
 from plant.signals import DataType, find_signal
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
-from runtime.opcua_link.values import Notification, VariableInfo
+from runtime.opcua_link.values import Notification, Reading, VariableInfo
 from timeseries.store import SignalInfo, Store
 
 log = logging.getLogger("historian")
@@ -106,7 +108,7 @@ class Collector:
             info = self._infos.get(reading.name)
             if reading.source_time == 0:
                 continue  # never measured: nothing that could be a sample
-            if info is None or not _has_type(reading.value, info.data_type):
+            if info is None or not _is_sample(reading, info.data_type):
                 self._metrics.rejected("type", 1)
                 continue
             if self._sampling and reading.source_time < self._kept.get(reading.name, 0) + self._sampling:
@@ -117,7 +119,7 @@ class Collector:
                 Sample(
                     reading.source_time,
                     reading.name,
-                    None if reading.is_bad else reading.value,
+                    None if quality.is_bad(reading.status) else reading.value,
                     reading.status,
                     reading.server_time,
                     self._epochs.at(reading.source_time),
@@ -133,5 +135,14 @@ def _signal_info(variable: VariableInfo) -> SignalInfo:
     return SignalInfo(variable.name, variable.unit, variable.data_type, stepped)
 
 
-def _has_type(value: object, data_type: int) -> bool:
-    return value is None or type(value) in _TYPES.get(data_type, ())
+def _is_sample(reading: Reading, data_type: int) -> bool:
+    """Tell whether a value is what its type says, finite, and text that can be written; a Bad one needs none."""
+    value = reading.value
+    if quality.is_bad(reading.status):
+        return True
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return False
+    return type(value) in _TYPES.get(data_type, ()) and not (isinstance(value, float) and not math.isfinite(value))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
+from plant import quality
 from runtime.errors import LinkLost
 from runtime.opcua_link.values import VariableInfo
 from timeseries.reader import Reader
@@ -45,3 +48,21 @@ async def test_setpoints_are_kept_as_stepped_and_signals_of_others_by_their_type
     async with plant.collecting(server, lambda: len(server.asked) > len(types)):
         stepped = {info.name for info in Reader(plant.path).signals() if info.stepped}
     assert stepped == {"R101.TIC101.SP", "R101.TIC101.Mode", "Tank.Pump"}
+
+
+async def test_what_is_no_value_is_refused_and_a_bad_one_needs_none(plant, server) -> None:
+    server.infos.append(VariableInfo("R101.Detector.Cause", 12, "", True))
+    wrong = [None, math.nan, math.inf, -math.inf, "hot", 7, True]
+    server.live = [server.measure("R101.T", value, second) for second, value in enumerate(wrong)]
+    server.live += [
+        server.measure("R101.Detector.Cause", "\udcff", 1),
+        server.measure("R101.Detector.Cause", "zu heiß", 2),
+    ]
+    server.live += [
+        server.measure("R101.T", math.nan, 20, quality.BAD_SENSOR_FAILURE),
+        server.measure("R101.T", 1.0, 21),
+    ]
+    async with plant.collecting(server, lambda: len(plant.stored("R101.T")) == 2):
+        assert plant.stored("R101.T") == [None, 1.0]
+        assert plant.stored("R101.Detector.Cause") == ["zu heiß"]
+    assert plant.count("rejected", reason="type") == len(wrong) + 1
