@@ -11,6 +11,7 @@ from collections.abc import Callable
 from historian.epochs import EPOCH, Epochs
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
+from historian.thinning import Thinning
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_seconds, ticks_from_unix_ns
 from plant.names import PLANT
@@ -46,7 +47,7 @@ class Collector:
         self._store, self._thread, self._metrics, self._health = store, thread, metrics, health
         self._sampling = ticks_from_seconds(sampling_s)
         self._on_stored = on_stored
-        self._kept: dict[str, int] = {}
+        self._live = Thinning(self._sampling)
         self._infos: dict[str, VariableInfo] = {}
         self._epochs = Epochs()
 
@@ -73,11 +74,12 @@ class Collector:
         (clock,) = await link.read([CLOCK])
         end = clock.source_time + 1
         found = 0
+        fetched = Thinning(self._sampling)
         for name, (epoch, last) in gaps.items():
             begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
             start = max(begin, end - LONGEST_GAP_TICKS)
             if start < end:
-                found += await self._keep(await link.history(name, start, end))
+                found += await self._keep(await link.history(name, start, end), fetched)
             await self._thread.do(self._store.close_gap, name)
         if found:
             log.info("%d samples were fetched from the server's history", found)
@@ -87,11 +89,11 @@ class Collector:
         if data.server_time.size:
             lag_s = (ticks_from_unix_ns(time.time_ns()) - int(data.server_time.max())) / TICKS_PER_SECOND
             self._health.detail["lag_s"] = round(lag_s, 3)
-        await self._keep(data)
+        await self._keep(data, self._live)
 
-    async def _keep(self, data: Notification) -> int:
+    async def _keep(self, data: Notification, thinning: Thinning) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""
-        samples = self._accepted(data)
+        samples = self._accepted(data, thinning)
         if not samples:
             return 0
         fresh = await self._thread.do(self._store.append, samples)
@@ -100,7 +102,7 @@ class Collector:
         self._on_stored()
         return len(fresh)
 
-    def _accepted(self, data: Notification) -> list[Sample]:
+    def _accepted(self, data: Notification, thinning: Thinning) -> list[Sample]:
         readings = data.readings()
         self._epochs.learn(readings)
         samples: list[Sample] = []
@@ -111,10 +113,9 @@ class Collector:
             if info is None or not _is_sample(reading, info.data_type):
                 self._metrics.rejected("type", 1)
                 continue
-            if self._sampling and reading.source_time < self._kept.get(reading.name, 0) + self._sampling:
+            if not thinning.keeps(reading.name, reading.source_time):
                 self._metrics.rejected("thinned", 1)
                 continue
-            self._kept[reading.name] = reading.source_time
             samples.append(
                 Sample(
                     reading.source_time,

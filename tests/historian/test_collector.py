@@ -66,3 +66,11 @@ async def test_what_is_no_value_is_refused_and_a_bad_one_needs_none(plant, serve
         assert plant.stored("R101.T") == [None, 1.0]
         assert plant.stored("R101.Detector.Cause") == ["zu heiß"]
     assert plant.count("rejected", reason="type") == len(wrong) + 1
+
+
+async def test_a_gap_is_filled_as_thinly_as_live_samples_are_kept(plant, server) -> None:
+    server.now = server.at(100)
+    server.past = [server.measure("R101.T", float(second), second) for second in range(1, 101)]
+    server.live = [server.measure("R101.T", 100.0, 100), server.measure("R101.T", 100.5, 100.5)]
+    async with plant.collecting(server, lambda: plant.stored("R101.T") and not plant.gaps(), sampling_s=10.0):
+        assert plant.stored("R101.T") == [*(1.0 + 10 * place for place in range(10)), 100.0]
