@@ -85,7 +85,6 @@ class Collector:
             log.info("%d samples were fetched from the server's history", found)
 
     async def _take(self, data: Notification) -> None:
-        self._metrics.received(len(data))
         if data.server_time.size:
             lag_s = (ticks_from_unix_ns(time.time_ns()) - int(data.server_time.max())) / TICKS_PER_SECOND
             self._health.detail["lag_s"] = round(lag_s, 3)
@@ -93,6 +92,7 @@ class Collector:
 
     async def _keep(self, data: Notification, thinning: Thinning) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""
+        self._metrics.received(len(data))
         samples = self._accepted(data, thinning)
         if not samples:
             return 0
@@ -109,7 +109,8 @@ class Collector:
         for reading in readings:
             info = self._infos.get(reading.name)
             if reading.source_time == 0:
-                continue  # never measured: nothing that could be a sample
+                self._metrics.rejected("never_measured", 1)
+                continue
             if info is None or not _is_sample(reading, info.data_type):
                 self._metrics.rejected("type", 1)
                 continue

@@ -48,6 +48,7 @@ class Commander:
     async def _answer(self, reactor: str, payload: bytes) -> dict[str, object]:
         command = read_command(payload)
         if command is None:
+            self._metrics.received(1)
             self._metrics.rejected("mqtt_payload", 1)
             status, why = "BadDecodingError", 'allowed is {"id": text or number, "signal": ..., "value": ...}'
             command = {}

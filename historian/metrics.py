@@ -15,7 +15,11 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._stored = Counter("cstr_samples_stored", "Samples stored, each once.", ["signal"], registry=registry)
         self._rejected = Counter("cstr_samples_rejected", "Samples not stored.", ["reason"], registry=registry)
-        self._received = Counter("cstr_samples_received", "Samples in notifications.", registry=registry)
+        self._received = Counter(
+            "cstr_samples_received",
+            "Samples in notifications, fetched, and payloads that are no commands.",
+            registry=registry,
+        )
         self._published = Counter("cstr_samples_published", "Samples confirmed by the broker.", registry=registry)
         self._commands = Counter("cstr_commands", "Commands from MQTT.", ["result"], registry=registry)
         self._outbox = Gauge("cstr_outbox_entries", "Notifications not yet published.", registry=registry)
@@ -23,7 +27,7 @@ class Metrics:
         self._since = (time.monotonic(), 0)
 
     def received(self, count: int) -> None:
-        """Count what a notification brought."""
+        """Count what arrived: all of it is then stored or rejected."""
         self._received.inc(count)
 
     def stored(self, signals: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from plant import quality
 from runtime.errors import LinkLost
-from runtime.opcua_link.values import VariableInfo
+from runtime.opcua_link.values import Reading, VariableInfo
 from timeseries.reader import Reader
 
 NAMES = ("R101.T", "R101.Ca")
@@ -74,3 +74,13 @@ async def test_a_gap_is_filled_as_thinly_as_live_samples_are_kept(plant, server)
     server.live = [server.measure("R101.T", 100.0, 100), server.measure("R101.T", 100.5, 100.5)]
     async with plant.collecting(server, lambda: plant.stored("R101.T") and not plant.gaps(), sampling_s=10.0):
         assert plant.stored("R101.T") == [*(1.0 + 10 * place for place in range(10)), 100.0]
+
+
+async def test_all_that_is_received_is_stored_or_rejected(plant, server) -> None:
+    server.now = server.at(50)
+    server.past = [server.measure("R101.T", float(second), second) for second in range(1, 51)]
+    server.live = [server.measure("R101.T", 50.0, 50), server.measure("R101.T", math.nan, 51)]
+    server.live.append(Reading("R101.Ca", None, quality.BAD_WAITING_FOR_INITIAL_DATA, 0, server.now))
+    async with plant.collecting(server, lambda: plant.stored("R101.T") and not plant.gaps(), sampling_s=5.0):
+        assert plant.count("received") == 53
+        assert plant.count("stored") + plant.count("rejected") == 53
