@@ -16,7 +16,7 @@ from historian.collector import Collector
 from historian.commands import Commander
 from historian.metrics import Metrics
 from historian.publisher import Publisher, keep_status
-from historian.retention import keep_small
+from historian.retention import keep_outbox_small, keep_small
 from historian.store_thread import StoreThread
 from plant.names import PLANT
 from runtime.errors import CouldNotRun
@@ -85,6 +85,8 @@ async def serve(context: Context) -> None:
                 name="collector",
             )
             group.create_task(keep_small(store, thread, settings.historian), name="retention")
+            outbox = keep_outbox_small(store, thread, metrics, settings.historian)
+            group.create_task(outbox, name="outbox")
             group.create_task(_show_rate(context, metrics), name="rate")
             if settings.mqtt.url is not None:
                 url = settings.mqtt.url.get_secret_value()

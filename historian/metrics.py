@@ -22,6 +22,9 @@ class Metrics:
         )
         self._published = Counter("cstr_samples_published", "Samples confirmed by the broker.", registry=registry)
         self._commands = Counter("cstr_commands", "Commands from MQTT.", ["result"], registry=registry)
+        self._dropped = Counter(
+            "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unpublished.", registry=registry
+        )
         self._outbox = Gauge("cstr_outbox_entries", "Notifications not yet published.", registry=registry)
         self._total = 0
         self._since = (time.monotonic(), 0)
@@ -44,6 +47,10 @@ class Metrics:
     def published(self, count: int) -> None:
         """Count what the broker confirmed."""
         self._published.inc(count)
+
+    def dropped(self, count: int) -> None:
+        """Count what will not be published."""
+        self._dropped.inc(count)
 
     def command(self, result: str) -> None:
         """Count a command by its outcome."""

@@ -11,7 +11,8 @@ from historian.store_thread import StoreThread
 from plant.names import split_signal, topic
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink, Will, keep_connected
-from timeseries.store import OutboxEntry, Store
+from timeseries.outbox import OutboxEntry
+from timeseries.store import Store
 
 ENTRIES_AT_ONCE = 20
 IN_FLIGHT = 500
@@ -35,7 +36,7 @@ class Publisher:
         """Publish until the link is lost; what was under way then is sent again."""
         while True:
             self._more.clear()
-            entries = await self._thread.do(self._store.outbox, ENTRIES_AT_ONCE)
+            entries = await self._thread.do(self._store.outbox.oldest, ENTRIES_AT_ONCE)
             if not entries:
                 self._metrics.outbox(0)
                 try:
@@ -46,9 +47,9 @@ class Publisher:
             messages = [message for entry in entries for message in self._messages(entry)]
             for start in range(0, len(messages), IN_FLIGHT):
                 await _publish(link, messages[start : start + IN_FLIGHT])
-            await self._thread.do(self._store.published, [entry.id for entry in entries])
+            await self._thread.do(self._store.outbox.published, [entry.id for entry in entries])
             self._metrics.published(sum(len(entry.samples) for entry in entries))
-            self._metrics.outbox(await self._thread.do(self._store.outbox_size))
+            self._metrics.outbox(self._store.outbox.waiting.entries)
 
     def _messages(self, entry: OutboxEntry) -> list[tuple[str, bytes]]:
         """Return an entry's topics and payloads, in order."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
-VERSION = 3
+VERSION = 4
 """Of the tables; raised whenever they change."""
 _TABLES = """
 CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, stepped INTEGER NOT NULL,
@@ -14,9 +16,16 @@ CREATE TABLE sample (signal INTEGER NOT NULL, time INTEGER NOT NULL, epoch INTEG
     value, status INTEGER NOT NULL, server_time INTEGER NOT NULL, PRIMARY KEY (signal, time, epoch)) WITHOUT ROWID;
 CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
 CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL);
-CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, reactor TEXT NOT NULL, samples TEXT NOT NULL);
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, reactor TEXT NOT NULL, count INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, samples TEXT NOT NULL);
+CREATE TABLE waiting (entries INTEGER NOT NULL, bytes INTEGER NOT NULL);
+INSERT INTO waiting VALUES (0, 0);
+CREATE TRIGGER outbox_in AFTER INSERT ON outbox BEGIN
+    UPDATE waiting SET entries = entries + 1, bytes = bytes + new.bytes; END;
+CREATE TRIGGER outbox_out AFTER DELETE ON outbox BEGIN
+    UPDATE waiting SET entries = entries - 1, bytes = bytes - old.bytes; END;
 """
-"""A signal's `epoch` and `time` are its newest sample's, a gap's where it begins."""
+"""A signal's `epoch` and `time` are its newest sample's, a gap's where it begins; `waiting` sums up the outbox."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -53,6 +62,19 @@ def _open(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
             connection.close()
         raise sqlite3.DatabaseError(f"{path}: {error}") from None
     return connection
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All of it or nothing: after an error, on a full disk say, it may be tried again."""
+    connection.execute("BEGIN")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _layout(connection: sqlite3.Connection) -> int:

@@ -9,15 +9,15 @@ transactions, never the file).
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from plant.names import split_signal
 from plant.sample import Sample
-from timeseries.layout import open_for_writing
+from timeseries.layout import open_for_writing, transaction
+from timeseries.outbox import Outbox
 
 BOOLEAN = 1
 
@@ -34,20 +34,12 @@ class SignalInfo:
     """True where a value holds until the next one (OPC 10000-13 v1.05 §3.1.8)."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxEntry:
-    """The samples of one notification and reactor, in order."""
-
-    id: int
-    reactor: str
-    samples: tuple[Sample, ...]
-
-
 class Store:
     """The writing side; used from one thread."""
 
     def __init__(self, path: Path) -> None:
         self._connection = open_for_writing(path)
+        self.outbox = Outbox(self._connection)
         self._ids: dict[str, int] = dict(self._connection.execute("SELECT name, id FROM signal"))
         self._seqs: dict[str, int] = dict(self._connection.execute("SELECT reactor, seq FROM numbering"))
         self._newest: dict[int, tuple[int, int]] = {
@@ -65,7 +57,7 @@ class Store:
 
     def declare(self, signals: Iterable[SignalInfo]) -> None:
         """Make signals known, or correct what is known of them."""
-        with self._transaction() as connection:
+        with transaction(self._connection) as connection:
             connection.executemany(
                 "INSERT INTO signal (name, unit, stepped, data_type) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
                 "SET unit = excluded.unit, stepped = excluded.stepped, data_type = excluded.data_type",
@@ -84,7 +76,7 @@ class Store:
         """
         newest = self.newest()
         rows = [(self._ids[name], *newest.get(name, (0, 0))) for name in names]
-        with self._transaction() as connection:
+        with transaction(self._connection) as connection:
             connection.executemany("INSERT OR IGNORE INTO gap (signal, epoch, time) VALUES (?, ?, ?)", rows)
         query = "SELECT name, gap.epoch, gap.time FROM gap JOIN signal ON signal.id = gap.signal"
         gaps = {name: (epoch, time) for name, epoch, time in self._connection.execute(query)}
@@ -130,24 +122,6 @@ class Store:
             self._newest.update(newest)
         return fresh
 
-    def outbox(self, limit: int) -> list[OutboxEntry]:
-        """Return the oldest entries that have not been published."""
-        rows = self._connection.execute("SELECT id, reactor, samples FROM outbox ORDER BY id LIMIT ?", (limit,))
-        return [
-            OutboxEntry(number, reactor, tuple(Sample(*fields) for fields in json.loads(text)))
-            for number, reactor, text in rows.fetchall()
-        ]
-
-    def outbox_size(self) -> int:
-        """Return how many entries wait."""
-        (count,) = self._connection.execute("SELECT count(*) FROM outbox").fetchone()
-        return int(count)
-
-    def published(self, ids: Sequence[int]) -> None:
-        """Forget outbox entries."""
-        with self._transaction() as connection:
-            connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in ids])
-
     def names(self) -> list[str]:
         """Return all signals."""
         return list(self._ids)
@@ -164,12 +138,12 @@ class Store:
         return cursor.rowcount
 
     def used_bytes(self) -> int:
-        """Return how much of the file is in use."""
+        """Return how much of the file the samples use; what waits in the outbox has a share of its own."""
         pages, free, size = (
             self._connection.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("page_count", "freelist_count", "page_size")
         )
-        return int((pages - free) * size)
+        return int((pages - free) * size) - self.outbox.waiting.bytes
 
     def oldest(self) -> int | None:
         """Return the oldest SourceTimestamp of all that may be forgotten."""
@@ -188,7 +162,7 @@ class Store:
         by_reactor: dict[str, list[Sample]] = {}
         for sample in samples:
             by_reactor.setdefault(split_signal(sample.signal)[0], []).append(sample)
-        with self._transaction() as connection:
+        with transaction(self._connection) as connection:
             connection.executemany(
                 "INSERT INTO sample (signal, epoch, time, seq, value, status, server_time) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -209,26 +183,6 @@ class Store:
                 "ON CONFLICT (reactor) DO UPDATE SET seq = excluded.seq",
                 [(reactor, seqs[reactor]) for reactor in by_reactor],
             )
-            connection.executemany(
-                "INSERT INTO outbox (reactor, samples) VALUES (?, ?)",
-                [(reactor, json.dumps([_fields(sample) for sample in group])) for reactor, group in by_reactor.items()],
-            )
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing: after an error, on a full disk say, it may be tried again."""
-        connection = self._connection
-        connection.execute("BEGIN")
-        try:
-            yield connection
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
-
-def _fields(sample: Sample) -> list[object]:
-    return [
-        sample.source_time, sample.signal, sample.value, sample.quality, sample.server_time, sample.epoch, sample.seq,
-    ]  # fmt: skip
+            for reactor, group in by_reactor.items():
+                self.outbox.put(reactor, group)
+        self.outbox.committed()

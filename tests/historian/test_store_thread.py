@@ -10,6 +10,7 @@ import pytest
 
 from historian import store_thread
 from historian.publisher import Publisher
+from timeseries.store import Store
 
 SLOWEST_S = 0.001
 
@@ -23,10 +24,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 class FullDisk:
     """The first writes of a store fail."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: object, *names: str, times: int = 3) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, store: Store, *names: str, times: int = 3) -> None:
         self.left = dict.fromkeys(names, times)
         for name in names:
-            monkeypatch.setattr(store, name, self.refusing(name, getattr(store, name)))
+            holder = store if hasattr(store, name) else store.outbox
+            monkeypatch.setattr(holder, name, self.refusing(name, getattr(holder, name)))
 
     def refusing(self, name: str, function):
         def run(*arguments):
@@ -67,6 +69,6 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
 
 
 async def test_a_long_refusal_is_said_once(plant, monkeypatch, caplog: pytest.LogCaptureFixture) -> None:
-    FullDisk(monkeypatch, plant.store, "outbox_size", times=20)
-    assert await plant.thread.do(plant.store.outbox_size) == 0
+    FullDisk(monkeypatch, plant.store, "used_bytes", times=20)
+    assert await plant.thread.do(plant.store.used_bytes) > 0
     assert [record.levelname for record in caplog.records] == ["ERROR"]

@@ -53,11 +53,11 @@ def test_what_arrives_late_stands_in_its_place(store: Store, tmp_path: Path) -> 
 
 def test_the_outbox_keeps_what_is_not_published(store: Store) -> None:
     store.append([sample("R101.T", 1, 350.0), sample("R102.T", 1, 340.0)])
-    entries = store.outbox(10)
+    entries = store.outbox.oldest(10)
     assert sorted((entry.reactor, len(entry.samples)) for entry in entries) == [("R101", 1), ("R102", 1)]
-    store.published([entries[0].id])
-    assert [entry.id for entry in store.outbox(10)] == [entries[1].id]
-    assert store.outbox_size() == 1
+    store.outbox.published([entries[0].id])
+    assert [entry.id for entry in store.outbox.oldest(10)] == [entries[1].id]
+    assert store.outbox.waiting.entries == 1
 
 
 def test_bad_values_have_none_and_types_are_kept(store: Store, tmp_path: Path) -> None:
@@ -133,10 +133,10 @@ def test_a_full_disk_refuses_whole_transactions(store: Store) -> None:
     assert len(store.append(many)) == 1999
     connection.execute("CREATE TEMP TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT RAISE(ABORT, 'full'); END")
     with pytest.raises(sqlite3.Error, match="full"):
-        store.published([1])
+        store.outbox.published([1])
     connection.execute("DROP TRIGGER full")
-    store.published([1])
-    assert [entry.id for entry in store.outbox(9)] == [2]
+    store.outbox.published([1])
+    assert [entry.id for entry in store.outbox.oldest(9)] == [2]
 
 
 def test_a_full_disk_does_not_hinder_the_close(tmp_path: Path) -> None:
@@ -213,3 +213,21 @@ def test_another_layout_is_refused_by_name(tmp_path: Path) -> None:
     for opening in (Store, Reader):
         with pytest.raises(sqlite3.DatabaseError, match=rf"history\.sqlite: .*layout is 1, .*{VERSION}; move"):
             opening(path)
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 20, 45, 60, 120, 400])
+def test_what_waits_is_known_by_what_it_takes_in_the_file(store: Store, tmp_path: Path, at_once: int) -> None:
+    def pages() -> int:
+        names = ("page_count", "freelist_count")
+        used, free = (store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+        return int(used - free)
+
+    for first in range(0, 4000, at_once):
+        store.append([sample("R101.T", first + place, 300.0 + place / 7) for place in range(at_once)])
+    waiting = store.outbox.waiting
+    assert waiting.entries == -(-4000 // at_once)
+    assert Store(tmp_path / "history.sqlite").outbox.waiting == waiting
+    before = pages()
+    store.outbox.published(range(10_000))
+    assert waiting.bytes == pytest.approx(4096 * (before - pages()), rel=0.15)
+    assert (store.outbox.waiting.entries, store.outbox.waiting.bytes) == (0, 0)
