@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Any
 
 from prometheus_client import Counter
 
@@ -17,7 +18,7 @@ from detector.stream.model import Model
 from detector.stream.outbox import Outbox
 from detector.stream.watcher import METHOD, Watcher
 from detector.stream.windows import Window, Windows
-from plant.clock import text_from_ticks, ticks_from_datetime
+from plant.clock import datetime_from_ticks, text_from_ticks, ticks_from_datetime
 from runtime import mqtt_link
 from runtime.opcua_link.connect import keep_connected, service_login
 from runtime.opcua_link.link import OpcuaLink
@@ -117,7 +118,7 @@ class Detector:
                 lambda ended: self._record(model, ended),
             )
             under_way = await watcher.resume(link)
-            self._forget_others(reactors, under_way)
+            self._forget_others(reactors, under_way, datetime_from_ticks(self._judge.time))
             await watcher.run(link, self._on_judged)
 
         await keep_connected(
@@ -128,11 +129,16 @@ class Detector:
             on_state=self._on_server,
         )
 
-    def _forget_others(self, reactors: list[str], under_way: set[str]) -> None:
-        """End the recorded episodes of reactors that have none."""
+    def _forget_others(self, reactors: list[str], under_way: set[str], now: datetime) -> None:
+        """End the recorded episodes of reactors that have none, and tell of it."""
+
+        def tell(rows: list[tuple[Any, ...]]) -> None:
+            for row in rows:
+                self._publish(Anomaly(*row))
+
         if self._database is not None:
-            now = datetime.now(UTC)
-            self._database.submit(*(end_forgotten(name, METHOD, now) for name in reactors if name not in under_way))
+            forgotten = [end_forgotten(name, METHOD, now) for name in reactors if name not in under_way]
+            self._database.submit(*forgotten, then=tell)
 
     def _on_judged(self) -> None:
         self._intervals.inc()
@@ -156,6 +162,10 @@ class Detector:
     def _on_episode(self, anomaly: Anomaly) -> None:
         if self._database is not None:
             self._database.submit(put_anomaly(anomaly))
+        self._publish(anomaly)
+
+    def _publish(self, anomaly: Anomaly) -> None:
+        """Tell of an episode's start and of its end, once each."""
         key = (anomaly.reactor, anomaly.started_at)
         ended = anomaly.ended_at
         if key in self._began and ended is None:

@@ -17,18 +17,19 @@ from psycopg2.extensions import connection as PgConnection  # noqa: N812 - a cla
 
 from detector.migrations import migrate, migrations
 from detector.statements import Statement
+from runtime.database_role import WRITER, take_role
 from runtime.errors import LinkLost
 from runtime.reconnect import OnState, keep
 
 log = logging.getLogger("detector")
 
 R = TypeVar("R")
+OnRows = Callable[[list[tuple[Any, ...]]], None]
 
 MOST_WAITING = 10_000
 PROBE_EVERY_S = 1.0
 CONNECT_TIMEOUT_S = 5
 STATEMENT_TIMEOUT_MS = 10_000
-WRITER = "cstr_writer"
 
 
 class Database:
@@ -37,19 +38,22 @@ class Database:
     def __init__(self, dsn: str, registry: CollectorRegistry) -> None:
         self._dsn = dsn
         self._worker = ThreadPoolExecutor(1, "database")
-        self._waiting: deque[Statement] = deque()
+        self._waiting: deque[tuple[Statement, OnRows]] = deque()
         self._questions: deque[tuple[Statement, asyncio.Future[list[tuple[Any, ...]]]]] = deque()
         self._more = asyncio.Event()
         self._dropped = Counter("cstr_statements_dropped", "Statements dropped.", ["reason"], registry=registry)
         self._length = Gauge("cstr_statements_waiting", "Statements waiting.", registry=registry)
 
-    def submit(self, *statements: Statement) -> None:
-        """Have statements executed, in order; the oldest is dropped, and counted, when too many wait."""
+    def submit(self, *statements: Statement, then: OnRows = lambda _: None) -> None:
+        """Have statements executed, in order, and `then` called with the rows of each.
+
+        The oldest is dropped, and counted, when too many wait.
+        """
         for statement in statements:
             if len(self._waiting) >= MOST_WAITING:
                 self._waiting.popleft()
                 self._dropped.labels("full").inc()
-            self._waiting.append(statement)
+            self._waiting.append((statement, then))
         self._length.set(len(self._waiting))
         self._more.set()
 
@@ -81,11 +85,12 @@ class Database:
         while True:
             self._more.clear()
             while self._waiting:
-                statement = self._waiting[0]
-                await self._execute(connection, statement)
+                head = statement, then = self._waiting[0]
+                rows = await self._execute(connection, statement)
                 # The head may have been dropped meanwhile, when the queue was full.
-                if self._waiting and self._waiting[0] is statement:
+                if self._waiting and self._waiting[0] is head:
                     self._waiting.popleft()
+                then(rows)
                 self._length.set(len(self._waiting))
             while self._questions:
                 question, answer = self._questions[0]
@@ -133,10 +138,7 @@ def connect(dsn: str) -> PgConnection:
         options=f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
     )
     migrate(connection, migrations())
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_has_role(rolname, 'MEMBER') FROM pg_roles WHERE rolname = %s", (WRITER,))
-        if cursor.fetchone() == (True,):
-            cursor.execute(f"SET ROLE {WRITER}")
+    take_role(connection, WRITER)
     return connection
 
 

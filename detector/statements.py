@@ -63,9 +63,10 @@ def put_anomaly(anomaly: Anomaly) -> Statement:
 
 
 def end_forgotten(reactor: str, method: str, now: datetime) -> Statement:
-    """End episodes that a detector began and no longer knows of."""
+    """End episodes that a detector began and no longer knows of; its rows are the fields of an `Anomaly`."""
     sql = (
         "UPDATE cstr.anomaly SET ended_at = greatest(%s, started_at) "
-        "WHERE reactor = %s AND method = %s AND ended_at IS NULL"
+        "WHERE reactor = %s AND method = %s AND ended_at IS NULL "
+        "RETURNING reactor, started_at, ended_at, peak_score, method, cause, details"
     )
     return sql, (now, reactor, method)

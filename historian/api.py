@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from historian import answers
 from plant.clock import seconds_from_duration, text_from_ticks, ticks_from_seconds, ticks_from_time
 from plant.sample import Sample
+from runtime.database_role import READER, take_role
 from runtime.settings import Settings
 from timeseries.reader import Reader, UnknownSignal
 
@@ -177,14 +178,12 @@ def _rows(settings: Settings, query: str, limit: int) -> list[dict[str, Any]]:
     if settings.postgres.dsn is None:
         raise HTTPException(503, "no PostgreSQL: set postgres.dsn, or run `cstr-gateway up`")
     try:
-        with (
-            contextlib.closing(
-                psycopg2.connect(settings.postgres.dsn.get_secret_value(), connect_timeout=3)
-            ) as connection,
-            connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor,
-        ):
-            cursor.execute(query, (limit,))
-            return [dict(row) for row in cursor.fetchall()]
+        connection = psycopg2.connect(settings.postgres.dsn.get_secret_value(), connect_timeout=3)
+        with contextlib.closing(connection):
+            take_role(connection, READER)
+            with connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor) as cursor:
+                cursor.execute(query, (limit,))
+                return [dict(row) for row in cursor.fetchall()]
     except psycopg2.errors.UndefinedTable:
         return []
     except psycopg2.Error as error:

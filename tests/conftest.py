@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from gateway.components.finder import advice, find
+from gateway.components.postgres import Postgres
+from runtime.ports import free_port
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,39 @@ async def no_leaked_task() -> AsyncIterator[None]:
     yield
     left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.done()]
     assert not left, f"left behind: {', '.join(task.get_name() for task in left)}"
+
+
+class DatabaseServer:
+    """The real PostgreSQL, which a test may kill and start again."""
+
+    def __init__(self, data: Path) -> None:
+        self.component = Postgres(data, free_port())
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        await self.component.prepare()
+        spec = self.component.spec()
+        ids = spec.ids()
+        self.process = await asyncio.create_subprocess_exec(
+            *spec.argv,
+            cwd=spec.cwd,
+            user=ids[0] if ids else None,
+            group=ids[1] if ids else None,
+            extra_groups=() if ids else None,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        await self.component.wait_ready(20)
+
+    async def kill(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+
+@pytest.fixture
+async def database_server(tmp_path: Path) -> AsyncIterator[DatabaseServer]:
+    server = DatabaseServer(tmp_path)
+    await server.start()
+    yield server
+    await server.kill()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import logging
+import zipfile
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,8 @@ from numpy.typing import NDArray
 from detector.stream.model import Floats, Model
 from detector.summary import STREAM, Reference, Summary, summarize
 from plant.clock import TICKS_PER_SECOND, datetime_from_ticks
+
+log = logging.getLogger("detector")
 
 HOUR_TICKS = 3600 * TICKS_PER_SECOND
 COLUMNS = ("T", "Caf", "q")
@@ -83,13 +87,18 @@ class Windows:
 
     def load(self, path: Path) -> None:
         """Go on with what was kept; a file that is absent or damaged is as none."""
+        found: dict[str, Window] = {}
         try:
             with np.load(path, allow_pickle=False) as kept:
                 for reactor in self._windows:
                     if f"{reactor}.facts" in kept:
                         start, anomalies = kept[f"{reactor}.facts"].tolist()
-                        window = self._windows[reactor] = Window(start)
+                        window = found[reactor] = Window(start)
                         window.anomalies = anomalies
-                        window.rows = [tuple(row) for row in kept[f"{reactor}.rows"].tolist()]
-        except (OSError, ValueError, KeyError, EOFError):
+                        window.rows = [tuple(row) for row in kept[f"{reactor}.rows"].reshape(-1, len(COLUMNS)).tolist()]
+        except FileNotFoundError:
             return
+        except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+            log.warning("%s is damaged (%s: %s); the hour begins anew", path, type(error).__name__, error)
+            return
+        self._windows |= found

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg2
 import pytest
@@ -16,8 +14,6 @@ from detector.database import Database, connect, execute
 from detector.migrations import Migration, migrate, migrations
 from detector.statements import Anomaly, end_forgotten, put_anomaly, put_summary
 from detector.summary import BATCH, Summary
-from gateway.components.postgres import Postgres
-from runtime.ports import free_port
 from runtime.reconnect import nobody_told
 
 NOW = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -25,42 +21,8 @@ SUMMARY = Summary(BATCH, "batch", NOW, NOW + timedelta(hours=1), *([1.0] * 13), 
 ANOMALY = Anomaly("R101", NOW, None, 1.5, "baseline", "T high", {"deviations_sd": {"T": 12.0}})
 
 
-class Server:
-    def __init__(self, data: Path) -> None:
-        self.component = Postgres(data, free_port())
-        self.process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        await self.component.prepare()
-        spec = self.component.spec()
-        ids = spec.ids()
-        self.process = await asyncio.create_subprocess_exec(
-            *spec.argv,
-            cwd=spec.cwd,
-            user=ids[0] if ids else None,
-            group=ids[1] if ids else None,
-            extra_groups=() if ids else None,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        await self.component.wait_ready(20)
-
-    async def kill(self) -> None:
-        if self.process is not None and self.process.returncode is None:
-            self.process.kill()
-            await self.process.wait()
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path)
-    await server.start()
-    yield server
-    await server.kill()
-
-
-async def test_the_schema_is_made_once_and_rows_are_replaced(server: Server) -> None:
-    dsn = server.component.dsn
+async def test_the_schema_is_made_once_and_rows_are_replaced(database_server) -> None:
+    dsn = database_server.component.dsn
     for _ in range(2):
         connection = connect(dsn)
         assert migrate(psycopg2.connect(dsn), migrations()) == len(migrations())
@@ -75,8 +37,8 @@ async def test_the_schema_is_made_once_and_rows_are_replaced(server: Server) -> 
         connection.close()
 
 
-async def test_the_writer_has_no_more_rights_than_it_needs(server: Server) -> None:
-    connection = connect(server.component.dsn)
+async def test_the_writer_has_no_more_rights_than_it_needs(database_server) -> None:
+    connection = connect(database_server.component.dsn)
     execute(connection, put_anomaly(ANOMALY))
     for sql in ("DELETE FROM cstr.anomaly", "DROP TABLE cstr.summary", "UPDATE cstr.schema_version SET version = 9"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
@@ -84,8 +46,8 @@ async def test_the_writer_has_no_more_rights_than_it_needs(server: Server) -> No
     connection.close()
 
 
-async def test_a_failed_step_leaves_nothing(server: Server) -> None:
-    connection = psycopg2.connect(server.component.dsn)
+async def test_a_failed_step_leaves_nothing(database_server) -> None:
+    connection = psycopg2.connect(database_server.component.dsn)
     broken = [Migration(1, "good", "CREATE TABLE cstr.made (x integer)"), Migration(2, "bad", "CREATE NONSENSE")]
     with pytest.raises(psycopg2.errors.SyntaxError):
         migrate(connection, broken)
@@ -93,27 +55,27 @@ async def test_a_failed_step_leaves_nothing(server: Server) -> None:
     connection.close()
 
 
-async def test_forgotten_episodes_are_ended(server: Server) -> None:
-    connection = connect(server.component.dsn)
+async def test_forgotten_episodes_are_ended(database_server) -> None:
+    connection = connect(database_server.component.dsn)
     execute(connection, put_anomaly(ANOMALY))
     execute(connection, end_forgotten("R101", "baseline", NOW - timedelta(hours=1)))
     assert execute(connection, ("SELECT ended_at FROM cstr.anomaly", ())) == [(NOW,)]
     connection.close()
 
 
-async def test_what_is_submitted_while_the_database_is_away_is_there_afterwards(server: Server) -> None:
+async def test_what_is_submitted_while_the_database_is_away_is_there_afterwards(database_server) -> None:
     registry = CollectorRegistry()
-    database = Database(server.component.dsn, registry)
+    database = Database(database_server.component.dsn, registry)
     running = asyncio.create_task(database.run(nobody_told))
     database.submit(put_summary(SUMMARY))
     await database.flush(10)
-    await server.kill()
+    await database_server.kill()
     database.submit(("INSERT INTO cstr.no_such_table VALUES (1)", ()), put_anomaly(ANOMALY))
     await asyncio.sleep(0.5)
-    await server.start()
+    await database_server.start()
     async with asyncio.timeout(20):
         assert await database.has_summary(BATCH, "batch", NOW)
-    connection = connect(server.component.dsn)
+    connection = connect(database_server.component.dsn)
     assert execute(connection, ("SELECT cause FROM cstr.anomaly", ())) == [("T high",)]
     assert registry.get_sample_value("cstr_statements_dropped_total", {"reason": "refused"}) == 1
     connection.close()

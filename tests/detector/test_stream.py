@@ -167,5 +167,27 @@ def test_windows_are_hours_and_survive_a_restart(model: Model, tmp_path: Path) -
     assert (summary.window_end - summary.window_start).total_seconds() == 3600
     ended = again.add(start + HOUR_TICKS, columns, yes, no)
     assert ended["R102"].summary("R102", model).n == 100
-    (tmp_path / "windows.npz").write_bytes(b"no npz")
-    Windows(["R101"]).load(tmp_path / "windows.npz")
+
+
+def test_damaged_windows_are_as_none_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "windows.npz"
+    windows = Windows(["R101", "R102"])
+    columns = {name: np.array([350.0, 340.0]) for name in ("T", "Caf", "q")}
+    windows.add(400_000 * HOUR_TICKS, columns, np.ones(2, bool), np.zeros(2, bool))
+    windows.save(path)
+    whole = path.read_bytes()
+    flipped = [bytes([*whole[:place], whole[place] ^ 255, *whole[place + 1 :]]) for place in range(len(whole))]
+    cut = [whole[:length] for length in range(0, len(whole), 7)]
+    damaged = 0
+    for content in (b"no npz", *cut, *flipped):
+        path.write_bytes(content)
+        caplog.clear()
+        again = Windows(["R101", "R102"])
+        again.load(path)
+        if "is damaged" in caplog.text:
+            damaged += 1
+            assert again.present() == {}
+    assert damaged > len(whole) / 2
+    caplog.clear()
+    Windows(["R101"]).load(tmp_path / "never.npz")
+    assert not caplog.text

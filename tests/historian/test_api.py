@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 import httpx
 import pytest
 
-from historian.api import make_app
+from detector.database import connect
+from historian.api import _rows, make_app
 from plant.sample import Sample
-from runtime.settings import Settings
+from runtime.settings import Settings, load_settings
 from timeseries.store import SignalInfo
 
 Get = Callable[..., Awaitable[httpx.Response]]
@@ -47,3 +48,11 @@ async def test_a_token_of_no_page_is_refused(get: Get, token: str) -> None:
     answer = await get("history/raw", **SPAN, next=token)
     assert answer.status_code == 422
     assert "next" in answer.json()["detail"]
+
+
+async def test_the_database_is_read_with_the_rights_of_a_reader(database_server) -> None:
+    dsn = database_server.component.dsn
+    connect(dsn).close()
+    settings = load_settings(None, {"postgres.dsn": dsn}, env={})
+    assert _rows(settings, "SELECT current_user AS who LIMIT %s", 1) == [{"who": "cstr_reader"}]
+    assert _rows(settings, "SELECT * FROM cstr.anomaly LIMIT %s", 1) == []
