@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from plant.clock import UNIX_EPOCH_TICKS
 from plant.sample import Sample
 from plant.signals import Signal, find_signal
 from runtime.errors import BadInput, CouldNotRun
@@ -177,7 +178,7 @@ class ServerHistory(Computed):
     async def _read(self, name: str, start: int, end: int, *, bounds: bool) -> list[Sample]:
         known_signal(name)
         async with self._link() as link:
-            found = await link.history(name, start, end, bounds=bounds)
+            found = await link.history(name, max(start, UNIX_EPOCH_TICKS), end, bounds=bounds)
         return [Sample(row.source_time, name, row.value, row.status, row.server_time) for row in found.readings()]
 
     def _link(self) -> AbstractAsyncContextManager[OpcuaLink]:

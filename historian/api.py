@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,16 +50,25 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         finally:
             reader.close()
 
-    def answer(reader: Reader, name: str, samples: list[Sample], accept: str, following: str | None = None) -> Response:
+    def answer(
+        samples: list[Sample],
+        accept: str,
+        as_json: Callable[[], Any],
+        following: str | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> Response:
         media_type = answers.chosen_media_type(accept)
         if media_type is None:
             raise HTTPException(406, f"Accept: {accept!r}: allowed are {', '.join(answers.MEDIA_TYPES)}")
         headers = {"X-Next": following} if following else {}
+        if media_type == answers.JSON:
+            return JSONResponse(as_json())
         if media_type == answers.CSV:
-            return Response(answers.as_csv(samples), media_type=answers.CSV, headers=headers)
-        if media_type != answers.JSON:
-            return Response(answers.as_table(samples, media_type), media_type=media_type, headers=headers)
-        return JSONResponse(answers.as_json(name, reader.info(name).unit, samples, following))
+            return Response(answers.as_csv(samples, extra), media_type=answers.CSV, headers=headers)
+        return Response(answers.as_table(samples, media_type), media_type=media_type, headers=headers)
+
+    def shown(reader: Reader, name: str, samples: list[Sample], following: str | None = None) -> dict[str, Any]:
+        return answers.as_json(name, reader.info(name).unit, samples, following)
 
     @app.get("/api/v1/signals")
     def signals() -> list[dict[str, Any]]:
@@ -72,9 +81,13 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         """The newest sample of a signal; of several signals, a list of answers."""
         with reading() as reader:
             found = {name: [sample for sample in [reader.last(name)] if sample is not None] for name in signal}
-            if len(signal) == 1:
-                return answer(reader, signal[0], found[signal[0]], accept)
-            return JSONResponse([answers.as_json(name, reader.info(name).unit, found[name], None) for name in signal])
+            samples = [sample for group in found.values() for sample in group]
+
+            def as_json() -> Any:
+                each = [shown(reader, name, found[name]) for name in signal]
+                return each if len(each) > 1 else each[0]
+
+            return answer(samples, accept, as_json)
 
     @app.get("/api/v1/history/raw")
     def raw(
@@ -90,7 +103,8 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
             low, high = _span(reader, start, end)
             samples = reader.raw(signal, low, high, limit + 1, _place(next))
             following = _token(samples[limit - 1]) if len(samples) > limit else None
-            return answer(reader, signal, samples[:limit], accept, following)
+            page = samples[:limit]
+            return answer(page, accept, lambda: shown(reader, signal, page, following), following)
 
     @app.get("/api/v1/history/at")
     def at(
@@ -102,7 +116,7 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         with reading() as reader:
             now = reader.newest_time()
             samples = [reader.at(signal, ticks_from_time(text, now)) for text in time]
-            return answer(reader, signal, samples, accept)
+            return answer(samples, accept, lambda: shown(reader, signal, samples))
 
     @app.get("/api/v1/history/aggregate")
     def aggregate(
@@ -116,10 +130,11 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         """One value for each interval, at its start."""
         with reading() as reader:
             low, high = _span(reader, start, end)
-            width = ticks_from_seconds(seconds_from_duration(interval))
-            results = reader.aggregated(signal, low, high, width, aggregate)
+            interval_s = seconds_from_duration(interval)
+            results = reader.aggregated(signal, low, high, ticks_from_seconds(interval_s), aggregate)
             samples = [Sample(result.time, signal, result.value, result.status) for result in results]
-            return answer(reader, signal, samples, accept)
+            extra = {"aggregate": aggregate, "interval_s": interval_s}
+            return answer(samples, accept, lambda: shown(reader, signal, samples), extra=extra)
 
     @app.get("/api/v1/anomalies")
     def anomalies(limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ UNIX_EPOCH_TICKS = 116_444_736_000_000_000
 """1970-01-01 in ticks."""
 
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+LATEST_TICKS = 2_650_467_743_999_999_999
+"""9999-12-31T23:59:59.9999999Z."""
 _RELATIVE = re.compile(r"^([+-]?)(\d+(?:\.\d+)?)(us|ms|s|min|m|h|d|w)$")
 _SECONDS = {
     "us": 1e-6,
@@ -73,7 +75,7 @@ def ticks_from_text(text: str) -> int:
     if len(digits) > 7:
         message = f"time {text!r}: at most seven digits of a second are allowed"
         raise ValueError(message)
-    return ticks_from_datetime(when) + int(digits.ljust(7, "0") or 0)
+    return _within(text, ticks_from_datetime(when) + int(digits.ljust(7, "0") or 0))
 
 
 def seconds_from_duration(text: str) -> float:
@@ -86,11 +88,15 @@ def seconds_from_duration(text: str) -> float:
     if match is None or match[1] == "-":
         message = f"duration {text!r}: allowed is a number and one of {', '.join(_SECONDS)}, e.g. 10min"
         raise ValueError(message)
-    return float(match[2]) * _SECONDS[match[3]]
+    seconds = float(match[2]) * _SECONDS[match[3]]
+    if seconds * TICKS_PER_SECOND > LATEST_TICKS:
+        message = f"duration {text!r}: at most {LATEST_TICKS // TICKS_PER_SECOND} s are allowed"
+        raise ValueError(message)
+    return seconds
 
 
 def ticks_from_time(text: str, now: int) -> int:
-    """Read a time, absolute (ISO 8601), `now`, or relative to `now` in ticks (`-1h`).
+    """Read a time, absolute (ISO 8601), `now`, or relative to `now` in ticks (`-1h`), at the earliest 1601.
 
     Raises:
         ValueError: naming the text and what is allowed.
@@ -100,6 +106,13 @@ def ticks_from_time(text: str, now: int) -> int:
         return now
     match = _RELATIVE.match(text)
     if match is not None and match[1]:
-        sign = -1 if match[1] == "-" else 1
-        return now + sign * ticks_from_seconds(float(match[2]) * _SECONDS[match[3]])
+        ticks = ticks_from_seconds(seconds_from_duration(text[1:]))
+        return max(0, now - ticks) if match[1] == "-" else _within(text, now + ticks)
     return ticks_from_text(text)
+
+
+def _within(text: str, ticks: int) -> int:
+    if not 0 <= ticks <= LATEST_TICKS:
+        message = f"time {text!r}: allowed are the years 1601 to 9999"
+        raise ValueError(message)
+    return ticks

@@ -77,7 +77,7 @@ def batch(
     rows: Rows = 1000,
     abnormal: Abnormal = 0.3,
     seed: Annotated[int | None, typer.Option(min=0, help="By default the time's.")] = None,
-    data: Data = Path("data"),
+    data: Annotated[Path | None, typer.Option(help="Data directory; ./data without --config.")] = None,
     config: Config = None,
     format: FormatOption = None,  # noqa: A002
 ) -> None:
@@ -89,11 +89,14 @@ def batch(
     from detector.batch.latest import write_latest
     from detector.statements import put_summary
 
+    if data is None and config is None:
+        data = Path("data")
     dsn = _dsn(data, config)
     now = datetime.now(UTC)
     result = job.run(rows, abnormal, int(now.timestamp()) if seed is None else seed, (now, now))
     _in_database(dsn, put_summary(result.summary))
-    write_latest(data, result)
+    if data is not None and data.is_dir():
+        write_latest(data, result)
     rows_found = _in_database(dsn, _select("WHERE source = %s AND reactor = %s AND window_start = %s",
                                            (result.summary.source, result.summary.reactor, now)))  # fmt: skip
     print_rows(_named(rows_found), SUMMARY_COLUMNS, format, TABLE_COLUMNS)
@@ -163,14 +166,14 @@ def evaluate(
     print_rows(table, ("method", "figure", "mean", "sd", "seeds", "rows"), format)
 
 
-def _dsn(data: Path, config: Path | None) -> str:
+def _dsn(data: Path | None, config: Path | None) -> str:
     if config is not None:
         dsn = load_settings(config).postgres.dsn
         if dsn is None:
             message = f"{config}: postgres.dsn: is not set; allowed is postgresql://user:password@host:port/database"
             raise BadInput(message)
         return dsn.get_secret_value()
-    return find_running(data).postgres
+    return find_running(data or Path("data")).postgres
 
 
 def _select(condition: str, values: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:

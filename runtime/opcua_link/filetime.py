@@ -7,12 +7,11 @@ from typing import Any, Self
 
 from asyncua import ua
 
-from plant.clock import ticks_from_datetime
+from plant.clock import LATEST_TICKS, ticks_from_datetime
 
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
-_LARGEST_TICKS = 2_650_467_743_999_999_999
-"""9999-12-31T23:59:59.9999999Z; later and earlier times are sent as MaxInt64 and 0 (OPC 10000-6 v1.05 §5.2.2.5)."""
 _MAX_INT64 = 2**63 - 1
+"""Stands for times after 9999, and 0 for those before 1601 (OPC 10000-6 v1.05 §5.2.2.5)."""
 
 
 class FileTime(ua.DateTime):
@@ -23,7 +22,7 @@ class FileTime(ua.DateTime):
     @classmethod
     def of(cls, ticks: int) -> Self:
         """Return the time of these ticks, 100 ns since 1601."""
-        ticks = min(max(ticks, 0), _LARGEST_TICKS)
+        ticks = min(max(ticks, 0), LATEST_TICKS)
         base = _EPOCH + timedelta(microseconds=ticks // 10)
         time = cls(base.year, base.month, base.day, base.hour, base.minute, base.second, base.microsecond, UTC)
         time.ticks = ticks
@@ -57,7 +56,7 @@ def _encode(when: datetime) -> int:
     ticks = ticks_of(when)
     if ticks <= 0:
         return 0
-    return ticks if ticks < _LARGEST_TICKS else _MAX_INT64
+    return ticks if ticks < LATEST_TICKS else _MAX_INT64
 
 
 install()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import httpx
+import pyarrow.ipc
 import pytest
 
 from detector.database import connect
+from historian import answers
 from historian.api import _rows, make_app
 from plant.sample import Sample
 from runtime.settings import Settings, load_settings
@@ -56,3 +58,63 @@ async def test_the_database_is_read_with_the_rights_of_a_reader(database_server)
     settings = load_settings(None, {"postgres.dsn": dsn}, env={})
     assert _rows(settings, "SELECT current_user AS who LIMIT %s", 1) == [{"who": "cstr_reader"}]
     assert _rows(settings, "SELECT * FROM cstr.anomaly LIMIT %s", 1) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "parameters"),
+    [
+        ("history/raw", {"start": "-99999999999d"}),
+        ("history/raw", {"end": "+99999999999d"}),
+        ("history/at", {"time": "-" + 400 * "9" + "d"}),
+        ("history/aggregate", {"interval": 400 * "9" + "d"}),
+    ],
+)
+async def test_times_out_of_range_are_refused(get: Get, question: str, parameters: dict[str, str]) -> None:
+    answer = await get(question, **{"signal": "R101.T", **parameters})
+    assert answer.status_code == 422
+    assert "allowed" in answer.json()["detail"]
+
+
+async def test_nanoseconds_of_arrow_do_not_reach_as_far(get: Get) -> None:
+    answer = await get("history/at", answers.ARROW, signal="R101.T", time="9000-01-01T00:00:00Z")
+    assert (answer.status_code, "1678 to 2261" in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("*/*", answers.JSON),
+        ("", answers.JSON),
+        ("text/csv", answers.CSV),
+        ("text/csv, application/json", answers.CSV),
+        ("text/csv;q=0.5, application/json", answers.JSON),
+        ("text/*;q=0.9, application/json;q=0.1", answers.CSV),
+        ("application/json;q=0, */*;q=0.1", answers.CSV),
+        ("text/html, application/xml", None),
+        ("text/csv;q=0", None),
+        ("TEXT/CSV; charset=utf-8; Q=1.000", answers.CSV),
+    ],
+)
+def test_the_media_type_that_is_liked_best(accept: str, chosen: str | None) -> None:
+    assert answers.chosen_media_type(accept) == chosen
+
+
+async def test_aggregates_as_csv_say_which_and_how_long(get: Get) -> None:
+    span = {**SPAN, "end": "2026-11-22T04:00:06Z"}
+    answer = await get("history/aggregate", "text/csv", **span, interval="3s", aggregate="Count")
+    assert answer.text.splitlines() == [
+        "signal,source_time,value,status,aggregate,interval_s",
+        "R101.T,2026-11-22T04:00:00.0000000Z,3,Good,Count,3.0",
+        "R101.T,2026-11-22T04:00:03.0000000Z,3,Good,Count,3.0",
+    ]
+
+
+async def test_the_last_of_several_signals_comes_in_every_format(get: Get) -> None:
+    names = ["R101.T", "R101.TIC101.SP"]
+    rows = (await get("history/last", "text/csv", signal=names)).text.splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == names
+    assert [each["signal"] for each in (await get("history/last", signal=names)).json()] == names
+    assert (await get("history/last", signal=names[0])).json()["signal"] == names[0]
+    table = pyarrow.ipc.open_stream((await get("history/last", answers.ARROW, signal=names)).content).read_all()
+    assert table["value"].to_pylist() == [403.0, 350.0]
+    assert (await get("history/last", "text/csv;q=0", signal=names)).status_code == 406

@@ -65,3 +65,18 @@ def test_durations() -> None:
         5400,
         0.25,
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["-99999999999d", "+9000000d", "-" + 400 * "9" + "s", "1600-12-31T23:59:59Z", "9999-12-31T23:59:59-01:00"]
+)
+def test_times_beyond_what_opc_ua_holds_say_what_is_allowed(text: str) -> None:
+    with pytest.raises(ValueError, match="allowed"):
+        clock.ticks_from_time(text, NOW)
+
+
+def test_the_edges_of_time() -> None:
+    assert clock.text_from_ticks(clock.ticks_from_time("-200000d", NOW)) == "1601-01-01T00:00:00.0000000Z"
+    assert clock.ticks_from_time("9999-12-31T23:59:59.9999999Z", NOW) == clock.LATEST_TICKS
+    with pytest.raises(ValueError, match="99999999999w"):
+        clock.seconds_from_duration("99999999999w")
