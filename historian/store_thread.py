@@ -41,12 +41,14 @@ class StoreThread:
                     log.error("the store refuses (%s); samples wait at the server until it takes them", error)
                 self._refuses = True
                 self._health.last_error = f"store: {error}"
+                self._health.wait_for("store", str(error))
                 await asyncio.sleep(next(waits))
                 continue
             if self._refuses:
                 log.info("the store works again")
                 self._refuses = False
                 self._health.last_error = ""
+                self._health.ready("store")
             return result
 
     def end(self) -> None:

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-VERSION = 4
-"""Of the tables; raised whenever they change."""
+VERSION = 2
+"""Of the tables; raised with each release that changes them."""
 _TABLES = """
 CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, stepped INTEGER NOT NULL,
     data_type INTEGER NOT NULL, epoch INTEGER, time INTEGER);
@@ -18,14 +18,8 @@ CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEG
 CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, reactor TEXT NOT NULL, count INTEGER NOT NULL,
     bytes INTEGER NOT NULL, samples TEXT NOT NULL);
-CREATE TABLE waiting (entries INTEGER NOT NULL, bytes INTEGER NOT NULL);
-INSERT INTO waiting VALUES (0, 0);
-CREATE TRIGGER outbox_in AFTER INSERT ON outbox BEGIN
-    UPDATE waiting SET entries = entries + 1, bytes = bytes + new.bytes; END;
-CREATE TRIGGER outbox_out AFTER DELETE ON outbox BEGIN
-    UPDATE waiting SET entries = entries - 1, bytes = bytes - old.bytes; END;
 """
-"""A signal's `epoch` and `time` are its newest sample's, a gap's where it begins; `waiting` sums up the outbox."""
+"""A signal's `epoch` and `time` are its newest sample's, a gap's where it begins; `bytes` is what an entry takes."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:

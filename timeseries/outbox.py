@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plant.sample import Sample
 from timeseries.layout import transaction
 
-_PAGE, _USABLE, _CELL, _LEAST_LOCAL, _OVERFLOW = 4096, 4088, 8, 489, 4092
-_MOST_LOCAL = 4061
-"""Of a row in a page of 4096 bytes (SQLite file format, "Cell Payload Overflow Pages")."""
+PAGE = 4096
+"""Bytes of the file that a long row takes at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Waiting:
 
     entries: int
     bytes: int
-    """What it takes in the file."""
+    """What it takes in the file, by and large."""
 
 
 class Outbox:
@@ -38,19 +37,16 @@ class Outbox:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.waiting = self._count()
+        self.waiting = Waiting(*connection.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM outbox").fetchone())
 
-    def put(self, reactor: str, samples: Sequence[Sample]) -> None:
-        """Add an entry, within the store's transaction."""
-        text = json.dumps([_fields(sample) for sample in samples])
-        self._connection.execute(
-            "INSERT INTO outbox (reactor, count, bytes, samples) VALUES (?, ?, ?, ?)",
-            (reactor, len(samples), _occupied(len(text)), text),
-        )
-
-    def committed(self) -> None:
-        """Count again, after a transaction."""
-        self.waiting = self._count()
+    def put(self, groups: dict[str, list[Sample]]) -> Waiting:
+        """Add an entry for each reactor, within the store's transaction; return what will wait when it commits."""
+        rows = []
+        for reactor, samples in groups.items():
+            text = json.dumps([_fields(sample) for sample in samples])
+            rows.append((reactor, len(samples), _in_pages(len(text)), text))
+        self._connection.executemany("INSERT INTO outbox (reactor, count, bytes, samples) VALUES (?, ?, ?, ?)", rows)
+        return Waiting(self.waiting.entries + len(rows), self.waiting.bytes + sum(row[2] for row in rows))
 
     def oldest(self, limit: int) -> list[OutboxEntry]:
         """Return the oldest entries."""
@@ -60,11 +56,15 @@ class Outbox:
             for number, reactor, text in rows.fetchall()
         ]
 
-    def published(self, ids: Iterable[int]) -> None:
+    def published(self, ids: Sequence[int]) -> None:
         """Forget entries."""
         with transaction(self._connection) as connection:
-            connection.executemany("DELETE FROM outbox WHERE id = ?", [(number,) for number in ids])
-        self.committed()
+            sizes = [
+                size
+                for number in ids
+                for (size,) in connection.execute("DELETE FROM outbox WHERE id = ? RETURNING bytes", (number,))
+            ]
+        self.waiting = Waiting(self.waiting.entries - len(sizes), self.waiting.bytes - sum(sizes))
 
     def drop_oldest(self, most_bytes: int, at_once: int) -> int:
         """Forget some of the oldest entries while more than so many bytes wait; return how many samples that were."""
@@ -79,21 +79,13 @@ class Outbox:
         self.published(ids)
         return dropped
 
-    def _count(self) -> Waiting:
-        return Waiting(*self._connection.execute("SELECT entries, bytes FROM waiting").fetchone())
+
+def _in_pages(size: int) -> int:
+    """Return a row's share of the pages it takes: many short ones stand in one, a long one in several."""
+    return PAGE // (PAGE // size) if size <= PAGE else -(-size // PAGE) * PAGE
 
 
 def _fields(sample: Sample) -> list[object]:
     return [
         sample.source_time, sample.signal, sample.value, sample.quality, sample.server_time, sample.epoch, sample.seq,
     ]  # fmt: skip
-
-
-def _occupied(payload: int) -> int:
-    local, overflow_pages = payload, 0
-    if payload > _MOST_LOCAL:
-        local = _LEAST_LOCAL + (payload - _LEAST_LOCAL) % _OVERFLOW
-        local = local if local <= _MOST_LOCAL else _LEAST_LOCAL
-        overflow_pages = -(-(payload - local) // _OVERFLOW)
-    rows_in_page = max(1, _USABLE // (local + _CELL))
-    return overflow_pages * _PAGE + _PAGE // rows_in_page

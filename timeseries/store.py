@@ -183,6 +183,5 @@ class Store:
                 "ON CONFLICT (reactor) DO UPDATE SET seq = excluded.seq",
                 [(reactor, seqs[reactor]) for reactor in by_reactor],
             )
-            for reactor, group in by_reactor.items():
-                self.outbox.put(reactor, group)
-        self.outbox.committed()
+            waiting = self.outbox.put(by_reactor)
+        self.outbox.waiting = waiting

@@ -229,5 +229,5 @@ def test_what_waits_is_known_by_what_it_takes_in_the_file(store: Store, tmp_path
     assert Store(tmp_path / "history.sqlite").outbox.waiting == waiting
     before = pages()
     store.outbox.published(range(10_000))
-    assert waiting.bytes == pytest.approx(4096 * (before - pages()), rel=0.15)
+    assert waiting.bytes == pytest.approx(4096 * (before - pages()), rel=0.3)
     assert (store.outbox.waiting.entries, store.outbox.waiting.bytes) == (0, 0)
