@@ -81,8 +81,8 @@ class Outbox:
 
 
 def _in_pages(size: int) -> int:
-    """Return a row's share of the pages it takes: many short ones stand in one, a long one in several."""
-    return PAGE // (PAGE // size) if size <= PAGE else -(-size // PAGE) * PAGE
+    """Return about how much of the file a row takes: as many as fit stand in a page, a longer one fills its own."""
+    return PAGE // (PAGE // size) if size <= PAGE else size
 
 
 def _fields(sample: Sample) -> list[object]:
