@@ -35,16 +35,22 @@ async def keep(
     """
     waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
     down = False
+
+    async def connect_and_work() -> None:
+        nonlocal waits, down
+        async with connect() as link:
+            if down:
+                log.info("%s is back", what)
+            down = False
+            waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
+            on_state(True, "")
+            await work(link)
+
     while True:
         try:
-            async with connect() as link:
-                if down:
-                    log.info("%s is back", what)
-                down = False
-                waits = delays(FIRST_DELAY_S, LONGEST_DELAY_S)
-                on_state(True, "")
-                await work(link)
-                return
+            # In a task of its own: a TaskGroup that fails leaves its task marked as cancelled (Python 3.11, 3.12).
+            await asyncio.create_task(connect_and_work(), name=what)
+            return
         except* LinkLost as group:
             why = str(_first(group))
             if not down:

@@ -43,3 +43,20 @@ async def test_a_link_lost_while_it_is_being_ended_does_not_hide_the_end() -> No
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 2)
+
+
+async def test_a_link_lost_in_a_group_of_tasks_is_made_again_too() -> None:
+    states: list[bool] = []
+
+    async def lose() -> None:
+        await asyncio.sleep(0)
+        raise LinkLost("gone")
+
+    async def work(_: str) -> None:
+        if len(states) < 4:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(lose())
+                group.create_task(asyncio.Event().wait())
+
+    await keep("peer", link, work, lambda up, _: states.append(up))
+    assert states == [True, False, True, False, True]
