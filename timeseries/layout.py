@@ -11,7 +11,7 @@ VERSION = 2
 """Of the tables; raised with each release that changes them."""
 _TABLES = """
 CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, stepped INTEGER NOT NULL,
-    data_type INTEGER NOT NULL, epoch INTEGER, time INTEGER);
+    data_type INTEGER NOT NULL, newest_epoch INTEGER, newest_time INTEGER);
 CREATE TABLE sample (signal INTEGER NOT NULL, time INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
     value, status INTEGER NOT NULL, server_time INTEGER NOT NULL, PRIMARY KEY (signal, time, epoch)) WITHOUT ROWID;
 CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
@@ -19,7 +19,7 @@ CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL);
 CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, reactor TEXT NOT NULL, count INTEGER NOT NULL,
     bytes INTEGER NOT NULL, samples TEXT NOT NULL);
 """
-"""A signal's `epoch` and `time` are its newest sample's, a gap's where it begins; `bytes` is what an entry takes."""
+"""A gap's `epoch` and `time` say where it begins; `bytes` is what an entry takes."""
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:

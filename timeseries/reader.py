@@ -47,7 +47,7 @@ class Reader:
 
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of the newest epoch: the present, where relative times begin; or 0."""
-        newest = self._connection.execute("SELECT epoch, time FROM signal WHERE time IS NOT NULL")
+        newest = self._connection.execute("SELECT newest_epoch, newest_time FROM signal WHERE newest_time IS NOT NULL")
         return max(newest, default=(0, 0))[1]
 
     def last(self, name: str) -> Sample | None:
@@ -55,7 +55,7 @@ class Reader:
         number, info = self._find(name)
         query = (
             f"SELECT {_COLUMNS} FROM sample WHERE signal = ? "  # noqa: S608
-            "AND (time, epoch) = (SELECT time, epoch FROM signal WHERE id = ?)"
+            "AND (time, epoch) = (SELECT newest_time, newest_epoch FROM signal WHERE id = ?)"
         )
         row = self._connection.execute(query, (number, number)).fetchone()
         return _sample(info, row) if row is not None else None

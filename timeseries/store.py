@@ -45,7 +45,7 @@ class Store:
         self._newest: dict[int, tuple[int, int]] = {
             number: (epoch, time)
             for number, epoch, time in self._connection.execute(
-                "SELECT id, epoch, time FROM signal WHERE time IS NOT NULL"
+                "SELECT id, newest_epoch, newest_time FROM signal WHERE newest_time IS NOT NULL"
             )
         }
 
@@ -78,7 +78,7 @@ class Store:
         rows = [(self._ids[name], *newest.get(name, (0, 0))) for name in names]
         with transaction(self._connection) as connection:
             connection.executemany("INSERT OR IGNORE INTO gap (signal, epoch, time) VALUES (?, ?, ?)", rows)
-        query = "SELECT name, gap.epoch, gap.time FROM gap JOIN signal ON signal.id = gap.signal"
+        query = "SELECT name, epoch, time FROM gap JOIN signal ON signal.id = gap.signal"
         gaps = {name: (epoch, time) for name, epoch, time in self._connection.execute(query)}
         return {name: gaps[name] for name in names}
 
@@ -175,7 +175,7 @@ class Store:
                 ],
             )  # fmt: skip
             connection.executemany(
-                "UPDATE signal SET epoch = ?, time = ? WHERE id = ?",
+                "UPDATE signal SET newest_epoch = ?, newest_time = ? WHERE id = ?",
                 [(*when, number) for number, when in newest.items()],
             )
             connection.executemany(
