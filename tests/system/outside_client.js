@@ -61,7 +61,9 @@ async function main() {
   await subscription.terminate();
 
   const history = await session.readHistoryValue(id(`${reactor}.T`), new Date(times[0]), new Date(times[19] + 1));
-  result.history = history.historyData.dataValues.length;
+  // With bounds: the last value before and the first after the interval come too.
+  const recorded = history.historyData.dataValues.map((data) => data.sourceTimestamp.getTime());
+  result.history = recorded.filter((time) => time >= times[0] && time <= times[19]);
 
   result.refused = await write(session, `${reactor}.Tc`, opcua.DataType.Double, 301);
   result.wrongType = await write(session, `${reactor}.${loop}.SP`, opcua.DataType.String, "hot");
