@@ -61,6 +61,8 @@ class Detector:
         self._episodes = Counter("cstr_anomalies", "Anomalies begun.", ["reactor"], registry=registry)
         self._windows: Windows | None = None
         self._judge: Judge | None = None
+        self._is_failing = False
+        """True while the windows cannot be kept: a full disk is said once."""
         self._began: set[tuple[str, datetime]] = set()
         for part, present in (("database", dsn), ("broker", settings.mqtt.url)):
             if present is not None:
@@ -204,8 +206,17 @@ class Detector:
                 self._keep_windows()
 
     def _keep_windows(self) -> None:
-        if self._windows is not None:
-            self._windows.save(self._context.data / "detector" / WINDOWS_FILE)
+        if self._windows is None:
+            return
+        path = self._context.data / "detector" / WINDOWS_FILE
+        try:
+            self._windows.save(path)
+        except OSError as error:
+            if not self._is_failing:
+                self._context.log.error("%s: %s; a restart would begin this hour anew", path, error.strerror)
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
 
 if __name__ == "__main__":

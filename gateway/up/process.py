@@ -75,11 +75,11 @@ def spawn(spec: ChildSpec, log: Path) -> Child:
     Raises:
         ComponentError: naming what could not be started.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    if log.exists() and log.stat().st_size > LOG_LIMIT:
-        log.replace(log.with_suffix(".1.log"))
     ids = spec.ids()
     try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists() and log.stat().st_size > LOG_LIMIT:
+            log.replace(log.with_suffix(".1.log"))
         with log.open("ab") as output:
             process = subprocess.Popen(
                 spec.argv,
@@ -92,7 +92,7 @@ def spawn(spec: ChildSpec, log: Path) -> Child:
                 preexec_fn=_die_with_parent(ids, os.getpid()),
             )
     except OSError as error:
-        raise ComponentError(f"{spec.name}: cannot start {spec.argv[0]}: {error.strerror}") from None
+        raise ComponentError(f"cannot be started: {error.filename or spec.argv[0]}: {error.strerror}") from None
     return Child(spec, process, log)
 
 

@@ -66,8 +66,8 @@ async def _first_of(stop: asyncio.Event, work: asyncio.Task[None]) -> None:
 
 
 async def _work(plan: Plan, data: Path, console: Console) -> None:
-    is_running = False
-    supervisor = Supervisor(plan, data, lambda: runfile.write(data, plan.settings, supervisor) if is_running else None)
+    supervisor = Supervisor(plan, data)
+    run_file = runfile.RunFile(data, plan.settings, supervisor)
     plant = LivePlant(plan.settings, data)
     lines = advice(data, plan)
     began = time.monotonic()
@@ -77,8 +77,9 @@ async def _work(plan: Plan, data: Path, console: Console) -> None:
         if console.is_terminal:
             group.create_task(screen.show(console, supervisor, plant, plan.settings, lines), name="screen")
         await supervisor.all_ready()
-        is_running = True
-        runfile.write(data, plan.settings, supervisor)
+        run_file.write()
+        supervisor.on_change = run_file.write
+        group.create_task(run_file.keep(), name="run.json")
         log.info("everything is ready after %.1f s", time.monotonic() - began)
         log.info(
             "OPC UA %s   web http://127.0.0.1:%d/", plan.settings.server.endpoint, plan.settings.historian.http_port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import fcntl
@@ -24,6 +25,7 @@ from runtime.settings import Settings, in_url
 log = logging.getLogger("up")
 
 LEFTOVERS_END_S = 5.0
+AGAIN_AFTER_S = 10.0
 
 
 @contextlib.contextmanager
@@ -71,8 +73,35 @@ def clear_leftovers(data: Path) -> None:
     (data / RUN_FILE).unlink(missing_ok=True)
 
 
-def write(data: Path, settings: Settings, supervisor: Supervisor) -> None:
-    """Write run.json, readable by its owner only: it holds the database's password."""
+class RunFile:
+    """run.json of a run, written at each change; a disk that is full is said once, and tried again."""
+
+    def __init__(self, data: Path, settings: Settings, supervisor: Supervisor) -> None:
+        self._data = data
+        self._settings = settings
+        self._supervisor = supervisor
+        self._is_failing = False
+
+    def write(self) -> None:
+        """Write it as things stand, readable by its owner only: it holds the database's password."""
+        try:
+            write_private(self._data / RUN_FILE, _content(self._data, self._settings, self._supervisor))
+        except OSError as error:
+            if not self._is_failing:
+                log.error("%s: %s; commands do not see the latest processes", self._data / RUN_FILE, error.strerror)
+            self._is_failing = True
+        else:
+            self._is_failing = False
+
+    async def keep(self) -> None:
+        """Write it again now and then while it fails, for ever."""
+        while True:
+            await asyncio.sleep(AGAIN_AFTER_S)
+            if self._is_failing:
+                self.write()
+
+
+def _content(data: Path, settings: Settings, supervisor: Supervisor) -> str:
     mqtt = settings.mqtt.url.get_secret_value() if settings.mqtt.url is not None else ""
     parts = urlsplit(mqtt)
     influx = settings.influxdb
@@ -98,7 +127,7 @@ def write(data: Path, settings: Settings, supervisor: Supervisor) -> None:
         started=me.create_time(),
         data=str(data.absolute()),
     )
-    write_private(data / RUN_FILE, json.dumps(dataclasses.asdict(plant), indent=1) + "\n")
+    return json.dumps(dataclasses.asdict(plant), indent=1) + "\n"
 
 
 def remove(data: Path) -> None:

@@ -50,9 +50,10 @@ class Supervised:
 class Supervisor:
     """Runs a plan until cancelled."""
 
-    def __init__(self, plan: Plan, data: Path, on_change: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, plan: Plan, data: Path) -> None:
         self._plan = plan
-        self._on_change = on_change
+        self.on_change: Callable[[], None] = lambda: None
+        """Called whenever a part has ended or is ready."""
         self.parts = {
             part.name: Supervised(part, data / "log" / f"{part.name}.log")
             for part in (*plan.components, *plan.services)
@@ -86,6 +87,8 @@ class Supervisor:
                 reason = await self._run_once(supervised)
             except ComponentError as error:
                 reason = str(error)
+            except OSError as error:
+                reason = f"cannot be started: {error}"
             if time.monotonic() - started > STEADY_AFTER_S:
                 waits = delays()
             supervised.last_reason = reason
@@ -93,7 +96,7 @@ class Supervisor:
             supervised.to("restarting")
             wait_s = 0.0 if supervised.restarts == 1 or time.monotonic() - started > STEADY_AFTER_S else next(waits)
             log.warning("%s %s; restarting%s", supervised.part.name, reason, f" in {wait_s:.1f} s" if wait_s else "")
-            self._on_change()
+            self.on_change()
             await asyncio.sleep(wait_s)
 
     async def _run_once(self, supervised: Supervised) -> str:
@@ -112,9 +115,9 @@ class Supervisor:
                 supervised.to("ready")
                 log.info("%s is ready after %.1f s (pid %d)", part.name, time.monotonic() - began, child.pid)
                 supervised.first_ready.set()
-                self._on_change()
+                self.on_change()
                 await self._watch(part, child, ended)
-        except ComponentError:
+        except (ComponentError, OSError):
             child.kill()
             raise
         finally:

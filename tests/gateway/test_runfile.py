@@ -1,0 +1,33 @@
+"""run.json and the lock: private, whole, and no reason for the plant to end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway.up.parts import Plan
+from gateway.up.runfile import RunFile
+from gateway.up.supervisor import Supervisor
+from runtime.running import RUN_FILE, find_running
+from runtime.settings import Settings
+
+
+def test_a_full_disk_is_said_once_and_run_json_is_written_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings()
+    run_file = RunFile(tmp_path, settings, Supervisor(Plan(settings, (), ()), tmp_path))
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full_disk)
+        run_file.write()
+        run_file.write()
+    assert [record.message.count("No space left") for record in caplog.records] == [1]
+    assert not (tmp_path / RUN_FILE).exists()
+    run_file.write()
+    assert find_running(tmp_path).pid == os.getpid()
