@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,10 @@ SUMMARIES_EVERY_S = 60.0
 LAST_WORDS_S = 2.0
 
 
+class Ending(Exception):  # noqa: N818
+    """Leaves the training, whose thread cannot be cancelled, when the service ends."""
+
+
 async def serve(context: Context) -> None:
     """Train when needed, then judge, record and publish until cancelled."""
     health = context.health
@@ -38,11 +43,17 @@ async def serve(context: Context) -> None:
     health.ready("start")
     detector = Detector(context)
     context.log.info("loading the model")
-    model = await asyncio.to_thread(
-        load_or_train,
-        context.data / "detector" / MODEL_FILE,
-        lambda share: health.detail.update(training=f"{share:.0%}"),
-    )
+    is_ending = threading.Event()
+
+    def tell(share: float) -> None:
+        if is_ending.is_set():
+            raise Ending
+        health.detail["training"] = f"{share:.0%}"
+
+    try:
+        model = await asyncio.to_thread(load_or_train, context.data / "detector" / MODEL_FILE, tell)
+    finally:
+        is_ending.set()
     health.detail.pop("training", None)
     health.ready("model")
     await detector.run(model)

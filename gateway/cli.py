@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 import sys
+from typing import TYPE_CHECKING
 
-import typer
-
-import gateway.commands
+from runtime.ending import end_at_once, end_quietly
 from runtime.errors import GatewayError
 
-app = typer.Typer(
-    name="cstr-gateway",
-    help="A chemical plant you can plug your SCADA into: `cstr-gateway up` starts all of it.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-for _module in pkgutil.iter_modules(gateway.commands.__path__):
-    importlib.import_module(f"gateway.commands.{_module.name}").register(app)
+if TYPE_CHECKING:
+    import typer
 
 
 def main() -> None:
     """Run the command; errors a person can act on end with their text on stderr and their exit code."""
+    end_quietly()
     try:
-        app(prog_name="cstr-gateway")
+        make_app()(prog_name="cstr-gateway")
     except GatewayError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(0)
+    finally:
+        end_at_once()
+
+
+def make_app() -> typer.Typer:
+    """Return the app; the imports stand here since they take longer than a hasty Ctrl-C."""
+    import importlib
+    import pkgutil
+
+    import typer
+
+    import gateway.commands
+
+    app = typer.Typer(
+        name="cstr-gateway",
+        help="A chemical plant you can plug your SCADA into: `cstr-gateway up` starts all of it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for module in pkgutil.iter_modules(gateway.commands.__path__):
+        importlib.import_module(f"gateway.commands.{module.name}").register(app)
+    return app

@@ -16,5 +16,9 @@ PACKAGES = {
 
 def service_argv(name: str, config: Path | None, data: Path) -> list[str]:
     """Return the command line that starts a service; `-P` keeps a user's own folders from shadowing ours."""
-    argv = [sys.executable, "-P", "-m", PACKAGES[name], "--data", str(data)]
-    return [*argv, "--config", str(config)] if config is not None else argv
+    return [sys.executable, "-P", "-m", PACKAGES[name], *service_options(config, data)]
+
+
+def service_options(config: Path | None, data: Path) -> list[str]:
+    """Return the options of a service."""
+    return ["--data", str(data), *(["--config", str(config)] if config is not None else [])]

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from runtime.ending import SIGNALS, end_at_once, end_quietly
 from runtime.errors import GatewayError
 from runtime.health import Health, HealthServer
 from runtime.settings import Settings, load_settings
@@ -44,6 +44,7 @@ Serve = Callable[[Context], Awaitable[None]]
 
 def main(name: str, serve: Serve, argv: Sequence[str] | None = None) -> int:
     """Run a service as its `__main__` does: `python -P -m NAME --config FILE --data DIR`."""
+    end_quietly()
     parser = argparse.ArgumentParser(prog=name, description=f"The {name} service of cstr-gateway.")
     parser.add_argument("--config", type=Path, help="settings file; its keys stand in config/gateway.yaml")
     parser.add_argument("--data", type=Path, default=DEFAULT_DATA, help="data directory (default ./data)")
@@ -53,7 +54,10 @@ def main(name: str, serve: Serve, argv: Sequence[str] | None = None) -> int:
     except GatewayError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    return run_service(name, serve, settings, options.data)
+    try:
+        return run_service(name, serve, settings, options.data)
+    finally:
+        end_at_once()
 
 
 def run_service(name: str, serve: Serve, settings: Settings, data: Path) -> int:
@@ -83,8 +87,6 @@ def run_service(name: str, serve: Serve, settings: Settings, data: Path) -> int:
         first = _first_leaf(known)
         log.error("%s", first)
         return first.exit_code
-    except KeyboardInterrupt:
-        return 0
     except Exception:
         log.exception("ended by an unexpected error")
         return 3
@@ -95,7 +97,7 @@ def run_service(name: str, serve: Serve, settings: Settings, data: Path) -> int:
 async def _run(context: Context, serve: Serve) -> None:
     loop = asyncio.get_running_loop()
     main_task = asyncio.ensure_future(serve(context))
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, main_task.cancel)
     beating = asyncio.create_task(_beat(context.health), name="health beat")
     context.log.info("starting, pid %d", os.getpid())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import runpy
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.services import PACKAGES, service_argv
+from gateway.services import PACKAGES, service_options
 
 Config = Annotated[Path | None, typer.Option(help="Settings file; its keys stand in config/gateway.yaml.")]
 Data = Annotated[Path, typer.Option(help="Data directory.")]
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def _runner(name: str):  # type: ignore[no-untyped-def]
     def run(config: Config = None, data: Data = Path("data")) -> None:
-        argv = service_argv(name, config, data)
-        os.execv(argv[0], argv)  # noqa: S606
+        sys.argv[1:] = service_options(config, data)
+        runpy.run_module(PACKAGES[name], run_name="__main__")
 
     return run

@@ -113,16 +113,24 @@ class Nats:
         try:
             # Connecting with a clean session is how MQTT deletes an old one.
             for identifier in ("readiness", *self.forget):
-                async with self._client(identifier):
-                    pass
+                await self._greet(identifier)
             login = {"user": USER, "pass": self.password} if self.password is not None else {}
             await bound_messages(self.nats_port, login, int(MESSAGES_SHARE * self.max_store_bytes))
         except (aiomqtt.MqttError, NatsError, OSError, TimeoutError) as error:
             return str(error) or type(error).__name__
         return None
 
-    def _client(self, identifier: str) -> aiomqtt.Client:
-        return aiomqtt.Client(
+    async def _greet(self, identifier: str) -> None:
+        """Connect and say goodbye; to the end even when cancelled, or aiomqtt leaves a traceback behind."""
+        greeting = asyncio.create_task(self._connect_once(identifier), name="MQTT greeting")
+        try:
+            await asyncio.shield(greeting)
+        except asyncio.CancelledError:
+            await asyncio.gather(greeting, return_exceptions=True)
+            raise
+
+    async def _connect_once(self, identifier: str) -> None:
+        client = aiomqtt.Client(
             self._local_host,
             self.port,
             username=USER if self.password is not None else None,
@@ -131,6 +139,8 @@ class Nats:
             clean_session=True,
             timeout=2,
         )
+        async with client:
+            pass
 
 
 @functools.cache

@@ -20,6 +20,8 @@ from runtime.settings import Settings
 log = logging.getLogger("up")
 
 FACTS_EVERY_S = 2.0
+END_WITHIN_S = 30.0
+"""For all parts together; after it, or at a second signal, what still runs is killed."""
 
 
 def run(settings: Settings, data: Path, *, influxdb: bool, for_s: float | None) -> None:
@@ -45,28 +47,33 @@ def run(settings: Settings, data: Path, *, influxdb: bool, for_s: float | None) 
 
 
 async def _run(plan: Plan, data: Path, console: Console, for_s: float | None) -> None:
+    supervisor = Supervisor(plan, data)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as group:
-        work = group.create_task(_work(plan, data, console), name="plant")
+        work = group.create_task(_work(plan, supervisor, data, console), name="plant")
         timer = group.create_task(_end_after(for_s, stop), name="timer")
         await _first_of(stop, work)
         if not console.is_terminal:
             log.info("ending")
         work.cancel()
         timer.cancel()
+        stop.clear()
+        await _first_of(stop, work, END_WITHIN_S)
+        if not work.done():
+            log.warning("ending at once: every process is killed")
+            supervisor.kill()
 
 
-async def _first_of(stop: asyncio.Event, work: asyncio.Task[None]) -> None:
+async def _first_of(stop: asyncio.Event, work: asyncio.Task[None], timeout_s: float | None = None) -> None:
     stopping = asyncio.create_task(stop.wait(), name="stop")
-    await asyncio.wait({stopping, work}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({stopping, work}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
 
 
-async def _work(plan: Plan, data: Path, console: Console) -> None:
-    supervisor = Supervisor(plan, data)
+async def _work(plan: Plan, supervisor: Supervisor, data: Path, console: Console) -> None:
     run_file = runfile.RunFile(data, plan.settings, supervisor)
     plant = LivePlant(plan.settings, data)
     lines = advice(data, plan)

@@ -77,6 +77,12 @@ class Supervisor:
         for supervised in self.parts.values():
             await supervised.first_ready.wait()
 
+    def kill(self) -> None:
+        """End every process at once."""
+        for supervised in self.parts.values():
+            if supervised.child is not None:
+                supervised.child.kill()
+
     async def _keep(self, supervised: Supervised) -> None:
         for name in self._plan.after.get(supervised.part.name, ()):
             await self.parts[name].first_ready.wait()

@@ -123,3 +123,24 @@ async def test_a_full_store_refuses_new_messages_and_the_absent_comes_back_for_t
 
 def test_the_client_to_forget_is_the_one_of_telegrafs_configuration() -> None:
     assert f'client_id = "{CLIENT_ID}"' in config_file("telegraf.conf").read_text()
+
+
+async def test_a_probe_that_is_cancelled_leaves_no_traceback(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        asked.set()
+        await asyncio.sleep(0.2)
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        waiting = asyncio.create_task(Nats(tmp_path, port, free_port()).wait_ready(10))
+        await asyncio.wait_for(asked.wait(), 5)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await waiting
+        await asyncio.sleep(0.5)
+        assert cancelled.traceback  # holds the client, whose socket the broker closes meanwhile
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

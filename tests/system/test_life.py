@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from plant.clock import ticks_from_text
@@ -53,16 +55,57 @@ def test_a_killed_run_leaves_nothing_and_the_next_goes_on(start_plant: Start, tm
     assert second.processes() == []
 
 
-@pytest.mark.parametrize("after_s", [0.3, 1.0, 1.8, 2.6, 3.5])
+@pytest.mark.parametrize("after_s", [0.15, 0.3, 1.0, 1.8, 2.6, 3.5])
 def test_ctrl_c_at_any_moment_of_the_start_leaves_nothing(start_plant: Start, tmp_path: Path, after_s: float) -> None:
     up = start_plant(tmp_path / "data")
     time.sleep(after_s)
-    assert up.end() in (0, -2), up.log.read_text()
+    assert up.end() == 0, up.log.read_text()
+    assert "Traceback" not in up.log.read_text()
     assert up.processes() == []
     assert not (tmp_path / "data" / "run.json").exists()
     again = start_plant(tmp_path / "data", "--for", "1s")
     assert again.process.wait(90) == 0, again.log.read_text()
     assert "Traceback" not in again.log.read_text()
+
+
+@pytest.mark.parametrize("after_s", [0.15, 0.4, 0.8, 1.2])
+def test_a_service_alone_ends_with_0_at_any_moment(tmp_path: Path, after_s: float) -> None:
+    config = tmp_path / "gateway.yaml"
+    config.write_text(f"detector: {{health_port: {free_port()}}}\n")
+    child = subprocess.Popen(
+        [COMMAND, "detector", "--config", str(config), "--data", str(tmp_path / "data")],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(after_s)
+    child.terminate()
+    _, said = child.communicate(timeout=10)
+    assert (child.returncode, "Traceback" in said) == (0, False), said
+
+
+def test_the_end_does_not_wait_for_the_detector_to_be_trained(tmp_path: Path) -> None:
+    up = Up(tmp_path / "data")
+    log = tmp_path / "data" / "log" / "detector.log"
+    wait_until("training", lambda: log.exists() and "training on" in log.read_text(), 60)
+    began = time.monotonic()
+    assert up.end(signal.SIGTERM) == 0
+    assert time.monotonic() - began < 6.0
+    assert "Traceback" not in up.log.read_text() + log.read_text()
+    assert up.processes() == []
+
+
+def test_a_second_signal_ends_what_does_not_end_by_itself(start_plant: Start, tmp_path: Path) -> None:
+    up = start_plant(tmp_path / "data")
+    up.wait_ready()
+    psutil.Process(up.pids()["server"]).suspend()
+    up.process.send_signal(signal.SIGINT)
+    wait_until("its ending", lambda: "ending" in up.log.read_text())
+    began = time.monotonic()
+    assert up.end() == 0
+    assert time.monotonic() - began < 5.0
+    assert up.processes() == []
+    assert not (tmp_path / "data" / "run.json").exists()
 
 
 def test_a_second_run_on_the_same_data_is_refused(start_plant: Start, tmp_path: Path) -> None:
