@@ -3,41 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
+    field_validator,
 )
 
 from plant.names import reactor_names
+from runtime.addresses import in_url
 from runtime.errors import BadInput
+from runtime.fields import Dsn, Flag, Host, HttpUrl, MqttUrl, Name, Number, OpcuaUrl, Port, Whole
+from runtime.refusals import explain
+from runtime.yaml_tree import parse
 
 ENV_PREFIX = "CSTR_GATEWAY__"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Role = Literal["Observer", "Operator", "Engineer", "Supervisor", "SecurityAdmin", "Controller", "Detector"]
 """Of OPC 10000-18, and two more: who may hold loops, and who may write verdicts."""
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-def _check_url(*schemes: str) -> AfterValidator:
-    def check(url: str | None) -> str | None:
-        if url is not None and not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            allowed = " or ".join(f"{scheme}://..." for scheme in schemes)
-            message = f"allowed is {allowed}"
-            raise ValueError(message)
-        return url
-
-    return AfterValidator(check)
 
 
 class Section(BaseModel):
@@ -49,17 +41,17 @@ class Section(BaseModel):
 class PlantSettings(Section):
     """The simulated plant."""
 
-    reactors: int = Field(default=1, ge=1, le=10_000)
-    seed: int = Field(default=1, ge=0, le=2**32 - 1)
-    speed: float = Field(default=1.0, gt=0, le=1000)
-    ideal: bool = False
+    reactors: Whole = Field(default=1, ge=1, le=10_000)
+    seed: Whole = Field(default=1, ge=0, le=2**32 - 1)
+    speed: Number = Field(default=1.0, gt=0, le=1000)
+    ideal: Flag = False
     """True: no noise, lag, quantisation or disturbances (the reference run)."""
 
 
 class User(Section):
     """Who may log in; the password stands in a file, never here."""
 
-    name: str = Field(min_length=1)
+    name: Name
     roles: tuple[Role, ...] = ("Observer",)
     password_file: Path
 
@@ -69,27 +61,20 @@ class User(Section):
         Raises:
             BadInput: naming a file that cannot be read or is empty.
         """
-        where = f"server.users: {self.name}: password_file {self.password_file}"
-        try:
-            text = self.password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"{where}: {getattr(error, 'strerror', None) or error}") from None
-        if not text:
-            raise BadInput(f"{where} is empty; put the password there")
-        return text
+        return _read_secret(self.password_file, f"server.users: {self.name}: password_file")
 
 
 class ServerSettings(Section):
     """The OPC UA server."""
 
-    url: Annotated[str | None, _check_url("opc.tcp")] = None
+    url: OpcuaUrl | None = None
     """An outside server used instead of our own."""
-    listen: str = "127.0.0.1"
-    hosts: tuple[str, ...] = ()
+    listen: Host = "127.0.0.1"
+    hosts: tuple[Host, ...] = ()
     """Names clients use, for endpoint, certificate and run.json; empty: `listen`."""
     port: Port = 4840
-    scan_s: float = Field(default=0.1, ge=0.01, le=1.0)
-    lockstep: bool = False
+    scan_s: Number = Field(default=0.1, ge=0.01, le=1.0)
+    lockstep: Flag = False
     """True: the plant advances only by Step, or by the controller's interval when it has written Tc."""
     anonymous_roles: tuple[Role, ...] | None = None
     """None: all roles on loopback, refused otherwise."""
@@ -130,20 +115,28 @@ class ServerSettings(Section):
 class ControllerSettings(Section):
     """The PID client."""
 
-    interval_s: float = Field(default=0.5, ge=0.05, le=60.0)
+    interval_s: Number = Field(default=0.5, ge=0.05, le=60.0)
     loops: Literal["all"] | tuple[str, ...] = "all"
     """Reactors whose loop our controller holds; the others are left to a foreign controller."""
     law: Literal["pid", "reference"] = "pid"
     health_port: Port = 9102
 
+    @field_validator("loops", mode="before")
+    @classmethod
+    def _all_or_a_list(cls, value: object) -> object:
+        if value != "all" and not (isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)):
+            message = "allowed is all, or a list of reactors, e.g. [R101]"
+            raise ValueError(message)
+        return value
+
 
 class HistorianSettings(Section):
     """Subscriptions to store, MQTT and queries."""
 
-    sampling_s: float = Field(default=0.0, ge=0.0, le=3600.0)
+    sampling_s: Number = Field(default=0.0, ge=0.0, le=3600.0)
     """0: every change; above, at most one sample a signal in this time."""
-    retention_days: float = Field(default=7.0, gt=0)
-    retention_gb: float = Field(default=5.0, gt=0)
+    retention_days: Number = Field(default=7.0, gt=0)
+    retention_gb: Number = Field(default=5.0, gt=0)
     http_port: Port = 8080
     health_port: Port = 9103
 
@@ -151,71 +144,53 @@ class HistorianSettings(Section):
 class MqttSettings(Section):
     """The broker."""
 
-    url: SecretStr | None = None
+    url: MqttUrl | None = None
     """`mqtt://user:password@host:port`; None: `up` starts its own."""
     port: Port = 1883
     """Of the embedded broker."""
     site: str = Field(default="main", pattern=r"^[A-Za-z0-9_-]+$")
 
-    @model_validator(mode="after")
-    def _scheme(self) -> MqttSettings:
-        if self.url is not None and not self.url.get_secret_value().startswith(("mqtt://", "mqtts://")):
-            message = "url: allowed is mqtt://[user:password@]host:port or mqtts://..."
-            raise ValueError(message)
-        return self
-
 
 class PostgresSettings(Section):
     """The database of summaries and anomalies."""
 
-    dsn: SecretStr | None = None
+    dsn: Dsn | None = None
     """`postgresql://user:password@host:port/database`; None: `up` starts its own."""
     port: Port = 5433
     """Of the embedded server."""
-
-    @model_validator(mode="after")
-    def _scheme(self) -> PostgresSettings:
-        if self.dsn is not None and not self.dsn.get_secret_value().startswith(("postgresql://", "postgres://")):
-            message = "dsn: allowed is postgresql://user:password@host:port/database"
-            raise ValueError(message)
-        return self
 
 
 class InfluxSettings(Section):
     """InfluxDB 2, fed by Telegraf."""
 
-    url: Annotated[str | None, _check_url("http", "https")] = None
-    org: str = "plant"
-    bucket: str = "plant"
+    url: HttpUrl | None = None
+    org: Name = "plant"
+    bucket: Name = "plant"
     token_file: Path | None = None
 
-    @model_validator(mode="after")
-    def _token(self) -> InfluxSettings:
-        if self.url is not None and self.token_file is None:
-            message = "token_file: is not set; allowed is the file that holds the token for that url"
-            raise ValueError(message)
-        return self
+    def token(self) -> str:
+        """Read the token; empty without a file.
+
+        Raises:
+            BadInput: naming a file that cannot be read or is empty.
+        """
+        return _read_secret(self.token_file, "influxdb.token_file") if self.token_file is not None else ""
 
 
 class BatchSettings(Section):
     """The original pipeline's hourly job."""
 
     schedule: Literal["hourly", "off"] = "hourly"
-    rows: int = Field(default=1000, ge=10, le=1_000_000)
-    abnormal: float = Field(default=0.3, ge=0.0, le=1.0)
+    rows: Whole = Field(default=1000, ge=10, le=1_000_000)
+    abnormal: Number = Field(default=0.3, ge=0.0, le=1.0)
 
 
 class DetectorSettings(Section):
     """Anomaly detection."""
 
-    interval_s: float = Field(default=1.0, ge=0.1, le=60.0)
+    interval_s: Number = Field(default=1.0, ge=0.1, le=60.0)
     batch: BatchSettings = BatchSettings()
     health_port: Port = 9104
-
-
-def in_url(host: str) -> str:
-    """Return a host as it stands in a URL: an IPv6 address in brackets."""
-    return f"[{host}]" if ":" in host else host
 
 
 class Settings(Section):
@@ -235,15 +210,37 @@ class Settings(Section):
         """Names of the simulated reactors."""
         return reactor_names(self.plant.reactors)
 
-    @model_validator(mode="after")
-    def _loops_exist(self) -> Settings:
+    def conflicts(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys that do not go together with others, each with the reason and what is allowed."""
+        names = self.reactors
         if self.controller.loops != "all" and self.server.url is None:
-            unknown = [name for name in self.controller.loops if name not in self.reactors]
-            if unknown:
-                allowed = ", ".join(self.reactors)
-                message = f"controller.loops: {unknown[0]!r} is not a reactor; allowed are {allowed}"
-                raise ValueError(message)
-        return self
+            for name in self.controller.loops:
+                if name not in names:
+                    allowed = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+                    yield "controller.loops", f"{name!r} is not a reactor; allowed are {allowed}"
+        if self.influxdb.url is not None and self.influxdb.token_file is None:
+            yield "influxdb.token_file", "is not set; allowed is the file that holds the token for influxdb.url"
+        for name, count in Counter(user.name for user in self.server.users).items():
+            if count > 1:
+                yield "server.users", f"{name!r} stands there {count} times; give each user a name of its own"
+        taken: dict[int, str] = {}
+        for key, port in self._own_ports():
+            if port in taken:
+                yield key, f"{port} is {taken[port]} too; give each a port of its own"
+            taken.setdefault(port, key)
+
+    def _own_ports(self) -> Iterator[tuple[str, int]]:
+        if self.server.url is None:
+            yield "server.port", self.server.port
+            yield "server.health_port", self.server.health_port
+        yield "controller.health_port", self.controller.health_port
+        yield "historian.http_port", self.historian.http_port
+        yield "historian.health_port", self.historian.health_port
+        yield "detector.health_port", self.detector.health_port
+        if self.mqtt.url is None:
+            yield "mqtt.port", self.mqtt.port
+        if self.postgres.dsn is None:
+            yield "postgres.port", self.postgres.port
 
 
 def load_settings(
@@ -257,22 +254,44 @@ def load_settings(
         BadInput: naming file (or variable, or option), key, value and what is allowed, one line each.
     """
     tree = _read_yaml(file) if file is not None else {}
-    origin: dict[str, str] = {}
+    origins: dict[str, str] = {}
     env = os.environ if env is None else env
     for name in sorted(env):
         if name.startswith(ENV_PREFIX):
             key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
-            _put(tree, key, yaml.safe_load(env[name]), name)
-            origin[key] = f"environment {name}"
+            origins[key] = f"environment {name}"
+            try:
+                _put(tree, key, parse(env[name]))
+            except ValueError as error:
+                raise BadInput(f"{origins[key]}: {error}") from None
     for key, value in (overrides or {}).items():
         if value is not None:
-            _put(tree, key, value, "option")
-            origin[key] = "option"
+            _put(tree, key, value)
+            origins[key] = f"--{'host' if key == 'server.hosts' else key.rpartition('.')[2]}"
+    where = str(file) if file is not None else "settings"
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
-        where = str(file) if file is not None else "settings"
-        raise BadInput("\n".join(_explain(where, origin, item) for item in error.errors())) from None
+        wrong = [(".".join(map(str, item["loc"])), explain(Settings, item)) for item in error.errors()]
+    else:
+        wrong = [(key, f"{key}: {reason}") for key, reason in settings.conflicts()]
+    if wrong:
+        raise BadInput("\n".join(f"{_origin(key, origins) or where}: {text}" for key, text in wrong))
+    return settings
+
+
+def check_secret_files(settings: Settings, file: Path | None) -> None:
+    """Read the passwords and the token that the settings keep in files of their own.
+
+    Raises:
+        BadInput: naming the settings, the key and the file that cannot be read.
+    """
+    try:
+        for user in settings.server.users:
+            user.password()
+        settings.influxdb.token()
+    except BadInput as error:
+        raise BadInput(f"{file or 'settings'}: {error}") from None
 
 
 def dump_settings(settings: Settings) -> str:
@@ -292,41 +311,43 @@ def dump_settings(settings: Settings) -> str:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+        tree = parse(file.read_text(encoding="utf-8"))
     except OSError as error:
         message = f"{file}: cannot be read ({error.strerror}); give an existing YAML file with --config"
         raise BadInput(message) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"{file}: not YAML: {error}"
-        raise BadInput(message) from None
+    except ValueError as error:
+        raise BadInput(f"{file}: {error}") from None
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        message = f"{file}: {tree!r}: allowed is a mapping of {', '.join(Settings.model_fields)}"
+        message = f"{file}: allowed is a mapping of {', '.join(Settings.model_fields)}"
         raise BadInput(message)
-    return {key: value for key, value in tree.items() if value is not None}
+    return {str(key): value for key, value in tree.items() if value is not None}
 
 
-def _put(tree: dict[str, Any], key: str, value: object, origin: str) -> None:
+def _read_secret(file: Path, key: str) -> str:
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{key} {file}: {getattr(error, 'strerror', None) or error}") from None
+    if not text:
+        raise BadInput(f"{key} {file} is empty; put the secret there")
+    return text
+
+
+def _put(tree: dict[str, Any], key: str, value: object) -> None:
     *sections, last = key.split(".")
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
-            message = f"{origin}: {key}: {section} is not a section"
-            raise BadInput(message)
+            message = f"{key}: {section} is not a section"
+            raise ValueError(message)  # noqa: TRY004 - told as bad input
     tree[last] = value
 
 
-def _explain(where: str, origin: Mapping[str, str], item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"])
-    where = next((place for name, place in origin.items() if key == name or key.startswith(f"{name}.")), where)
-    if item["type"] == "extra_forbidden":
-        model: Any = Settings
-        for part in item["loc"][:-1]:
-            field = getattr(model, "model_fields", {}).get(part)
-            model = field.annotation if field is not None else model
-        allowed = ", ".join(getattr(model, "model_fields", {}))
-        return f"{where}: {key}: unknown key; allowed are {allowed}"
-    message = item["msg"].removeprefix("Value error, ")
-    shown = "" if any(word in key for word in ("dsn", "mqtt", "password")) else f" {item['input']!r}:"
-    return f"{where}: {key or 'settings'}:{shown if key else ''} {message}"
+def _origin(key: str, origins: Mapping[str, str]) -> str | None:
+    """Return the variable or option a key comes from: it, one above it, or one below it."""
+    for name, origin in origins.items():
+        if key == name or key.startswith(f"{name}.") or name.startswith(f"{key}."):
+            return origin
+    return None

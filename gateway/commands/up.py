@@ -11,7 +11,7 @@ import typer
 
 from plant.clock import seconds_from_duration
 from runtime.errors import BadInput
-from runtime.settings import load_settings
+from runtime.settings import check_secret_files, load_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +49,7 @@ def up(
             "server.hosts": host or None,
         },
     )
+    check_secret_files(settings, config)
     if ports not in (None, "auto"):
         message = f"--ports {ports!r}: allowed is auto; single ports are set by their keys, e.g. server.port"
         raise BadInput(message)

@@ -30,8 +30,6 @@ def run(settings: Settings, data: Path, *, influxdb: bool, for_s: float | None) 
     Raises:
         GatewayError: what a person has to mend.
     """
-    for user in settings.server.users:
-        user.password()
     data = data.absolute()
     with runfile.only_one(data):
         runfile.clear_leftovers(data)

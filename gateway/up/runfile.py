@@ -18,9 +18,10 @@ import psutil
 
 from gateway.up.parts import ServicePart
 from gateway.up.supervisor import Supervised, Supervisor
+from runtime.addresses import in_url
 from runtime.errors import BadInput, CouldNotRun
 from runtime.running import RUN_FILE, RunningPlant, is_alive, read_run_file, write_private
-from runtime.settings import Settings, in_url
+from runtime.settings import Settings
 
 log = logging.getLogger("up")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import BadInput
-from runtime.settings import Settings, dump_settings, load_settings
+from runtime.settings import Settings, check_secret_files, dump_settings, load_settings
 
 CONFIG = Path(__file__).parents[2] / "config" / "gateway.yaml"
 
@@ -40,6 +40,32 @@ def test_file_then_environment_then_option(tmp_path: Path) -> None:
         ("mqtt: {url: tcp://user:geheim@h}", ["mqtt", "mqtt://"]),
         ("plant: [1]", ["plant", "[1]"]),
         ("[1, 2]", ["mapping", "plant"]),
+        ("plant: {reactors: true}", ["plant.reactors", "True", "integer"]),
+        ("plant: {speed: true}", ["plant.speed", "True", "number"]),
+        ("plant: {ideal: 1}", ["plant.ideal", "1", "true or false"]),
+        ("plant: {seed: 1, seed: 2}", ["line 1, column 18", "'seed' stands twice"]),
+        ("server: {url: 'opc.tcp://:4840'}", ["server.url", "host"]),
+        ("server: {url: 'opc.tcp://plc:99999/x'}", ["server.url", "port of 1 to 65535"]),
+        ("server: {listen: ' '}", ["server.listen", "' '", "host name or an IP address"]),
+        ("server: {hosts: ['']}", ["server.hosts.0", "host name"]),
+        ("server: {hosts: plc1}", ["server.hosts", "'plc1'", "a list"]),
+        ("server: {port: 9101}", ["server.health_port", "9101 is server.port too"]),
+        ("mqtt: {port: 8080}", ["mqtt.port", "8080 is historian.http_port too"]),
+        ("mqtt: {port: x}", ["mqtt.port", "'x'", "integer"]),
+        ("mqtt: {site: a/b}", ["mqtt.site", "'a/b'"]),
+        ("mqtt: 'mqtt://user:geheim@h'", ["mqtt: allowed is a mapping of url, port, site"]),
+        ("mqtt: {url: 'mqtt://user:geheim@'}", ["mqtt.url", "mqtt://[user:password@]host:port"]),
+        ("mqtt: {url: 'mqtt://user:geheim@h:port'}", ["mqtt.url", "port of 1 to 65535"]),
+        ("mqtt: {url: 'mqtt://user:geheim@h': x}", ["not YAML"]),
+        ("postgres: {dsn: 'postgresql://user:geheim@/db'}", ["postgres.dsn", "host"]),
+        ("postgres: {dsn: ['postgresql://user:geheim@h/db']}", ["postgres.dsn"]),
+        ("influxdb: {url: 'ftp://user:geheim@h'}", ["influxdb.url", "http://host:port"]),
+        ("influxdb: {url: 'http://h:8086'}", ["influxdb.token_file", "is not set"]),
+        ("influxdb: {org: ''}", ["influxdb.org"]),
+        ("controller: {loops: R101}", ["controller.loops", "'R101'", "all, or a list of reactors"]),
+        ("server: {users: [{nam: x}]}", ["server.users.0.nam", "name, roles, password_file"]),
+        ("server: {users: [{name: a, password_file: x}, {name: a, password_file: y}]}", ["server.users", "'a'"]),
+        ("detector: {batch: null}", ["detector.batch", "mapping of schedule, rows, abnormal"]),
         ("a: b: c", ["not YAML"]),
     ],
 )
@@ -56,6 +82,44 @@ def test_a_bad_file_is_refused_by_name(tmp_path: Path, text: str, names: list[st
 def test_a_bad_environment_variable_is_named() -> None:
     with pytest.raises(BadInput, match=r"environment CSTR_GATEWAY__PLANT__REACTORS: plant\.reactors: 'x'"):
         load_settings(env={"CSTR_GATEWAY__PLANT__REACTORS": "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PLANT__REACTORS", "@foo", r"CSTR_GATEWAY__PLANT__REACTORS: not YAML"),
+        ("PLANT__REACTORS", "[" * 5000, r"CSTR_GATEWAY__PLANT__REACTORS: not YAML"),
+        ("PLANTS__REACTORS", "1", r"CSTR_GATEWAY__PLANTS__REACTORS: plants: unknown key; allowed are plant, server"),
+        ("SERVER__PORT", "9101", r"server\.health_port: 9101 is server\.port too"),
+        ("MQTT__URL", "mqtt://user:geheim@", r"CSTR_GATEWAY__MQTT__URL: mqtt\.url: allowed is"),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_named(name: str, value: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said) as error:
+        load_settings(env={f"CSTR_GATEWAY__{name}": value})
+    assert "geheim" not in str(error.value)
+
+
+def test_what_is_wrong_in_an_option_is_named() -> None:
+    with pytest.raises(BadInput, match=r"^--speed: plant\.speed: 0: .*greater than 0"):
+        load_settings(overrides={"plant.speed": 0}, env={})
+    with pytest.raises(BadInput, match=r"^--host: server\.hosts\.0: '': allowed is a host name"):
+        load_settings(overrides={"server.hosts": [""]}, env={})
+
+
+def test_files_that_hold_secrets_are_read_and_named(tmp_path: Path) -> None:
+    user = {"name": "anna", "password_file": str(tmp_path / "anna")}
+    settings = load_settings(overrides={"server.users": [user]}, env={})
+    with pytest.raises(BadInput, match=r"a\.yaml: server\.users: anna: password_file .*anna: No such file"):
+        check_secret_files(settings, Path("a.yaml"))
+    (tmp_path / "anna").write_text("\n")
+    with pytest.raises(BadInput, match=r"anna is empty"):
+        check_secret_files(settings, Path("a.yaml"))
+    (tmp_path / "anna").write_text("word\n")
+    check_secret_files(settings, None)
+    influx = load_settings(overrides={"influxdb.url": "http://h:1", "influxdb.token_file": "gone"}, env={})
+    with pytest.raises(BadInput, match=r"settings: influxdb\.token_file gone: No such file"):
+        check_secret_files(influx, None)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
