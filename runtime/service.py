@@ -82,14 +82,12 @@ def run_service(name: str, serve: Serve, settings: Settings, data: Path) -> int:
     except BaseExceptionGroup as group:
         known, other = group.split(GatewayError)
         if known is None or other is not None:
-            log.error("ended by an unexpected error", exc_info=group)
-            return 3
+            return _unexpected(log, group, _first_leaf(other or group))
         first = _first_leaf(known)
         log.error("%s", first)
-        return first.exit_code
-    except Exception:
-        log.exception("ended by an unexpected error")
-        return 3
+        return first.exit_code if isinstance(first, GatewayError) else 3
+    except Exception as error:  # noqa: BLE001 - the top
+        return _unexpected(log, error, error)
     log.info("ended")
     return 0
 
@@ -118,9 +116,15 @@ async def _beat(health: Health) -> None:
         await asyncio.sleep(1)
 
 
-def _first_leaf(group: BaseExceptionGroup[GatewayError]) -> GatewayError:
-    first = group.exceptions[0]
-    return _first_leaf(first) if isinstance(first, BaseExceptionGroup) else first
+def _unexpected(log: logging.Logger, error: BaseException, cause: BaseException) -> int:
+    """Log the traceback, and the cause last: it is what the supervisor tells."""
+    log.error("an unexpected error", exc_info=error)
+    log.error("ended by %s: %s", type(cause).__name__, cause)
+    return 3
+
+
+def _first_leaf(error: BaseException) -> BaseException:
+    return _first_leaf(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
 def configure_logging(name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from gateway.components.component import ChildSpec, ComponentError
 PR_SET_PDEATHSIG = 1
 LOG_LIMIT = 10_000_000
 _TAIL = 4000
+_LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ \w+ [A-Z]+ ")
+"""As runtime.service has it: time, service, level."""
 
 
 class Child:
@@ -57,16 +60,17 @@ class Child:
             self._process.kill()
 
     def end_reason(self) -> str:
-        """Return how it ended, with its last line."""
+        """Return how it ended: with its last line, unless it was killed and could not say why."""
         code = self.returncode
-        how = f"killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with {code}"
+        if code is not None and code < 0:
+            return f"killed by {signal.Signals(-code).name}"
         last = self.last_line()
-        return f"{how}: {last}" if last else how
+        return f"ended with {code}: {last}" if last else f"ended with {code}"
 
     def last_line(self) -> str:
-        """Return the last line it wrote."""
+        """Return the last line it wrote, without what our services log before each."""
         lines = _tail(self._log).strip().splitlines()
-        return lines[-1].strip() if lines else ""
+        return _LOG_PREFIX.sub("", lines[-1].strip()) if lines else ""
 
 
 def spawn(spec: ChildSpec, log: Path) -> Child:

@@ -52,3 +52,18 @@ async def test_a_full_disk_at_a_start_is_no_end_of_the_plant(tmp_path: Path) -> 
     with pytest.raises(asyncio.CancelledError):
         await running
     assert supervisor.parts["part"].state == "ended"
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("print('2026-11-24 21:00:00,123 server ERROR the port is taken'); raise SystemExit(3)", "the port is taken"),
+        ("print('FATAL:  no room'); raise SystemExit(1)", "ended with 1: FATAL:  no room"),
+        ("import os; print('serving', flush=True); os.kill(os.getpid(), 9)", "killed by SIGKILL"),
+    ],
+)
+async def test_the_reason_of_an_end_is_what_was_said_last(tmp_path: Path, program: str, reason: str) -> None:
+    child = spawn(Part(tmp_path, program=program).spec(), tmp_path / "part.log")
+    await child.wait()
+    assert child.end_reason().endswith(reason)
+    assert "server ERROR" not in child.end_reason()
