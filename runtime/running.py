@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets as random_secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from runtime.errors import BadInput, CouldNotRun
 
 RUN_FILE = "run.json"
 RUN_SETTINGS = Path("run") / "settings.yaml"
 """What the services of a run were given, secrets included; in DATA, 0600."""
+
+
+def _check_process(entry: dict[str, Any]) -> dict[str, Any]:
+    pid, started = entry.get("pid"), entry.get("started")
+    if not isinstance(pid, int) or pid < 0 or not isinstance(started, int | float):
+        message = "pid and started are numbers"
+        raise ValueError(message)
+    return entry
+
+
+Process = Annotated[dict[str, Any], AfterValidator(_check_process)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +41,39 @@ class RunningPlant:
     postgres: str
     influxdb: dict[str, Any] | None
     """`{"url", "org", "bucket", "token_file"}`."""
-    services: dict[str, dict[str, Any]]
-    """name -> `{"pid", "health"}`."""
-    components: dict[str, dict[str, Any]]
+    services: dict[str, Process]
+    """name -> `{"pid", "started", "health"}`."""
+    components: dict[str, Process]
     pid: int
     """Of `cstr-gateway up`."""
     started: float
     """Its start time, as psutil gives it: a pid alone may be somebody else's by now."""
     data: str
+
+
+_PLANT = TypeAdapter(RunningPlant)
+
+
+def make_data_directory(data: Path) -> None:
+    """Make the data directory, if it is not there yet.
+
+    Raises:
+        BadInput: when it is a file, or below one.
+        CouldNotRun: when it cannot be made or written to.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        message = f"--data {data}: is a file, or below one; allowed is a directory"
+        raise BadInput(message) from None
+    except OSError as error:
+        reason = error.strerror
+    else:
+        if os.access(data, os.W_OK | os.X_OK):
+            return
+        reason = "it cannot be written to"
+    message = f"--data {data}: {reason}; name a directory of your own"
+    raise CouldNotRun(message)
 
 
 def is_alive(pid: int, started: float) -> bool:
@@ -57,12 +93,18 @@ def read_run_file(data: Path) -> RunningPlant | None:
     """
     path = data / RUN_FILE
     try:
-        return RunningPlant(**json.loads(path.read_text(encoding="utf-8")))
+        plant = _PLANT.validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, OSError) as error:
-        message = f"{path}: not a run.json of cstr-gateway ({error}); delete it when no plant runs there"
-        raise BadInput(message) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']}"
+    except OSError as error:
+        reason = str(error.strerror)
+    else:
+        return plant
+    message = f"{path}: not a run.json of cstr-gateway ({reason}); delete it when no plant runs there"
+    raise BadInput(message)
 
 
 def find_running(data: Path) -> RunningPlant:

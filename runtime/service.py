@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from runtime.ending import SIGNALS, end_at_once, end_quietly
 from runtime.errors import GatewayError
 from runtime.health import Health, HealthServer
+from runtime.running import make_data_directory
 from runtime.settings import Settings, load_settings
 
 DEFAULT_DATA = Path("data")
@@ -68,12 +69,12 @@ def run_service(name: str, serve: Serve, settings: Settings, data: Path) -> int:
     """
     configure_logging(name)
     log = logging.getLogger(name)
-    data.mkdir(parents=True, exist_ok=True)
     section = getattr(settings, name)
     health = Health(name)
     health.wait_for("start")
     context = Context(name, settings, data, health, log)
     try:
+        make_data_directory(data)
         with HealthServer(health, context.registry, "127.0.0.1", section.health_port):
             asyncio.run(_run(context, serve))
     except GatewayError as error:

@@ -15,6 +15,7 @@ from gateway.up import runfile, screen
 from gateway.up.live import LivePlant
 from gateway.up.parts import Plan, ServicePart, check_ports, make_plan
 from gateway.up.supervisor import Supervisor
+from runtime.errors import CouldNotRun
 from runtime.settings import Settings
 
 log = logging.getLogger("up")
@@ -34,7 +35,10 @@ def run(settings: Settings, data: Path, *, influxdb: bool, for_s: float | None) 
     with runfile.only_one(data):
         runfile.clear_leftovers(data)
         check_ports(settings)
-        plan = make_plan(settings, data, influxdb=influxdb)
+        try:
+            plan = make_plan(settings, data, influxdb=influxdb)
+        except OSError as error:
+            raise CouldNotRun(f"{error.filename or data}: {error.strerror}; nothing was started") from None
         console = Console()
         try:
             asyncio.run(_run(plan, data, console, for_s))

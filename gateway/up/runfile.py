@@ -20,7 +20,7 @@ from gateway.up.parts import ServicePart
 from gateway.up.supervisor import Supervised, Supervisor
 from runtime.addresses import in_url
 from runtime.errors import BadInput, CouldNotRun
-from runtime.running import RUN_FILE, RunningPlant, is_alive, read_run_file, write_private
+from runtime.running import RUN_FILE, RunningPlant, is_alive, make_data_directory, read_run_file, write_private
 from runtime.settings import Settings
 
 log = logging.getLogger("up")
@@ -34,9 +34,10 @@ def only_one(data: Path) -> Iterator[None]:
     """Hold the data directory.
 
     Raises:
-        CouldNotRun: when another `up` holds it.
+        BadInput: when it is a file.
+        CouldNotRun: when it cannot be written to, or another `up` holds it.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    make_data_directory(data)
     with (data / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,10 +62,9 @@ def clear_leftovers(data: Path) -> None:
     log.warning("%s is of a run that was killed; going on from there", data / RUN_FILE)
     left: list[psutil.Process] = []
     for entry in [*old.services.values(), *old.components.values()]:
-        pid, started = entry.get("pid"), entry.get("started", 0.0)
-        if isinstance(pid, int) and is_alive(pid, started):
+        if is_alive(entry["pid"], entry["started"]):
             with contextlib.suppress(psutil.Error):
-                process = psutil.Process(pid)
+                process = psutil.Process(entry["pid"])
                 process.terminate()
                 left.append(process)
     _, alive = psutil.wait_procs(left, LEFTOVERS_END_S)

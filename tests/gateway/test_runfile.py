@@ -8,10 +8,17 @@ from pathlib import Path
 import pytest
 
 from gateway.up.parts import Plan
-from gateway.up.runfile import RunFile
+from gateway.up.runfile import RunFile, clear_leftovers
 from gateway.up.supervisor import Supervisor
 from runtime.running import RUN_FILE, find_running
 from runtime.settings import Settings
+
+
+def test_a_damaged_run_json_is_said_and_removed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / RUN_FILE).write_text('{"services": 3}')
+    clear_leftovers(tmp_path)
+    assert "it is removed" in caplog.text
+    assert not (tmp_path / RUN_FILE).exists()
 
 
 def test_a_full_disk_is_said_once_and_run_json_is_written_when_there_is_room(

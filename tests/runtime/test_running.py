@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from runtime.errors import BadInput, CouldNotRun
-from runtime.running import find_running, is_alive, read_run_file, secret, write_private
+from runtime.running import find_running, is_alive, make_data_directory, read_run_file, secret, write_private
 
 
 def content(pid: int, started: float) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def content(pid: int, started: float) -> dict[str, Any]:
         "mqtt": {"host": "127.0.0.1", "port": 1883},
         "postgres": "postgresql://cstr@127.0.0.1:5433/cstr",
         "influxdb": None,
-        "services": {"server": {"pid": pid, "health": "http://127.0.0.1:9101"}},
+        "services": {"server": {"pid": pid, "started": started, "health": "http://127.0.0.1:9101"}},
         "components": {},
         "pid": pid,
         "started": started,
@@ -50,6 +50,41 @@ def test_no_file_and_a_damaged_file(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"opcua": 1')
     with pytest.raises(BadInput, match=r"run\.json: not a run\.json"):
         read_run_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("services", []),
+        ("services", {"server": 1}),
+        ("services", {"server": {"pid": "1", "started": 0}}),
+        ("components", {"mqtt": {"pid": -1, "started": 0}}),
+        ("started", "now"),
+        ("pid", None),
+    ],
+)
+def test_a_file_of_wrong_types_is_named(tmp_path: Path, key: str, value: object) -> None:
+    write_private(tmp_path / "run.json", json.dumps({**content(1, 0.0), key: value}))
+    with pytest.raises(BadInput, match=rf"run\.json: not a run\.json .*{key}"):
+        read_run_file(tmp_path)
+
+
+def test_a_data_directory_that_cannot_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_data_directory(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    for below in (tmp_path / "file", tmp_path / "file" / "data"):
+        with pytest.raises(BadInput, match=r"--data .*is a file"):
+            make_data_directory(below)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(CouldNotRun, match=r"--data .*cannot be written to"):
+        make_data_directory(tmp_path)
+
+    def read_only(*arguments: object, **options: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "mkdir", read_only)
+    with pytest.raises(CouldNotRun, match=r"--data .*Read-only file system"):
+        make_data_directory(tmp_path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

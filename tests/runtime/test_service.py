@@ -97,6 +97,15 @@ def test_bad_settings_end_with_2_before_anything_is_opened(tmp_path: Path) -> No
     assert not (tmp_path / "data").exists()
 
 
+def test_a_data_directory_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    child = start("run", tmp_path / "file", free_port())
+    _, err = child.communicate(timeout=10)
+    assert child.returncode == 2
+    assert "file: is a file" in err
+    assert "Traceback" not in err
+
+
 def test_a_taken_health_port_is_named(tmp_path: Path) -> None:
     registry, health, port = CollectorRegistry(), Health("controller"), free_port()
     with HealthServer(health, registry, "127.0.0.1", port):
