@@ -28,7 +28,6 @@ from runtime.service import Context, main
 from timeseries.store import Store
 
 STORE_FILE = "history.sqlite"
-RATE_EVERY_S = 2.0
 
 
 async def serve(context: Context) -> None:
@@ -87,7 +86,6 @@ async def serve(context: Context) -> None:
             group.create_task(keep_small(store, thread, settings.historian), name="retention")
             outbox = keep_outbox_small(store, thread, metrics, settings.historian)
             group.create_task(outbox, name="outbox")
-            group.create_task(_show_rate(context, metrics), name="rate")
             if settings.mqtt.url is not None:
                 url = settings.mqtt.url.get_secret_value()
                 identifier = f"cstr-historian-{settings.mqtt.site}"
@@ -123,12 +121,6 @@ async def _serve_http(context: Context, path: Path) -> None:
     except asyncio.CancelledError:
         server.should_exit = True
         raise
-
-
-async def _show_rate(context: Context, metrics: Metrics) -> None:
-    while True:
-        await asyncio.sleep(RATE_EVERY_S)
-        context.health.detail["rate"] = f"{metrics.rate():.0f}/s"
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter as Tally
 from collections.abc import Sequence
 
@@ -26,8 +25,6 @@ class Metrics:
             "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unpublished.", registry=registry
         )
         self._outbox = Gauge("cstr_outbox_entries", "Notifications not yet published.", registry=registry)
-        self._total = 0
-        self._since = (time.monotonic(), 0)
 
     def received(self, count: int) -> None:
         """Count what arrived: all of it is then stored or rejected."""
@@ -37,7 +34,6 @@ class Metrics:
         """Count what was committed."""
         for signal, count in Tally(signals).items():
             self._stored.labels(signal).inc(count)
-        self._total += len(signals)
 
     def rejected(self, reason: str, count: int) -> None:
         """Count what was not."""
@@ -59,10 +55,3 @@ class Metrics:
     def outbox(self, entries: int) -> None:
         """Say how much waits."""
         self._outbox.set(entries)
-
-    def rate(self) -> float:
-        """Return samples stored a second since the last call."""
-        now, total = time.monotonic(), self._total
-        before, counted = self._since
-        self._since = (now, total)
-        return (total - counted) / max(now - before, 1e-6)

@@ -15,6 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from runtime.errors import CouldNotRun
 
 STALLED_AFTER_S = 5.0
+NOT_YET = "not yet"
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Health:
     _ready_since: float | None = None
     _beat: float = field(default_factory=time.monotonic)
 
-    def wait_for(self, part: str, why: str = "not yet") -> None:
+    def wait_for(self, part: str, why: str = NOT_YET) -> None:
         """Name a part without which the service is not ready."""
         self._waiting[part] = why
         self._ready_since = None

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from runtime.ending import SIGNALS, end_at_once, end_quietly
 from runtime.errors import GatewayError
 from runtime.health import Health, HealthServer
+from runtime.rate import measure
 from runtime.running import make_data_directory
 from runtime.settings import Settings, load_settings
 
@@ -98,7 +99,7 @@ async def _run(context: Context, serve: Serve) -> None:
     main_task = asyncio.ensure_future(serve(context))
     for number in SIGNALS:
         loop.add_signal_handler(number, main_task.cancel)
-    beating = asyncio.create_task(_beat(context.health), name="health beat")
+    beating = asyncio.gather(_beat(context.health), measure(context.health, context.registry))
     context.log.info("starting, pid %d", os.getpid())
     try:
         await main_task

@@ -210,6 +210,11 @@ class Settings(Section):
         """Names of the simulated reactors."""
         return reactor_names(self.plant.reactors)
 
+    @property
+    def web(self) -> str:
+        """The page, as this machine reaches it."""
+        return f"http://{in_url(self.server.local_host)}:{self.historian.http_port}/"
+
     def conflicts(self) -> Iterator[tuple[str, str]]:
         """Yield the keys that do not go together with others, each with the reason and what is allowed."""
         names = self.reactors

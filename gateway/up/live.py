@@ -17,6 +17,7 @@ from runtime.settings import Settings
 TREND_S = 300.0
 TREND_POINTS = 40
 REFRESH_S = 0.5
+MOST_REACTORS = 50
 
 
 class LivePlant:
@@ -30,8 +31,8 @@ class LivePlant:
 
     @property
     def reactors(self) -> tuple[str, ...]:
-        """Those that are shown."""
-        return self._settings.reactors
+        """Those that may be shown."""
+        return self._settings.reactors[:MOST_REACTORS]
 
     def value(self, reactor: str, name: str) -> Scalar | None:
         """Return a value by its name within the reactor; `TIC.SP` stands for the reactor's own loop."""

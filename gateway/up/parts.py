@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from gateway.components.nats import Nats
 from gateway.components.postgres import Postgres
 from gateway.components.telegraf import Telegraf
 from gateway.services import PACKAGES, service_argv
+from runtime.health import NOT_YET
 from runtime.ports import free_port, require_free
 from runtime.running import RUN_SETTINGS, secret, write_private
 from runtime.settings import Settings, dump_settings
@@ -76,6 +77,17 @@ class ServicePart:
         """Tell whether its event loop turns."""
         code, _ = await asyncio.to_thread(get, self.health_port, "/healthz")
         return code == 200
+
+
+def waited_for(facts: Mapping[str, object]) -> str:
+    """Return what a part says it waits for, and why; empty when it waits for nothing."""
+    waiting = facts.get("waiting_for")
+    if not isinstance(waiting, dict):
+        return ""
+    share = f" {facts['training']}" if "training" in facts else ""
+    return "; ".join(
+        f"waits for {part}" if why == NOT_YET else f"{part}: {why}{share}" for part, why in waiting.items()
+    )
 
 
 def get(port: int, path: str) -> tuple[int, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -14,7 +16,7 @@ from rich.console import Console
 from gateway.up import runfile, screen
 from gateway.up.live import LivePlant
 from gateway.up.parts import Plan, ServicePart, check_ports, make_plan
-from gateway.up.supervisor import Supervisor
+from gateway.up.supervisor import Supervised, Supervisor
 from runtime.errors import CouldNotRun
 from runtime.settings import Settings
 
@@ -90,9 +92,7 @@ async def _work(plan: Plan, supervisor: Supervisor, data: Path, console: Console
         supervisor.on_change = run_file.write
         group.create_task(run_file.keep(), name="run.json")
         log.info("everything is ready after %.1f s", time.monotonic() - began)
-        log.info(
-            "OPC UA %s   web http://127.0.0.1:%d/", plan.settings.server.endpoint, plan.settings.historian.http_port
-        )
+        log.info("OPC UA %s   web %s", plan.settings.server.endpoint, plan.settings.web)
         if not console.is_terminal:
             for line in lines:
                 log.info("try: %s", line)
@@ -103,7 +103,9 @@ async def _work(plan: Plan, supervisor: Supervisor, data: Path, console: Console
 def advice(data: Path, plan: Plan) -> list[str]:
     """Return three lines to paste."""
     reactor = plan.settings.reactors[0]
-    where = "" if data == Path("data").absolute() else f" --data {data}"
+    here = Path(os.path.relpath(data))
+    place = here if ".." not in here.parts else data
+    where = "" if place == Path("data") else f" --data {shlex.quote(str(place))}"
     return [
         f"./cstr-gateway query raw {reactor}.T --start -5min --plot trend.png{where}",
         f"./cstr-gateway inject {reactor} bias signal=T size=10 for=2min{where}",
@@ -114,13 +116,14 @@ def advice(data: Path, plan: Plan) -> list[str]:
 async def _gather_facts(supervisor: Supervisor) -> None:
     """Ask each service how it fares, for the screen, for ever."""
     while True:
-        for supervised in supervisor.parts.values():
-            if isinstance(supervised.part, ServicePart) and supervised.state == "ready":
-                facts = await supervised.part.facts()
-                supervised.detail = facts
-                if facts.get("last_error"):
-                    supervised.last_reason = str(facts["last_error"])
+        await asyncio.gather(*(_ask(supervised) for supervised in supervisor.parts.values()))
         await asyncio.sleep(FACTS_EVERY_S)
+
+
+async def _ask(supervised: Supervised) -> None:
+    if isinstance(supervised.part, ServicePart) and supervised.state in ("starting", "ready"):
+        supervised.detail = await supervised.part.facts()
+        supervised.last_reason = str(supervised.detail.get("last_error") or supervised.last_reason)
 
 
 async def _end_after(seconds: float | None, stop: asyncio.Event) -> None:

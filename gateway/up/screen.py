@@ -12,7 +12,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from gateway.up.live import LivePlant
+from gateway.up.live import TREND_POINTS, LivePlant
+from gateway.up.parts import waited_for
 from gateway.up.supervisor import Supervised, Supervisor
 from plant.sample import Scalar
 from plant.signals import MODES
@@ -23,7 +24,15 @@ log = logging.getLogger("up")
 BARS = "▁▂▃▄▅▆▇█"
 REFRESH_S = 0.5
 LINE_EVERY_S = 10.0
-MOST_REACTORS = 20
+LINES = 20
+REACTOR_COLUMNS = (
+    ("", 6), ("T, K", 6), ("last 5 min", 0), ("SP", 6), ("WSP", 6), ("Tc", 6), ("Ca", 6), ("Mode", 4), ("Detector", 9),
+)  # fmt: skip
+"""Name and width; 0: what is left."""
+PART_COLUMNS = (("", 10), ("state", 10), ("for", 6), ("rate", 7), ("restarts", 8), ("why", 0))
+GAP = 2
+WIDEST = sum(width for _, width in REACTOR_COLUMNS) + GAP * (len(REACTOR_COLUMNS) - 1) + TREND_POINTS
+"""Of the reactors: a trend has no more points."""
 _COLOURS = {"ready": "green", "starting": "yellow", "waiting": "yellow", "restarting": "red", "ended": "dim"}
 
 
@@ -33,7 +42,7 @@ async def show(
     """Draw on a terminal, for ever."""
     with Live(console=console, refresh_per_second=4, screen=False, transient=False) as live:
         while True:
-            live.update(picture(supervisor, plant, settings, lines))
+            live.update(picture(supervisor, plant, settings, lines, console.size))
             await asyncio.sleep(REFRESH_S)
 
 
@@ -41,7 +50,7 @@ async def tell(plant: LivePlant) -> None:
     """Without a terminal: a line for each reactor now and then, for ever."""
     while True:
         await asyncio.sleep(LINE_EVERY_S)
-        for reactor in plant.reactors[:MOST_REACTORS]:
+        for reactor in plant.reactors[:LINES]:
             values = {name: _text(plant.value(reactor, name)) for name in ("T", "TIC.SP", "TIC.WSP", "Tc", "Ca")}
             log.info(
                 "%s T %s K, SP %s, WSP %s, Tc %s, Ca %s, %s, %s",
@@ -52,75 +61,100 @@ async def tell(plant: LivePlant) -> None:
             )
 
 
-def picture(supervisor: Supervisor, plant: LivePlant, settings: Settings, lines: Sequence[str]) -> RenderableType:
-    """Return what the screen shows now."""
-    where = Text()
-    where.append("OPC UA  ", "dim")
-    where.append(settings.server.endpoint + "\n", "bold cyan")
-    where.append("Web     ", "dim")
-    where.append(f"http://127.0.0.1:{settings.historian.http_port}/", "bold cyan")
-    advice = Text("\n".join(f"  {line}" for line in lines), "white")
-    return Group(
-        _reactors(plant),
-        Text(),
-        _parts(supervisor),
-        Text(),
-        where,
+def picture(
+    supervisor: Supervisor, plant: LivePlant, settings: Settings, lines: Sequence[str], size: tuple[int, int]
+) -> RenderableType:
+    """Return what the screen of this width and height shows now: all of it but the reactors that have no room."""
+    width, height = size
+    texts = [
+        Text.assemble(("OPC UA  ", "dim"), (settings.server.endpoint, "bold cyan")),
+        Text.assemble(("Web     ", "dim"), (settings.web, "bold cyan")),
         Text("Try:", "dim"),
-        advice,
+        *(Text(part, "white") for line in lines for part in _to_paste(line, width)),
         Text("Ctrl-C ends.", "dim"),
-    )
+    ]
+    for text in texts:
+        text.overflow = "fold"
+    heads_and_gaps = 4
+    room = height - heads_and_gaps - len(supervisor.parts) - sum(-(-text.cell_len // width) for text in texts)
+    count = len(settings.reactors)
+    shown = plant.reactors[: count if count <= room else max(1, room - 1)]
+    more = [Text(f"and {count - len(shown)} more", "dim")] if len(shown) < count else []
+    return Group(_reactors(plant, shown, width), *more, Text(), _parts(supervisor, width), Text(), *texts)
 
 
-def sparkline(values: Sequence[float]) -> str:
-    """Return a bar for each value, scaled to their range; a flat line stands in the middle."""
+def sparkline(values: Sequence[float], width: int) -> str:
+    """Return at most `width` bars, scaled to the values' range; a flat line stands in the middle."""
     if not values:
         return ""
     low, high = min(values), max(values)
     span = max(high - low, 1.0)
     middle = (high + low) / 2
-    scaled = (0.5 + (value - middle) / span for value in values)
+    count = min(width, len(values))
+    picked = (values[(number + 1) * len(values) // count - 1] for number in range(count))
+    scaled = (0.5 + (value - middle) / span for value in picked)
     return "".join(BARS[min(len(BARS) - 1, max(0, int(share * len(BARS))))] for share in scaled)
 
 
-def _reactors(plant: LivePlant) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, justify in (
-        ("", "left"), ("T, K", "right"), ("last 5 min", "left"), ("SP", "right"), ("WSP", "right"),
-        ("Tc", "right"), ("Ca", "right"), ("Mode", "left"), ("Detector", "left"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for reactor in plant.reactors[:MOST_REACTORS]:
+def how(part: Supervised) -> tuple[str, str]:
+    """Return a part's state, and why: what it waits for, or what went wrong last."""
+    waits = waited_for(part.detail)
+    state = "waiting" if part.state == "ready" and waits else part.state
+    return state, waits if waits and state in ("starting", "waiting") else part.last_reason
+
+
+def _table(columns: Sequence[tuple[str, int]], width: int) -> tuple[Table, int]:
+    """Return a table of this width, and the width of the column that takes what is left."""
+    left = max(1, width - sum(wide for _, wide in columns) - GAP * (len(columns) - 1))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, GAP, 0, 0))
+    for name, wide in columns:
+        justify = "right" if name in ("T, K", "SP", "WSP", "Tc", "Ca") else "left"
+        table.add_column(name, justify=justify, width=wide or left, no_wrap=True, overflow="crop")  # type: ignore[arg-type]
+    return table, left
+
+
+def _reactors(plant: LivePlant, shown: Sequence[str], width: int) -> Table:
+    table, left = _table(REACTOR_COLUMNS, min(width, WIDEST))
+    for reactor in shown:
         values = [_text(plant.value(reactor, name)) for name in ("TIC.SP", "TIC.WSP", "Tc")]
         table.add_row(
             Text(reactor, "bold"),
             Text(_text(plant.value(reactor, "T")), "bold yellow"),
-            Text(sparkline(plant.trend(reactor)), "yellow"),
+            Text(sparkline(plant.trend(reactor), left), "yellow"),
             *values,
             _text(plant.value(reactor, "Ca"), 4),
             _mode(plant.value(reactor, "TIC.Mode")),
             _verdict(plant, reactor),
         )
-    if len(plant.reactors) > MOST_REACTORS:
-        table.add_row(Text(f"and {len(plant.reactors) - MOST_REACTORS} more", "dim"))
     return table
 
 
-def _parts(supervisor: Supervisor) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name, width in (("", 10), ("state", 10), ("for", 6), ("rate", 8), ("restarts", 8)):
-        table.add_column(name, min_width=width, no_wrap=True)
-    table.add_column("last error", no_wrap=True, overflow="ellipsis")
+def _parts(supervisor: Supervisor, width: int) -> Table:
+    table, left = _table(PART_COLUMNS, width)
     for name, part in supervisor.parts.items():
+        state, why = how(part)
         table.add_row(
             name,
-            Text(part.state, _COLOURS.get(part.state, "white")),
+            Text(state, _COLOURS.get(state, "white")),
             _age(part),
             str(part.detail.get("rate", "")),
             str(part.restarts or ""),
-            Text(part.last_reason, "dim"),
+            Text(_cut(why, left), "dim"),
         )
     return table
+
+
+def _to_paste(line: str, width: int) -> list[str]:
+    """Return a command as it is shown; one too long for the screen goes on after a backslash."""
+    command, option, data = line.partition(" --data ")
+    if len(line) + 2 <= width or not option:
+        return [f"  {line}"]
+    return [f"  {command} \\", f"    --data {data}"]
+
+
+def _cut(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def _age(part: Supervised) -> str:

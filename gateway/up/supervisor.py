@@ -15,6 +15,7 @@ from gateway.up.parts import Plan, ServicePart
 from gateway.up.process import Child, spawn
 from runtime.backoff import delays
 from runtime.errors import BadInput
+from runtime.health import NOT_YET
 
 log = logging.getLogger("up")
 
@@ -85,6 +86,7 @@ class Supervisor:
 
     async def _keep(self, supervised: Supervised) -> None:
         for name in self._plan.after.get(supervised.part.name, ()):
+            supervised.detail = {"waiting_for": {name: NOT_YET}}
             await self.parts[name].first_ready.wait()
         waits = delays()
         while True:
@@ -109,6 +111,7 @@ class Supervisor:
         """Start the part, say when it is ready, and return why it ended."""
         part = supervised.part
         supervised.to("starting")
+        supervised.detail = {}
         began = time.monotonic()
         await part.prepare()
         child = supervised.child = spawn(part.spec(), supervised.log_file)

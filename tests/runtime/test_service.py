@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter
 from runtime.errors import CouldNotRun
 from runtime.health import Health, HealthServer
 from runtime.ports import free_port, is_free, require_free
+from runtime.rate import shown, total
 
 SERVICE = """
 import asyncio, sys
@@ -151,3 +152,14 @@ def test_a_port_in_use_is_named_with_its_setting() -> None:
         pytest.raises(CouldNotRun, match=rf"HTTP API: port {port} on 127\.0\.0\.1 .*historian\.http_port"),
     ):
         require_free(port, "127.0.0.1", "HTTP API", "historian.http_port")
+
+
+def test_the_rate_is_of_a_counter_summed_over_its_labels() -> None:
+    registry = CollectorRegistry()
+    assert total(registry, "cstr_values_produced_total") == 0.0
+    produced = Counter("cstr_values_produced", "Changes.", ["signal"], registry=registry)
+    produced.labels("R101.T").inc(3)
+    produced.labels("R101.Ca").inc(4)
+    Counter("cstr_scans", "Scans.", registry=registry).inc()
+    assert total(registry, "cstr_values_produced_total") == 7.0
+    assert (shown(0.53), shown(134.2)) == ("0.5/s", "134/s")
