@@ -76,10 +76,38 @@ def test_our_settings_read_each_services_environment(name: str) -> None:
     assert (settings.server.url is None) == (name == "server")
 
 
+def test_scada_clients_log_in_with_passwords_from_secrets() -> None:
+    server = STACK["services"]["server"]
+    settings = load_settings(env={"CSTR_GATEWAY__SERVER__USERS": server["environment"]["CSTR_GATEWAY__SERVER__USERS"]})
+    users = {user.name: user for user in settings.server.users}
+    assert set(users) == {"viewer", "operator", "engineer"}
+    assert "Operator" in users["operator"].roles
+    assert users["viewer"].roles == ("Observer",)
+    assert {str(user.password_file) for user in users.values()} == {f"/run/secrets/{name}" for name in users}
+    assert set(users) <= set(server["secrets"])
+    others = [service for name, service in STACK["services"].items() if name != "server"]
+    assert not any(set(users) & set(service.get("secrets", [])) for service in others)
+
+
+def test_who_only_reads_has_no_more_than_the_readers_login() -> None:
+    for name in ("historian", "grafana"):
+        assert "postgres_reader" in STACK["services"][name]["secrets"]
+        assert "postgres" not in STACK["services"][name]["secrets"]
+    assert "user: reader" in (ROOT / "config/grafana/provisioning/datasources/influxdb.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", [*OURS, "telegraf"])
+def test_what_needs_no_rights_has_none(name: str) -> None:
+    service = STACK["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["read_only"] is True
+    assert name != "telegraf" or service["user"] == "telegraf"
+
+
 def test_the_entrypoint_hands_secrets_on_and_becomes_the_service(tmp_path: Path) -> None:
     script = (ROOT / "config/compose/entrypoint").read_text()
     (tmp_path / "run").mkdir()
-    for secret in ("mqtt", "postgres", "controller"):
+    for secret in ("mqtt", "postgres_reader", "controller"):
         (tmp_path / "run" / secret).write_text(f"{secret}-word")
     (tmp_path / "data").mkdir()
     fake = tmp_path / "bin" / "cstr-gateway"
@@ -99,6 +127,8 @@ def test_the_entrypoint_hands_secrets_on_and_becomes_the_service(tmp_path: Path)
     settings = load_settings(env=dict(line.split("=", 1) for line in done.stdout.splitlines()[1:]))
     assert settings.mqtt.url is not None
     assert settings.mqtt.url.get_secret_value() == "mqtt://gateway:mqtt-word@mosquitto:1883"
+    assert settings.postgres.dsn is not None
+    assert settings.postgres.dsn.get_secret_value() == "postgresql://reader:postgres_reader-word@postgres:5432/cstr"
     login = tmp_path / "data/secrets/controller"
     assert (login.read_text(), login.stat().st_mode & 0o777) == ("controller-word", 0o600)
 

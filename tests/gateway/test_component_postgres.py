@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,9 +15,11 @@ import psutil
 import psycopg2
 import pytest
 
+from detector.migrations import migrate, migrations
 from gateway.components import postgres_binaries
 from gateway.components.component import ComponentError
 from gateway.components.postgres import Postgres
+from runtime.config_files import config_file
 from runtime.ports import free_port
 
 
@@ -106,3 +110,27 @@ async def test_binaries_out_of_nobodys_reach_are_copied(
             assert rows(database.dsn, "select 1") == [(1,)]
     finally:
         postgres_binaries.reachable_binaries.cache_clear()
+
+
+async def test_the_compose_readers_login_reads_and_does_not_write(tmp_path: Path, serving) -> None:
+    script = config_file("compose/reader.sql").read_text()
+    (tmp_path / "postgres_reader").write_text("word")
+    (tmp_path / "reader.sql").write_text(script.replace("/run/secrets", str(tmp_path)))
+    database = Postgres(tmp_path, free_port())
+    async with serving(database):
+        argv = [
+            postgres_binaries.reachable_binaries() / "psql",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-f",
+            tmp_path / "reader.sql",
+            database.dsn,
+        ]
+        done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        with closing(psycopg2.connect(database.dsn)) as connection:
+            migrate(connection, migrations())
+        reader = f"postgresql://reader:word@127.0.0.1:{database.port}/postgres"
+        assert rows(reader, "SELECT * FROM cstr.summary") == []
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            rows(reader, "DELETE FROM cstr.summary")
