@@ -35,7 +35,8 @@ def make_app() -> typer.Typer:
 
     app = typer.Typer(
         name="cstr-gateway",
-        help="A chemical plant you can plug your SCADA into: `cstr-gateway up` starts all of it.",
+        help="A chemical plant you can plug your SCADA into: `cstr-gateway up` starts all of it.\n\n"
+        "Example: cstr-gateway up --reactors 3 --for 10min",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

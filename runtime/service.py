@@ -22,6 +22,8 @@ from runtime.running import make_data_directory
 from runtime.settings import Settings, load_settings
 
 DEFAULT_DATA = Path("data")
+PARENT = "CSTR_GATEWAY_PARENT"
+"""Environment variable: the process whose end is the service's end too, killed or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ async def _run(context: Context, serve: Serve) -> None:
     main_task = asyncio.ensure_future(serve(context))
     for number in SIGNALS:
         loop.add_signal_handler(number, main_task.cancel)
-    beating = asyncio.gather(_beat(context.health), measure(context.health, context.registry))
+    beside = asyncio.gather(_beat(context.health, main_task), measure(context.health, context.registry))
     context.log.info("starting, pid %d", os.getpid())
     try:
         await main_task
@@ -107,15 +109,17 @@ async def _run(context: Context, serve: Serve) -> None:
         if not main_task.cancelled():
             raise
     finally:
-        beating.cancel()
+        beside.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await beating
+            await beside
 
 
-async def _beat(health: Health) -> None:
-    while True:
+async def _beat(health: Health, main_task: asyncio.Future[None]) -> None:
+    parent = os.environ.get(PARENT)
+    while parent in (None, str(os.getppid())):
         health.beat()
         await asyncio.sleep(1)
+    main_task.cancel()  # on Linux the kernel would have been there first
 
 
 def _unexpected(log: logging.Logger, error: BaseException, cause: BaseException) -> int:

@@ -229,12 +229,13 @@ class Settings(Section):
             if count > 1:
                 yield "server.users", f"{name!r} stands there {count} times; give each user a name of its own"
         taken: dict[int, str] = {}
-        for key, port in self._own_ports():
+        for key, port in self.own_ports():
             if port in taken:
                 yield key, f"{port} is {taken[port]} too; give each a port of its own"
             taken.setdefault(port, key)
 
-    def _own_ports(self) -> Iterator[tuple[str, int]]:
+    def own_ports(self) -> Iterator[tuple[str, int]]:
+        """Yield the ports that we listen on, by their keys."""
         if self.server.url is None:
             yield "server.port", self.server.port
             yield "server.health_port", self.server.health_port

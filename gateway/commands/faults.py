@@ -70,10 +70,18 @@ def parse_parameters(pairs: list[str]) -> dict[str, Any]:
             if name in _DURATIONS:
                 parameters[_DURATIONS[name]] = seconds_from_duration(text)
             else:
-                parameters[name] = text if name == "signal" else float(text)
+                parameters[name] = _number_or_text(text)
         except ValueError as error:
             raise BadInput(f"inject: {name}: {error}") from None
     return parameters
+
+
+def _number_or_text(text: str) -> float | str:
+    """Return what was given; whether it may stand there, the fault's own check says."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 async def _call(data: Path, reactor: str, method: str, *arguments: str) -> list[Any]:

@@ -28,7 +28,9 @@ Source = Annotated[str, typer.Option(help="store (also when the plant is stopped
 Data = Annotated[Path, typer.Option(help="Data directory of the plant.")]
 Plot = Annotated[Path | None, typer.Option(help="Write a picture too, e.g. trend.png.")]
 
-app = typer.Typer(no_args_is_help=True, help="Ask for history: last, raw, at or aggregate.")
+app = typer.Typer(
+    no_args_is_help=True, help="Ask for history: last, raw, at or aggregate.\n\nExample: cstr-gateway query last R101.T"
+)
 
 
 def register(root: typer.Typer) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from gateway.services import PACKAGES, service_argv
 from runtime.health import NOT_YET
 from runtime.ports import free_port, require_free
 from runtime.running import RUN_SETTINGS, secret, write_private
+from runtime.service import PARENT
 from runtime.settings import Settings, dump_settings
 
 
@@ -48,7 +50,7 @@ class ServicePart:
             self.name,
             tuple(service_argv(self.name, self.settings_file, self.data)),
             Path.cwd(),
-            {"PYTHONUNBUFFERED": "1"},
+            {"PYTHONUNBUFFERED": "1", PARENT: str(os.getpid())},
         )
 
     async def wait_ready(self, timeout_s: float) -> None:
@@ -169,7 +171,7 @@ def make_plan(settings: Settings, data: Path, *, influxdb: bool) -> Plan:
     """Return what to run, and write the services' settings, secrets included, to DATA/run/settings.yaml (0600)."""
     components: list[Component] = []
     after: dict[str, tuple[str, ...]] = {}
-    ports = _distinct_ports()
+    ports = _distinct_ports(port for _, port in settings.own_ports())
     if settings.postgres.dsn is None:
         postgres = Postgres(data, settings.postgres.port)
         components.append(postgres)
@@ -208,8 +210,8 @@ def _with(settings: Settings, section: str, **changes: object) -> Settings:
     return settings.model_copy(update={section: getattr(settings, section).model_copy(update=changes)})
 
 
-def _distinct_ports() -> Iterator[int]:
-    taken: set[int] = set()
+def _distinct_ports(given: Iterable[int] = ()) -> Iterator[int]:
+    taken = set(given)
     while True:
         port = free_port()
         if port not in taken:

@@ -19,6 +19,7 @@ from runtime.errors import CouldNotRun
 from runtime.health import Health, HealthServer
 from runtime.ports import free_port, is_free, require_free
 from runtime.rate import shown, total
+from runtime.service import PARENT
 
 SERVICE = """
 import asyncio, sys
@@ -68,6 +69,18 @@ def test_a_signal_cleans_up_and_ends_with_0(tmp_path: Path, number: signal.Signa
     out, err = child.communicate(timeout=10)
     assert child.returncode == 0, err
     assert out == "cleaned up\n"
+
+
+def test_a_service_ends_when_its_parent_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PARENT, "1")
+    out, err = start("run", tmp_path, free_port()).communicate(timeout=10)
+    assert out == "up\ncleaned up\n", err
+    monkeypatch.setenv(PARENT, str(os.getpid()))
+    child = start("run", tmp_path, free_port())
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(4)
+    child.terminate()
+    child.communicate(timeout=10)
 
 
 @pytest.mark.parametrize(
