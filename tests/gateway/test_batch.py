@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from gateway.cli import app
+from gateway.cli import make_app
 
 
 @pytest.mark.parametrize("words", [(), ("--data", "nowhere"), ("--data", "there")])
@@ -17,7 +17,7 @@ def test_the_rows_are_kept_only_in_a_data_directory_that_is_there(
     monkeypatch.chdir(tmp_path)
     Path("there").mkdir()
     Path("settings.yaml").write_text(f"postgres: {{dsn: '{database_server.component.dsn}'}}\n")
-    result = CliRunner().invoke(app, ["batch", "--rows", "50", "--config", "settings.yaml", *words])
+    result = CliRunner().invoke(make_app(), ["batch", "--rows", "50", "--config", "settings.yaml", *words])
     assert result.exit_code == 0, result.output
     assert not Path("data").exists()
     assert not Path("nowhere").exists()

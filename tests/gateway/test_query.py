@@ -10,7 +10,7 @@ import pytest
 from matplotlib.dates import num2date
 from typer.testing import CliRunner
 
-from gateway.cli import app
+from gateway.cli import make_app
 from gateway.history import STORE
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, datetime_from_ticks, ticks_from_text
@@ -43,7 +43,7 @@ def sample(name: str, second: int, value: object, status: int = quality.GOOD) ->
 
 
 def query(data: Path, *words: str, code: int = 0) -> tuple[list[str], str]:
-    result = CliRunner().invoke(app, ["query", *words, "--data", str(data), "--format", "csv"])
+    result = CliRunner().invoke(make_app(), ["query", *words, "--data", str(data), "--format", "csv"])
     assert result.exit_code == code, result.output
     return result.stdout.splitlines()[1:], result.stderr
 

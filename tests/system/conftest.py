@@ -55,11 +55,11 @@ class Up:
             )
 
     def wait_ready(self) -> None:
-        """Return when run.json stands there."""
+        """Return when this run's run.json stands there; a killed one's may at first."""
 
         def ready() -> bool:
             assert self.process.poll() is None, self.log.read_text()
-            return (self.data / "run.json").exists()
+            return (self.data / "run.json").exists() and self.running["pid"] == self.process.pid
 
         wait_until("run.json", ready, READY_WITHIN_S)
 
