@@ -41,15 +41,23 @@ def load_or_train(path: Path, progress: Callable[[float], None]) -> Model:
             log.warning("%s is damaged (%s: %s); training again", path, type(error).__name__, error)
     began = time.monotonic()
     trained = train(_told(progress))
+    log.info("trained on the plant's own normal run in %.1f s", time.monotonic() - began)
+    try:
+        _keep(path, {"key": key, "model": trained})
+    except OSError as error:
+        log.warning("%s: %s; the next start trains again", path, error.strerror)
+    return trained
+
+
+def _keep(path: Path, entry: dict[str, Any]) -> None:
+    """Write it whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        joblib.dump({"key": key, "model": trained}, temporary)
+        joblib.dump(entry, temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    log.info("trained on the plant's own normal run in %.1f s", time.monotonic() - began)
-    return trained
 
 
 def fingerprint() -> str:

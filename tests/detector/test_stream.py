@@ -145,6 +145,8 @@ def test_a_kept_model_is_loaded_and_a_damaged_one_made_again(
     path.write_bytes(path.read_bytes()[:100])
     cache.load_or_train(path, lambda _: None)
     assert joblib.load(path)["key"] == cache.fingerprint()
+    (tmp_path / "file").write_text("")
+    assert cache.load_or_train(tmp_path / "file" / "baseline.joblib", lambda _: None) is model
 
 
 def test_windows_are_hours_and_survive_a_restart(model: Model, tmp_path: Path) -> None:
