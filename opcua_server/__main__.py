@@ -20,6 +20,9 @@ from runtime.opcua_link.filetime import FileTime
 from runtime.ports import require_free
 from runtime.service import Context, main
 
+LAST_PUBLISHING_S = 0.3
+"""Plant time has stopped: subscribers get what was sampled last."""
+
 
 async def serve(context: Context) -> None:
     """Run until cancelled."""
@@ -62,6 +65,7 @@ async def serve(context: Context) -> None:
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
     finally:
+        await asyncio.sleep(LAST_PUBLISHING_S)
         await server.stop()
 
 

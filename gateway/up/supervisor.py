@@ -150,8 +150,8 @@ class Supervisor:
                 child.kill()
 
     async def _stop(self) -> None:
-        """End the services in reverse order, then the embedded servers."""
-        for group in (_reversed(self._plan.services), _reversed(self._plan.components)):
+        """End the services, the server first so that plant time stops while its loops are held, then the components."""
+        for group in (self._plan.services, _reversed(self._plan.components)):
             for part in group:
                 supervised = self.parts[part.name]
                 if supervised.child is not None:

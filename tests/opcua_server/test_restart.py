@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua import Client, ua
@@ -46,6 +49,29 @@ async def test_time_state_and_faceplate_go_on_in_lockstep(serving: Serving, tmp_
             bad, good = await node.read_raw_history(datetime_from_ticks(before[0]), end, return_bounds=False)
         assert (bad.StatusCode.name, good.StatusCode.name) == ("BadOutOfService", "Good")
         assert (ticks_of(bad.SourceTimestamp), ticks_of(good.SourceTimestamp)) == (before[0] + 1, after[0])
+
+
+async def test_subscribers_get_what_was_sampled_last(serving: Serving, tmp_path: Path) -> None:
+    times: list[int] = []
+    running = asyncio.Event()
+
+    class Handler:
+        def datachange_notification(self, node: object, value: object, data: Any) -> None:
+            times.append(ticks_of(data.monitored_item.Value.SourceTimestamp))
+            if len(times) == 5:
+                running.set()
+
+    async with contextlib.AsyncExitStack() as server:
+        endpoint = await server.enter_async_context(serving({"server.lockstep": False}, tmp_path))
+        client = Client(endpoint)
+        await client.connect()
+        subscription = await client.create_subscription(100, Handler())
+        await subscription.subscribe_data_change(client.get_node("ns=2;s=R101.Simulation.True.T"))
+        await asyncio.wait_for(running.wait(), 10)
+    with contextlib.suppress(ConnectionError, OSError, TimeoutError):
+        await client.disconnect()
+    line, _, _ = (tmp_path / "server" / "checkpoint").read_bytes().partition(b"\n")
+    assert times[-1] == json.loads(line)["time"]
 
 
 @pytest.mark.parametrize("reactors", [2, 3])

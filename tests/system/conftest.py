@@ -116,7 +116,11 @@ class Up:
         """End it; return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(60)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
 
     def processes(self) -> list[str]:
         """Command lines of all processes that belong to this run."""
