@@ -244,9 +244,10 @@ class Simulator:
             self.plant.time = begin
             raise
         plant.time = begin
-        self.plant, self.epoch, self._kept = plant, facts["epoch"] + jumped, facts["faceplates"]
-        self.gap_from = latest
-        for loop, controlled in zip(self.loops, facts["controlled"], strict=True):
+        self.plant, self.epoch, self.gap_from = plant, facts["epoch"] + jumped, latest
+        both = min(len(self.reactors), len(facts["faceplates"]))
+        self._kept[:both] = facts["faceplates"][:both]
+        for loop, controlled in zip(self.loops, facts["controlled"], strict=False):
             loop.beaten_at = plant.time if controlled else None
 
     async def _show_scan(self, server_time: FileTime) -> None:

@@ -95,7 +95,8 @@ class Faults:
         """
         if not 0 <= reactor < self._reactors:
             raise FaultError("reactor", f"index {reactor}: allowed is 0 to {self._reactors - 1}")
-        fault = _checked(f"F{len(self._log) + 1}", kind, reactor, parameters, now)
+        number = 1 + max((int(fault.id[1:]) for fault in self._log), default=0)
+        fault = _checked(f"F{number}", kind, reactor, parameters, now)
         self._log.append(fault)
         self._active.append(fault)
         return fault

@@ -129,7 +129,7 @@ class Plant:
 
     @classmethod
     def restored(cls, data: bytes, config: PlantConfig) -> Plant:
-        """Return the plant of a checkpoint.
+        """Return the plant of a checkpoint; reactors that it has not begin at their start.
 
         Raises:
             ValueError: when it is damaged, of another version, or of a plant configured otherwise.
@@ -141,14 +141,20 @@ class Plant:
         except Exception as error:
             message = f"checkpoint is damaged: {error}"
             raise ValueError(message) from error
-        if facts["version"] != CHECKPOINT_VERSION or facts["config"] != asdict(config):
-            message = f"checkpoint is of another plant: {facts['config']}; this one is {asdict(config)}"
+        other = [
+            name for name, value in asdict(config).items() if name != "reactors" and facts["config"][name] != value
+        ]
+        if facts["version"] != CHECKPOINT_VERSION or other:
+            message = f"checkpoint is of another plant: {', '.join(other) or 'version'} differs"
             raise ValueError(message)
         plant = cls(config, facts["time"])
         plant.scan = facts["scan"]
-        plant._state, plant._jacket, plant._drift = kept["state"], kept["jacket"], kept["drift"]
-        plant.tc_demand = kept["tc_demand"]
-        plant.faults = Faults(config.reactors, tuple(Fault(**fault) for fault in facts["faults"]))
+        both = min(config.reactors, facts["config"]["reactors"])
+        for name, now in (("state", plant._state), ("drift", plant._drift), ("jacket", plant._jacket)):
+            now[..., :both] = kept[name][..., :both]
+        plant.tc_demand[:both] = kept["tc_demand"][:both]
+        faults = (Fault(**fault) for fault in facts["faults"])
+        plant.faults = Faults(config.reactors, tuple(fault for fault in faults if fault.reactor < config.reactors))
         plant._observe(plant._normals()[: len(SENSORS)])
         return plant
 

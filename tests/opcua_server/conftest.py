@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -51,6 +52,10 @@ def serving(data: Path) -> Serving:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            # A server keeps its nodes from the collector: one is enough in a process, but not in ours.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
 
     return run
 

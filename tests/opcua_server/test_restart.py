@@ -74,17 +74,28 @@ async def test_subscribers_get_what_was_sampled_last(serving: Serving, tmp_path:
     assert times[-1] == json.loads(line)["time"]
 
 
-@pytest.mark.parametrize("reactors", [2, 3])
+async def test_reactors_that_were_there_go_on_when_their_number_changes(serving: Serving, tmp_path: Path) -> None:
+    async with serving({"plant.reactors": 2}, tmp_path) as endpoint:
+        await step(endpoint, 100.0)
+        before = await facts(endpoint)
+    for count in (3, 1):
+        async with serving({"plant.reactors": count}, tmp_path) as endpoint:
+            after = await facts(endpoint)
+        assert after == (before[0] + SCAN, *before[1:])
+        before = after
+
+
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_what_a_killed_lockstep_or_another_plant_sent_is_of_an_epoch_that_is_over(
-    serving: Serving, tmp_path: Path, reactors: int
+    serving: Serving, tmp_path: Path, seed: int
 ) -> None:
     async with serving(folder=tmp_path) as endpoint:
         await step(endpoint, 100.0)
         before = await facts(endpoint)
-    if reactors == 2:
+    if seed == 1:
         checkpoint = tmp_path / "server" / "checkpoint"
         line, _, rest = checkpoint.read_bytes().partition(b"\n")
         checkpoint.write_bytes(json.dumps({**json.loads(line), "last": False}).encode() + b"\n" + rest)
-    async with serving({"plant.reactors": reactors}, tmp_path) as endpoint:
+    async with serving({"plant.seed": seed}, tmp_path) as endpoint:
         time, epoch, *_ = await facts(endpoint)
     assert (time, epoch) == (before[0] + SCAN, before[1] + 1)

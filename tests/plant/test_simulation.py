@@ -38,6 +38,20 @@ def test_a_restored_plant_goes_on_to_the_bit() -> None:
     assert again.faults.log == plant.faults.log
 
 
+def test_a_plant_of_another_size_goes_on_with_the_reactors_it_has() -> None:
+    plant = Plant(PlantConfig(3, seed=1), 0)
+    for reactor in range(3):
+        plant.inject(reactor, "bias", {"signal": "T", "size": 3.0})
+    run(plant, 20)
+    fewer = Plant.restored(plant.checkpoint(), PlantConfig(2, seed=1))
+    more = Plant.restored(fewer.checkpoint(), PlantConfig(4, seed=1))
+    together, few, many = run(plant, 50), run(fewer, 50), run(more, 50)
+    assert np.array_equal(few, together[:, :, :2])
+    assert np.array_equal(many[:, :, :2], few)
+    assert [fault.id for fault in more.faults.log] == ["F1", "F2"]
+    assert more.inject(3, "bias", {"signal": "T", "size": 1.0}) == "F3"
+
+
 def test_a_checkpoint_of_another_plant_or_a_damaged_one_is_refused() -> None:
     kept = Plant(PlantConfig(1, seed=1), 0).checkpoint()
     with pytest.raises(ValueError, match="another plant"):
