@@ -99,7 +99,8 @@ class Database:
                 if not answer.done():
                     answer.set_result(rows)
             try:
-                await asyncio.wait_for(self._more.wait(), PROBE_EVERY_S)
+                async with asyncio.timeout(PROBE_EVERY_S):
+                    await self._more.wait()
             except TimeoutError:
                 await self._execute(connection, ("SELECT 1", ()))
 

@@ -40,7 +40,8 @@ class Publisher:
             if not entries:
                 self._metrics.outbox(0)
                 try:
-                    await asyncio.wait_for(self._more.wait(), IDLE_S)
+                    async with asyncio.timeout(IDLE_S):
+                        await self._more.wait()
                 except TimeoutError:
                     continue
                 continue

@@ -115,7 +115,8 @@ class Commands:
         await asyncio.sleep(0)
         if within_s > 0 and not self._simulator.has_demands:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._answered.wait(), within_s)
+                async with asyncio.timeout(within_s):
+                    await self._answered.wait()
         return self._simulator.has_demands
 
     async def _let_readers_catch_up(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_told = threading.Event()
 
 
 def end_quietly() -> None:
@@ -21,7 +23,13 @@ def end_at_once() -> None:
         signal.signal(number, _leave)
 
 
+def was_told() -> bool:
+    """Tell whether a signal has come: code that it interrupted, an import say, may have swallowed its exception."""
+    return _told.is_set()
+
+
 def _unwind(number: int, frame: FrameType | None) -> None:
+    _told.set()
     raise SystemExit(0)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from runtime.ending import SIGNALS, end_at_once, end_quietly
+from runtime.ending import SIGNALS, end_at_once, end_quietly, was_told
 from runtime.errors import GatewayError
 from runtime.health import Health, HealthServer
 from runtime.rate import measure
@@ -101,6 +101,8 @@ async def _run(context: Context, serve: Serve) -> None:
     main_task = asyncio.ensure_future(serve(context))
     for number in SIGNALS:
         loop.add_signal_handler(number, main_task.cancel)
+    if was_told():
+        main_task.cancel()
     beside = asyncio.gather(_beat(context.health, main_task), measure(context.health, context.registry))
     context.log.info("starting, pid %d", os.getpid())
     try:

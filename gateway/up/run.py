@@ -17,6 +17,7 @@ from gateway.up import runfile, screen
 from gateway.up.live import LivePlant
 from gateway.up.parts import Plan, ServicePart, check_ports, make_plan
 from gateway.up.supervisor import Supervised, Supervisor
+from runtime.ending import was_told
 from runtime.errors import CouldNotRun
 from runtime.settings import Settings
 
@@ -56,6 +57,8 @@ async def _run(plan: Plan, data: Path, console: Console, for_s: float | None) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    if was_told():
+        stop.set()
     async with asyncio.TaskGroup() as group:
         work = group.create_task(_work(plan, supervisor, data, console), name="plant")
         timer = group.create_task(_end_after(for_s, stop), name="timer")

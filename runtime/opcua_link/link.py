@@ -256,11 +256,15 @@ class OpcuaLink:
         return response.Parameters
 
     async def _probe(self) -> None:
-        node = [ua.ReadValueId(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_State)), ua.AttributeIds.Value)]
-        params = ua.ReadParameters(NodesToRead=node)
         while True:
             await asyncio.sleep(PROBE_EVERY_S)
-            await self._guarded(asyncio.wait_for(self._client.uaclient.session.read(params), PROBE_TIMEOUT_S))
+            await self._guarded(self._read_state())
+
+    async def _read_state(self) -> None:
+        node = [ua.ReadValueId(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_State)), ua.AttributeIds.Value)]
+        # Not by wait_for, which forgets that it is cancelled when the answer comes at that moment (Python 3.11).
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
+            await self._client.uaclient.session.read(ua.ReadParameters(NodesToRead=node))
 
     async def _create_subscription(self, publishing_s: float) -> int:
         # Not by the library's own call, which would start its publish loop: that acknowledges whatever happens.
