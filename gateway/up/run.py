@@ -90,6 +90,8 @@ async def _work(plan: Plan, supervisor: Supervisor, data: Path, console: Console
         group.create_task(_gather_facts(supervisor), name="facts")
         if console.is_terminal:
             group.create_task(screen.show(console, supervisor, plant, plan.settings, lines), name="screen")
+        else:
+            group.create_task(screen.tell(supervisor, plant), name="lines")
         await supervisor.all_ready()
         run_file.write()
         supervisor.on_change = run_file.write
@@ -99,7 +101,6 @@ async def _work(plan: Plan, supervisor: Supervisor, data: Path, console: Console
         if not console.is_terminal:
             for line in lines:
                 log.info("try: %s", line)
-            group.create_task(screen.tell(plant), name="lines")
         group.create_task(plant.follow(), name="live")
 
 

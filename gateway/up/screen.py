@@ -46,11 +46,17 @@ async def show(
             await asyncio.sleep(REFRESH_S)
 
 
-async def tell(plant: LivePlant) -> None:
-    """Without a terminal: a line for each reactor now and then, for ever."""
+async def tell(supervisor: Supervisor, plant: LivePlant) -> None:
+    """Without a terminal: a line for each part that is not ready, and for each reactor, now and then, for ever."""
     while True:
         await asyncio.sleep(LINE_EVERY_S)
+        for name, part in supervisor.parts.items():
+            state, why = how(part)
+            if state != "ready":
+                log.info("%s is %s%s", name, state, f": {why}" if why else "")
         for reactor in plant.reactors[:LINES]:
+            if plant.value(reactor, "T") is None:
+                continue
             values = {name: _text(plant.value(reactor, name)) for name in ("T", "TIC.SP", "TIC.WSP", "Tc", "Ca")}
             log.info(
                 "%s T %s K, SP %s, WSP %s, Tc %s, Ca %s, %s, %s",
