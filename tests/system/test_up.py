@@ -218,7 +218,9 @@ def test_what_is_killed_is_ready_again_and_the_others_go_on(plant: Up, part: str
         name: pid for name, pid in before.items() if name != part
     }
     if part != "server":
-        assert plant.counter("server", "cstr_values_produced", "signal")["R101.T"] > scans
+        wait_until(
+            "the plant goes on", lambda: plant.counter("server", "cstr_values_produced", "signal")["R101.T"] > scans, 5
+        )
     newest = plant.last("R101.T")["source_time"]
     wait_until("history goes on", lambda: plant.last("R101.T")["source_time"] > newest, 10)
 
