@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -118,12 +119,12 @@ class StoreHistory:
             raise BadInput(str(error)) from None
 
 
-class Computed:
+class Computed(ABC):
     """What can be answered from the samples of a span and the ones around it."""
 
+    @abstractmethod
     async def around(self, name: str, start: int, end: int) -> list[Sample]:
         """Return samples from the last at or before `start` to the first at or after `end`."""
-        raise NotImplementedError
 
     async def at(self, name: str, time: int) -> Sample:
         """Return the value at a time."""

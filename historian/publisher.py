@@ -39,11 +39,9 @@ class Publisher:
             entries = await self._thread.do(self._store.outbox.oldest, ENTRIES_AT_ONCE)
             if not entries:
                 self._metrics.outbox(0)
-                try:
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(IDLE_S):
                         await self._more.wait()
-                except TimeoutError:
-                    continue
                 continue
             messages = [message for entry in entries for message in self._messages(entry)]
             for start in range(0, len(messages), IN_FLIGHT):
