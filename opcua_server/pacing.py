@@ -65,7 +65,7 @@ class Pacer:
                 if simulator.state != RUNNING or due > time.monotonic():
                     break
                 async with self._commands.moving:
-                    await simulator.scan(simulator.timing.scan)
+                    simulator.scan(simulator.timing.scan)
                 due += period_s
                 self._scans.inc()
             self._behind.set(max(0.0, behind))
