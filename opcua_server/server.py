@@ -17,6 +17,7 @@ from opcua_server.nodes import NodeBuilder
 from opcua_server.session import NOBODY, PlantSession
 from opcua_server.simulator import Simulator
 from opcua_server.tags import Tags
+from opcua_server.templates import MODEL, use_template
 from opcua_server.transport import PlantOpcuaServer
 from opcua_server.users import Users
 from plant.names import NAMESPACE_URI
@@ -90,7 +91,8 @@ async def make_server(
     if index != 2:
         message = f"namespace {NAMESPACE_URI} has index {index}, not 2"
         raise RuntimeError(message)
-    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), reactors)
+    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), [MODEL])
+    use_template(internal.aspace, reactors)
     await server.load_certificate(identity.certificate)
     await server.load_private_key(identity.key)
     server.set_endpoint(settings.endpoint)
