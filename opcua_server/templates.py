@@ -42,7 +42,7 @@ class ReactorNodes(MutableMapping[ua.NodeId, NodeData]):
 
     def __init__(self, nodes: dict[ua.NodeId, NodeData], reactors: Sequence[str], most_made: int = MOST_MADE) -> None:
         self._numbers = {reactor: int(reactor[1:]) for reactor in reactors}
-        self._template = {key.Identifier: nodes.pop(key) for key in list(nodes) if _is_marked(key)}
+        self._template = {str(key.Identifier): nodes.pop(key) for key in list(nodes) if _is_marked(key)}
         self._there = nodes
         self._made: OrderedDict[str, NodeData] = OrderedDict()
         self._most_made = most_made
@@ -53,7 +53,7 @@ class ReactorNodes(MutableMapping[ua.NodeId, NodeData]):
 
     def __getitem__(self, key: ua.NodeId) -> NodeData:
         if key.NamespaceIndex == NAMESPACE_INDEX:
-            path = key.Identifier
+            path: Any = key.Identifier
             node = self._kept.get(path) or self._made.get(path)
             if node is not None:
                 if path in self._made:
@@ -103,10 +103,11 @@ class ReactorNodes(MutableMapping[ua.NodeId, NodeData]):
             raise KeyError(key)
         model, number = found
         node = _instance(model, number)
-        path = key.Identifier
+        path = str(key.Identifier)
         # Until a bank holds the values, the node of a signal does: it has its own value then, and is kept for good.
         if _holds_value(model):
-            node.attributes[ua.AttributeIds.Value] = AttributeValue(model.attributes[ua.AttributeIds.Value].value)
+            value: Any = model.attributes[ua.AttributeIds.Value].value
+            node.attributes[ua.AttributeIds.Value] = AttributeValue(value)
             self._kept[path] = node
             return node
         self._made[path] = node
@@ -116,9 +117,10 @@ class ReactorNodes(MutableMapping[ua.NodeId, NodeData]):
 
 
 def _holds_value(model: NodeData) -> bool:
-    value = model.attributes.get(ua.AttributeIds.Value)
-    is_text = model.nodeid.Identifier.endswith(".ValueAsText")
-    return value is not None and (is_text or value.value.Value.Value is None)
+    attribute = model.attributes.get(ua.AttributeIds.Value)
+    data: Any = attribute.value if attribute is not None else None
+    is_text = str(model.nodeid.Identifier).endswith(".ValueAsText")
+    return data is not None and (is_text or data.Value.Value is None)
 
 
 def _instance(model: NodeData, number: int) -> NodeData:
@@ -129,7 +131,7 @@ def _instance(model: NodeData, number: int) -> NodeData:
 
 
 def _attribute(model: AttributeValue, number: int) -> AttributeValue:
-    data = model.value
+    data: Any = model.value
     value = _renumbered(data.Value.Value, number)
     if value is data.Value.Value:
         return model
