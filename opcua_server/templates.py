@@ -19,11 +19,12 @@ from asyncua.server.address_space import AddressSpace, AttributeValue, NodeData
 from opcua_server.nodes import plant_id
 from plant.names import NAMESPACE_INDEX, loop_name
 
-_MODEL_NUMBER = 7_000_000
+_MODEL_NUMBER = 7_000_000_000
 MODEL = f"R{_MODEL_NUMBER}"
 """The reactor to build; clients never see it."""
 _MODEL_LOOP = loop_name(MODEL)
-_NUMBER = re.compile(rf"{_MODEL_NUMBER // 1000}\d{{3}}")
+_MARK = str(_MODEL_NUMBER // 1_000)
+_NUMBER = re.compile(rf"{_MARK}\d{{3}}")
 
 MOST_MADE = 5_000
 """Nodes kept for the next who asks, about 1 kB each."""
@@ -143,11 +144,14 @@ def _attribute(model: AttributeValue, number: int) -> AttributeValue:
 def _reference(model: ua.ReferenceDescription, number: int) -> ua.ReferenceDescription:
     if not _is_marked(model.NodeId):
         return model
-    return replace(
-        model,
-        NodeId=_renumbered(model.NodeId, number),
-        BrowseName=_renumbered(model.BrowseName, number),
-        DisplayName=_renumbered(model.DisplayName, number),
+    return ua.ReferenceDescription(
+        model.ReferenceTypeId,
+        model.IsForward,
+        _renumbered(model.NodeId, number),
+        _renumbered(model.BrowseName, number),
+        _renumbered(model.DisplayName, number),
+        model.NodeClass,
+        model.TypeDefinition,
     )
 
 
@@ -163,19 +167,20 @@ def _for_each(
 
 
 def _is_marked(key: ua.NodeId) -> bool:
-    return isinstance(key.Identifier, str) and _NUMBER.search(key.Identifier) is not None
+    return isinstance(key.Identifier, str) and _MARK in key.Identifier
 
 
 def _renumbered(value: Any, number: int) -> Any:
     """Return a value of the model as another reactor has it: itself where it is the same."""
     if isinstance(value, str):
-        return _NUMBER.sub(lambda match: str(int(match[0]) - _MODEL_NUMBER + number), value)
-    if isinstance(value, ua.NodeId):
-        return plant_id(_renumbered(value.Identifier, number)) if _is_marked(value) else value
-    if isinstance(value, ua.QualifiedName):
-        name = _renumbered(value.Name, number)
-        return value if name == value.Name else ua.QualifiedName(name, value.NamespaceIndex)
-    if isinstance(value, ua.LocalizedText):
-        text = _renumbered(value.Text, number)
-        return value if text == value.Text else ua.LocalizedText(text, value.Locale)
+        if _MARK in value:
+            return _NUMBER.sub(lambda match: str(int(match[0]) - _MODEL_NUMBER + number), value)
+    elif isinstance(value, ua.NodeId):
+        if _is_marked(value):
+            return plant_id(_renumbered(value.Identifier, number))
+    elif isinstance(value, ua.QualifiedName):
+        if _MARK in value.Name:
+            return ua.QualifiedName(_renumbered(value.Name, number), value.NamespaceIndex)
+    elif isinstance(value, ua.LocalizedText) and _MARK in (value.Text or ""):
+        return ua.LocalizedText(_renumbered(value.Text, number), value.Locale)
     return value

@@ -84,7 +84,7 @@ def test_values_are_read_by_the_same_way(eager: AddressSpace, templated: Address
                 MODEL,
                 f"{MODEL}.T",
                 f"Tags.{MODEL}",
-                "R101.TIC7000000.SP",
+                f"R101.TIC{MODEL[1:]}.SP",
                 "r101.T",
                 "",
             ),
