@@ -43,8 +43,9 @@ class PlantServer(InternalServer):
         super().__init__(user_manager=users)  # type: ignore[arg-type]
         self._cache = cache
         self.limits = ServerLimits()
+        self.max_subscriptions = self.limits.max_subscriptions
+        self.max_monitored_item_queue_size = self.limits.max_monitored_items_queue_size
         self.views = ViewService(self.aspace, self.limits)
-        self.max_subscriptions = 10_000
         self._simulator: Simulator | None = None
         self._commands: Commands | None = None
 

@@ -1,1 +1,1 @@
-"""OPC UA service sets, one module each, where the library's own do not do what OPC 10000-4 says."""
+"""The OPC UA services that the library gets wrong or slow, one file for each service set of OPC 10000-4."""
