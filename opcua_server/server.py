@@ -13,10 +13,13 @@ from opcua_server import standard_nodes
 from opcua_server.address_space import build
 from opcua_server.commands import Commands
 from opcua_server.history import HistoryReader
+from opcua_server.limits import ServerLimits, show
 from opcua_server.nodes import NodeBuilder
+from opcua_server.services.view import ViewService
 from opcua_server.session import NOBODY, PlantSession
 from opcua_server.simulator import Simulator
 from opcua_server.tags import Tags
+from opcua_server.templates import MODEL, use_template
 from opcua_server.transport import PlantOpcuaServer
 from opcua_server.users import Users
 from plant.names import NAMESPACE_URI
@@ -39,7 +42,10 @@ class PlantServer(InternalServer):
     def __init__(self, users: Users, cache: Path) -> None:
         super().__init__(user_manager=users)  # type: ignore[arg-type]
         self._cache = cache
-        self.max_subscriptions = 10_000
+        self.limits = ServerLimits()
+        self.max_subscriptions = self.limits.max_subscriptions
+        self.max_monitored_item_queue_size = self.limits.max_monitored_items_queue_size
+        self.views = ViewService(self.aspace, self.limits)
         self._simulator: Simulator | None = None
         self._commands: Commands | None = None
 
@@ -71,7 +77,7 @@ class PlantServer(InternalServer):
         del user, external
         if self._simulator is None or self._commands is None:
             raise ua.uaerrors.BadServerHalted
-        return PlantSession(self, self._simulator, self._commands, name)
+        return PlantSession(self, self._simulator, self._commands, self.views, self.limits, name)
 
 
 async def make_server(
@@ -90,7 +96,9 @@ async def make_server(
     if index != 2:
         message = f"namespace {NAMESPACE_URI} has index {index}, not 2"
         raise RuntimeError(message)
-    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), reactors)
+    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), [MODEL])
+    use_template(internal.aspace, reactors)
+    show(internal.aspace, internal.limits)
     await server.load_certificate(identity.certificate)
     await server.load_private_key(identity.key)
     server.set_endpoint(settings.endpoint)

@@ -17,6 +17,9 @@ from asyncua.server.internal_session import InternalSession
 
 from opcua_server import ownership
 from opcua_server.commands import Commands
+from opcua_server.limits import ServerLimits
+from opcua_server.services.continuation import ContinuationPoints
+from opcua_server.services.view import BrowsePoints, ViewService
 from opcua_server.simulator import Simulator
 from opcua_server.tags import Tag
 from plant import quality
@@ -37,10 +40,20 @@ NOBODY = PlantUser(role=UserRole.Anonymous)
 class PlantSession(InternalSession):
     """One client's session."""
 
-    def __init__(self, server: InternalServer, simulator: Simulator, commands: Commands, name: str) -> None:
+    def __init__(
+        self,
+        server: InternalServer,
+        simulator: Simulator,
+        commands: Commands,
+        views: ViewService,
+        limits: ServerLimits,
+        name: str,
+    ) -> None:
         super().__init__(server, server.aspace, server.subscription_service, name, user=NOBODY, external=True)
         self._simulator = simulator
         self._commands = commands
+        self._views = views
+        self._browsing: BrowsePoints = ContinuationPoints(limits.max_browse_continuation_points)
         server.unregister_external_session(self)
         self.is_connected = True
         """False while the client's connection is gone and the session waits for it to come back."""
@@ -72,6 +85,26 @@ class PlantSession(InternalSession):
         """Hold no loop any longer."""
         for loop in self._simulator.loops:
             loop.release(self)
+
+    async def browse(self, params: ua.BrowseParameters) -> list[ua.BrowseResult]:
+        """Browse node by node."""
+        return self._views.browse(params, self._browsing)
+
+    async def browse_next(self, parameters: ua.BrowseNextParameters) -> list[ua.BrowseResult]:
+        """Go on where Browse stopped."""
+        return self._views.browse_next(parameters, self._browsing)
+
+    async def translate_browsepaths_to_nodeids(self, params: list[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+        """Follow browse paths."""
+        return self._views.translate(params)
+
+    async def register_nodes(self, nodes: list[ua.NodeId]) -> list[ua.NodeId]:
+        """Take note that nodes will be used often."""
+        return self._views.register(nodes)
+
+    async def unregister_nodes(self, nodes: list[ua.NodeId]) -> None:
+        """Take note that they no longer will."""
+        self._views.unregister(nodes)
 
     async def write(self, params: ua.WriteParameters) -> list[ua.StatusCode]:
         """Write item by item; a heartbeat in the call counts before the rest, so that one call can claim a loop."""
