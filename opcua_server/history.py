@@ -83,6 +83,7 @@ class History:
         self._texts: dict[int, deque[tuple[int, int, int, str | None]]] = {
             row: deque(maxlen=_KEPT_TEXTS) for row in bank.texts if recorded[row]
         }
+        bank.listeners.append(self)
 
     def will_change(self, rows: Rows) -> None:
         """Do nothing: what rows held was recorded when they got it."""

@@ -1,23 +1,24 @@
-"""The last hour of every recorded signal in memory, and HistoryRead raw on it (OPC 10000-11 v1.05 §6.5.3)."""
+"""HistoryRead raw on the last hour (OPC 10000-11 v1.05 §6.5.3)."""
 
 from __future__ import annotations
 
 import struct
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from asyncua import ua
+from asyncua.ua.ua_binary import nodeid_to_binary
 
+from opcua_server.history import History, Samples
+from opcua_server.tags import Tags
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import FileTime, ticks_of
 
-KEPT_TICKS = 3600 * TICKS_PER_SECOND
 MAX_VALUES_PER_READ = 10_000
-_TRIM_SLACK = 4096
 _TIMESTAMPS = (ua.TimestampsToReturn.Source, ua.TimestampsToReturn.Server, ua.TimestampsToReturn.Both)
 """Neither is not valid here (OPC 10000-11 v1.04 §4.3)."""
 _NO_TIME_BELOW = TICKS_PER_SECOND
@@ -25,54 +26,43 @@ _NO_TIME_BELOW = TICKS_PER_SECOND
 
 
 class Recording:
-    """One signal's samples in order of time, as columns."""
+    """One tag's samples, as clients get them."""
 
-    __slots__ = ("_is_number", "server_times", "statuses", "times", "values", "vtype")
-
-    def __init__(self, vtype: ua.VariantType) -> None:
-        self.vtype = vtype
-        self._is_number = vtype is ua.VariantType.Double
-        self.times = array("q")
-        self.server_times = array("q")
-        self.statuses = array("I")
-        self.values: Any = array("d") if self._is_number else []
-
-    def append(self, time: int, server_time: int, status: int, value: Any) -> None:
-        """Add a sample later than all others, and forget what is older than the hour."""
-        self.times.append(time)
-        self.server_times.append(server_time)
-        self.statuses.append(status)
-        self.values.append((0.0 if value is None else value) if self._is_number else value)
-        if self.times[0] < time - KEPT_TICKS:
-            old = bisect_left(self.times, time - KEPT_TICKS)
-            if old > _TRIM_SLACK:
-                for column in (self.times, self.server_times, self.statuses, self.values):
-                    del column[:old]
+    def __init__(self, samples: Samples, vtype: ua.VariantType) -> None:
+        self.times = samples.times
+        self._samples = samples
+        self._vtype = vtype
 
     def at(self, index: int) -> ua.DataValue:
-        """Return one sample as clients get it."""
-        status = self.statuses[index]
-        value = None if quality.is_bad(status) else self.values[index]
+        """Return one sample."""
+        status = int(self._samples.statuses[index])
+        value = None if quality.is_bad(status) else self._value(index)
         return ua.DataValue(
-            Value=ua.Variant(value, ua.VariantType.Null if value is None else self.vtype),
+            Value=ua.Variant(value, ua.VariantType.Null if value is None else self._vtype),
             StatusCode=ua.StatusCode(ua.UInt32(status)),
-            SourceTimestamp=FileTime.of(self.times[index]),
-            ServerTimestamp=FileTime.of(self.server_times[index]),
+            SourceTimestamp=FileTime.of(int(self.times[index])),
+            ServerTimestamp=FileTime.of(int(self._samples.server_times[index])),
         )
+
+    def _value(self, index: int) -> Any:
+        if self._samples.texts is not None:
+            return self._samples.texts[index]
+        bits = self._samples.bits[index]
+        if self._vtype is ua.VariantType.Double:
+            return float(bits.view(np.float64))
+        number = int(bits.view(np.int64))
+        if self._vtype is ua.VariantType.Boolean:
+            return bool(number)
+        return FileTime.of(number) if self._vtype is ua.VariantType.DateTime else number
 
 
 class HistoryReader:
     """Answers HistoryRead; stands where asyncua keeps its history manager."""
 
-    def __init__(self, recording_of: Callable[[ua.NodeId], Recording | None], exists: Callable[[ua.NodeId], bool]):
-        self._recording_of = recording_of
+    def __init__(self, tags: Tags, history: History, exists: Callable[[ua.NodeId], bool]) -> None:
+        self._tags = tags
+        self._history = history
         self._exists = exists
-
-    async def init(self) -> None:
-        """Nothing to open."""
-
-    async def stop(self) -> None:
-        """Nothing to close."""
 
     async def read_history(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
         """Return one result for each node; only raw data is kept."""
@@ -88,12 +78,12 @@ class HistoryReader:
                 data.DataValues = [_with_timestamps(value, wanted) for value in data.DataValues]
         return results
 
-    def update_history(self, params: ua.HistoryUpdateParameters) -> list[ua.HistoryUpdateResult]:
-        """Refuse: what was measured stays."""
-        return [
-            ua.HistoryUpdateResult(StatusCode=ua.StatusCode(ua.UInt32(quality.BAD_NOT_WRITABLE)))
-            for _ in params.HistoryUpdateDetails
-        ]
+    def _recording_of(self, node: ua.NodeId) -> Recording | None:
+        row = self._tags.row_of(nodeid_to_binary(node))
+        tag = self._tags.of_row(row) if row is not None else None
+        if tag is None or not tag.signal.recorded:
+            return None
+        return Recording(self._history.samples(tag.row), tag.vtype)
 
     def _read(self, details: Any, node: ua.HistoryReadValueId) -> ua.HistoryReadResult:
         recording = self._recording_of(node.NodeId)

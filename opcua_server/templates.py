@@ -47,7 +47,6 @@ class ReactorNodes(MutableMapping[ua.NodeId, NodeData]):
         self._there = nodes
         self._made: OrderedDict[str, NodeData] = OrderedDict()
         self._most_made = most_made
-        self._kept: dict[str, NodeData] = {}
         for key, node in nodes.items():
             if key.NamespaceIndex == NAMESPACE_INDEX:
                 node.references = list(_for_each(node.references, self._numbers.values()))
@@ -55,10 +54,9 @@ class ReactorNodes(MutableMapping[ua.NodeId, NodeData]):
     def __getitem__(self, key: ua.NodeId) -> NodeData:
         if key.NamespaceIndex == NAMESPACE_INDEX:
             path: Any = key.Identifier
-            node = self._kept.get(path) or self._made.get(path)
+            node = self._made.get(path)
             if node is not None:
-                if path in self._made:
-                    self._made.move_to_end(path)
+                self._made.move_to_end(path)
                 return node
             if key not in self._there:
                 return self._make(key)
@@ -105,23 +103,10 @@ class ReactorNodes(MutableMapping[ua.NodeId, NodeData]):
         model, number = found
         node = _instance(model, number)
         path = str(key.Identifier)
-        # Until a bank holds the values, the node of a signal does: it has its own value then, and is kept for good.
-        if _holds_value(model):
-            value: Any = model.attributes[ua.AttributeIds.Value].value
-            node.attributes[ua.AttributeIds.Value] = AttributeValue(value)
-            self._kept[path] = node
-            return node
         self._made[path] = node
         if len(self._made) > self._most_made:
             self._made.popitem(last=False)
         return node
-
-
-def _holds_value(model: NodeData) -> bool:
-    attribute = model.attributes.get(ua.AttributeIds.Value)
-    data: Any = attribute.value if attribute is not None else None
-    is_text = str(model.nodeid.Identifier).endswith(".ValueAsText")
-    return data is not None and (is_text or data.Value.Value is None)
 
 
 def _instance(model: NodeData, number: int) -> NodeData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from opcua_server.wire.records import WIDTHS
 
 DISABLED, SAMPLING, REPORTING = range(3)
 """MonitoringMode (OPC 10000-4 v1.05 §7.23)."""
+NO_ROW = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,9 @@ class Spec:
     times_mask: int = 0
 
     @property
-    def row(self) -> int | None:
-        """The row of the bank that is monitored, if it is one."""
-        return self.source.row if isinstance(self.source, RowSource) else None
+    def row(self) -> int:
+        """The row of the bank that is monitored, NO_ROW when none is."""
+        return self.source.row if isinstance(self.source, RowSource) else NO_ROW
 
 
 class Item:
@@ -144,6 +146,14 @@ class Items:
             if other.links:
                 other.links.discard(item.id)
 
+    def clear(self) -> None:
+        """Forget all items."""
+        self._items.clear()
+        self._groups.clear()
+        self._singles.clear()
+        self._by_row.clear()
+        self._due.clear()
+
     def link(self, item: Item, linked: Item, now: float) -> None:
         """Let one item trigger another (OPC 10000-4 v1.05 §5.13.1.6)."""
         for each in (item, linked):
@@ -166,7 +176,7 @@ class Items:
         """Sample what is due by its sampling interval, within so many seconds."""
         for interval in [interval for interval, due in self._due.items() if due <= now + tolerance]:
             period = interval / 1000.0
-            self._due[interval] = max(self._due[interval] + period, now + period / 2)
+            self._due[interval] += period * max(1, math.floor((now - self._due[interval]) / period) + 1)
             groups = [group for kind, group in self._groups.items() if kind.sampling_ms == interval]
             singles = [item for item in self._singles.values() if item.spec.sampling_ms == interval]
             for group in groups:
@@ -214,7 +224,7 @@ class Items:
 
     def _kind_of(self, item: Item, spec: Spec) -> Kind | None:
         row = spec.row
-        if not self._columnar or row is None or spec.mode != REPORTING or item.stays_single:
+        if not self._columnar or row == NO_ROW or spec.mode != REPORTING or item.stays_single:
             return None
         type_number = int(self._bank.types[row])
         if type_number not in WIDTHS:
@@ -231,7 +241,6 @@ class Items:
             self._singles[item.id] = item
         else:
             item.group = self._groups.get(kind) or self._groups.setdefault(kind, Group(kind, self._bank))
-            assert spec.row is not None
             item.slot = item.group.add(
                 spec.row, spec.handle, spec.size, discard_oldest=spec.discard_oldest, filter_=spec.filter
             )
@@ -241,12 +250,12 @@ class Items:
         spec = item.spec
         if spec.sampling_ms:
             self._due.setdefault(spec.sampling_ms, now + spec.sampling_ms / 1000.0)
-        elif item.single is not None and spec.row is not None:
+        elif item.single is not None and spec.row != NO_ROW:
             self._by_row.setdefault(spec.row, []).append(item)
 
     def _unlist(self, item: Item) -> None:
         row = item.spec.row
-        if row is not None and item in self._by_row.get(row, ()):
+        if item in self._by_row.get(row, ()):
             self._by_row[row].remove(item)
             if not self._by_row[row]:
                 del self._by_row[row]
@@ -300,7 +309,6 @@ class Items:
         return self._sample_from(spec, *last, 0, 0)
 
     def _sample_from(self, spec: Spec, bits: int, status: int, source: int, server: int) -> Sample:
-        assert spec.row is not None
         return of_bits(int(self._bank.types[spec.row]), bits, status, source, server)
 
     def _sample_first(self, item: Item) -> None:
@@ -337,4 +345,3 @@ def _as_batch(queued: list[tuple[Sample, int]]) -> Batch:
 
 def _as_last(sample: Sample | None) -> tuple[int, int]:
     return (0, 0xFFFFFFFF) if sample is None else (sample.bits, sample.status)
-

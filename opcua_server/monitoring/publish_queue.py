@@ -28,6 +28,8 @@ class PublishRequest:
     """Sends the body of the response."""
     fail: Callable[[int], None]
     """Sends a ServiceFault."""
+    is_congested: Callable[[], bool]
+    """Tells whether the client does not read what it was sent."""
 
 
 class PublishQueue:
@@ -40,6 +42,11 @@ class PublishQueue:
     def __len__(self) -> int:
         return len(self._requests)
 
+    @property
+    def is_ready(self) -> bool:
+        """True when something can be published."""
+        return bool(self._requests) and not self._requests[0].is_congested()
+
     def push(self, request: PublishRequest, subscriptions: int) -> None:
         """Take a request; the oldest of too many is refused."""
         self._requests.append(request)
@@ -48,9 +55,9 @@ class PublishQueue:
         self._tell_ended()
 
     def pop(self, now: float) -> PublishRequest | None:
-        """Return the oldest request that has not timed out."""
+        """Return the oldest request that has not timed out, None when nothing can be published."""
         self.expire(now)
-        return self._requests.popleft() if self._requests else None
+        return self._requests.popleft() if self.is_ready else None
 
     def expire(self, now: float) -> None:
         """Answer what has timed out."""

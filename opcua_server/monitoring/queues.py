@@ -28,7 +28,7 @@ class Batch:
     def __len__(self) -> int:
         return len(self.slots)
 
-    def at(self, where: NDArray[np.bool_] | slice) -> Batch:
+    def at(self, where: NDArray[np.bool_] | Rows | slice) -> Batch:
         """Return some of them."""
         return Batch(self.slots[where], self.bits[where], self.status[where], self.source[where], self.server[where])
 
@@ -191,8 +191,7 @@ class LogQueue:
         marked &= keep & (size > 1)
         all_.status = np.where(marked, all_.status | np.uint32(OVERFLOW), all_.status)
         self._log = deque(
-            part.at(keep[end - len(part) : end])
-            for end, part in zip(ends.tolist(), _split(all_, ends), strict=True)
+            part.at(keep[end - len(part) : end]) for end, part in zip(ends.tolist(), _split(all_, ends), strict=True)
         )
         dropped = len(all_) - int(np.count_nonzero(keep))
         self.overflows += dropped
@@ -209,7 +208,10 @@ def joined(batches: list[Batch]) -> Batch:
     """Return all samples in their order."""
     if len(batches) == 1:
         return batches[0]
-    columns = ("slots", "bits", "status", "source", "server")
-    if not batches:
-        return Batch(*(np.zeros(0, kind) for kind in (np.intp, np.uint64, np.uint32, np.int64, np.int64)))
-    return Batch(*(np.concatenate([getattr(batch, name) for batch in batches]) for name in columns))
+    return Batch(
+        np.concatenate([np.zeros(0, np.intp), *(batch.slots for batch in batches)]),
+        np.concatenate([np.zeros(0, np.uint64), *(batch.bits for batch in batches)]),
+        np.concatenate([np.zeros(0, np.uint32), *(batch.status for batch in batches)]),
+        np.concatenate([np.zeros(0, np.int64), *(batch.source for batch in batches)]),
+        np.concatenate([np.zeros(0, np.int64), *(batch.server for batch in batches)]),
+    )

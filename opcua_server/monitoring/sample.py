@@ -113,13 +113,13 @@ class RowSource:
     def __init__(self, bank: Bank, row: int) -> None:
         self._bank = bank
         self.row = row
-        self._changes = -1
-        self._sample = of_row(bank, row)
+        self._changes = 0
+        self._sample: Sample | None = None
 
     def sample(self) -> Sample:
         """Return what the row holds."""
         changes = int(self._bank.changes[self.row])
-        if changes != self._changes:
+        if self._sample is None or changes != self._changes:
             self._changes, self._sample = changes, of_row(self._bank, self.row)
         return self._sample
 
@@ -127,16 +127,17 @@ class RowSource:
 class AttributeSource:
     """Any attribute of any node, read through the Read service, cut to an IndexRange where one is given."""
 
-    __slots__ = ("_data", "_read", "_sample")
+    __slots__ = ("_data", "_get", "_sample", "read")
 
-    def __init__(self, read: Callable[[], ua.DataValue]) -> None:
-        self._read = read
+    def __init__(self, read: ua.ReadValueId, get: Callable[[], ua.DataValue]) -> None:
+        self.read = read
+        self._get = get
         self._data: ua.DataValue | None = None
         self._sample: Sample | None = None
 
     def sample(self) -> Sample:
         """Return what the attribute holds."""
-        data = self._read()
+        data = self._get()
         if self._sample is None or data is not self._data:
             self._data, self._sample = data, of_data_value(data)
         return self._sample

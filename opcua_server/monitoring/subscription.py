@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from asyncua import ua
@@ -44,7 +45,8 @@ class Subscription:
         self.is_late = False
         """It has something to say, and no request came to say it by."""
         self.is_expired = False
-        self.republished = 0
+        self.published_at = 0.0
+        """When a request was last answered, monotonic seconds: late subscriptions take turns."""
         self._sequence_number = 1
         self._kept: dict[int, bytes] = {}
         self._kept_bytes = 0
@@ -69,13 +71,13 @@ class Subscription:
     def on_timer(self, now: float) -> None:
         """Publish what is to be published in this cycle."""
         period = self.terms.publishing_ms / 1000.0
-        self.due = max(self.due + period, now + period / 2)
+        self.due += period * max(1, math.floor((now - self.due) / period) + 1)
         has_data = self.enabled and self.items.has_waiting()
         self._silent += 1
         must_speak = has_data or self.is_late or not self._has_spoken or self._silent >= self.terms.keep_alive_count
         if self.queue is not None:
             self.queue.expire(now)
-        if self.queue:
+        if self.queue is not None and self.queue.is_ready:
             self._unheard = 0
             if must_speak:
                 self.publish(now)
@@ -87,6 +89,7 @@ class Subscription:
     def publish(self, now: float) -> None:
         """Answer requests as long as there is something to say; at least one, by a keep-alive."""
         while self.queue is not None and (request := self.queue.pop(now)) is not None:
+            self.published_at = now
             self.is_late = self._answer(request)
             if not self.is_late:
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from asyncua import ua
 from asyncua.common.connection import MessageChunk, SecureConnection
@@ -28,7 +29,7 @@ class Framer:
     def frame(self, body: bytes, request_id: int) -> bytes:
         """Return a message's chunks on the wire."""
         connection = self._connection
-        crypto = connection.security_policy.symmetric_cryptography
+        crypto: Any = connection.security_policy.symmetric_cryptography
         room = MessageChunk.max_body_size(crypto, connection._limits.max_send_buffer)
         token = connection.security_token
         chunks: list[bytes] = []
@@ -67,5 +68,8 @@ class Framer:
             return None
         if sequence_number != previous + 1 or len(frame) > connection._limits.max_recv_buffer:
             return None
-        connection._peer_sequence_number = sequence_number
         return request_id, PLAIN_OVERHEAD
+
+    def accept(self) -> None:
+        """Take note that a message that `unframe` has read was served."""
+        self._connection._peer_sequence_number = (self._connection._peer_sequence_number or 0) + 1

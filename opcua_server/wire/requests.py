@@ -35,7 +35,7 @@ def end_of_node_id(data: bytes, at: int) -> int:
     if size is not None:
         return at + size
     if kind in (_STRING, _BYTE_STRING):
-        (length,) = _LENGTH.unpack_from(data, at + 3)
+        length: int = _LENGTH.unpack_from(data, at + 3)[0]
         return at + 7 + max(length, 0)
     message = f"NodeId of kind {kind:#x}"
     raise ValueError(message)
@@ -43,13 +43,13 @@ def end_of_node_id(data: bytes, at: int) -> int:
 
 def end_of_string(data: bytes, at: int) -> int:
     """Return the offset behind a String or ByteString."""
-    (length,) = _LENGTH.unpack_from(data, at)
+    length: int = _LENGTH.unpack_from(data, at)[0]
     return at + 4 + max(length, 0)
 
 
 def count_of(data: bytes, at: int) -> int:
     """Return the length of an array, 0 for null."""
-    (length,) = _LENGTH.unpack_from(data, at)
+    length: int = _LENGTH.unpack_from(data, at)[0]
     return max(length, 0)
 
 
