@@ -120,13 +120,13 @@ class Subscriptions:
         request.Parameters.SubscriptionAcknowledgements = acknowledgements
         try:
             answer = await self._session.send(request)
+            with _readable():
+                message = read_published(answer)
+            ua.StatusCode(ua.UInt32(message.service_result)).check()
         except ua.uaerrors.BadNoSubscription:
             if self._is_any.is_set():
                 raise
             return None
-        with _readable():
-            message = read_published(answer)
-        ua.StatusCode(ua.UInt32(message.service_result)).check()
         return message
 
     async def _create(self, publishing_s: float) -> int:
