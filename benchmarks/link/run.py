@@ -25,8 +25,8 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
 from gateway.output import FormatOption, print_rows
 from runtime.opcua_link import filetime
-from runtime.opcua_link.published import read_published
 from runtime.opcua_link.records import decode
+from runtime.opcua_link.responses import read_published
 
 PIECE = 256 * 1024
 TICKS = 134_000_000_000_000_000

@@ -9,16 +9,19 @@ from asyncua import ua
 
 from plant import quality
 from runtime.errors import BadInput, LinkLost
+from runtime.opcua_link.binary import Malformed
 
 
 @contextlib.contextmanager
 def link_errors(where: str) -> Iterator[None]:
-    """Turn what the library raises when a server is away, or no longer knows us, into `LinkLost`."""
+    """Turn what is raised when a server is away, no longer knows us, or sends what is no answer, into `LinkLost`."""
     try:
         yield
     except (OSError, TimeoutError, ua.UaError) as error:
         reason = str(error) or type(error).__name__
         raise LinkLost(f"OPC UA server {where}: {reason}") from error
+    except Malformed as error:
+        raise LinkLost(f"OPC UA server {where}: what it sent cannot be read: {error}") from error
 
 
 class CallRefused(BadInput):

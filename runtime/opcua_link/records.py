@@ -1,8 +1,8 @@
-"""Decodes a DataChangeNotification into columns: runs of records of one layout with numpy, others one by one; pure.
+"""Decodes DataValues into columns: runs of records of one layout with numpy, others one by one; pure.
 
-A record is a ClientHandle and a DataValue (OPC 10000-6 v1.05 §5.2.2.17); its mask and its Variant's encoding byte, the
-`signature`, say its layout. All records of a run have their signature where the one before ends, so the first that has
-not is the end of the run.
+A record is a DataValue (OPC 10000-6 v1.05 §5.2.2.17), in a notification behind its ClientHandle; its mask and its
+Variant's encoding byte, the `signature`, say its layout. All records of a run have their signature where the one before
+ends, so the first that has not is the end of the run.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from runtime.opcua_link.builtin import BOOLEAN, DATETIME, FORMATS, IS_FLOAT
 from runtime.opcua_link.values import Notification
 
 HANDLE = 4
-"""Bytes before the mask."""
-SMALLEST = HANDLE + 1
+"""Bytes of a ClientHandle."""
 SHORT = 8
 """Records from which on a run is worth a numpy call of its own."""
 WINDOW = 64
@@ -38,11 +37,14 @@ _AFTER_VALUE = (
 class Layout:
     """Where the fields of a record stand that has a fixed width."""
 
-    def __init__(self, mask: int, kind: int) -> None:
+    def __init__(self, before: int, mask: int, kind: int) -> None:
+        self.before = before
+        """Bytes before the mask: those of a ClientHandle, or none."""
         self.kind = kind
         """Built-in type of the value; 0 for none."""
         self.signature = bytes((mask, kind)) if mask & VALUE else bytes((mask,))
-        fields = [("handle", "<u4"), ("signature", "<u2" if mask & VALUE else "u1")]
+        fields = [("handle", "<u4")] if before else []
+        fields.append(("signature", "<u2" if mask & VALUE else "u1"))
         if kind:
             fields.append(("value", FORMATS[kind]))
         fields += [(name, kind_of_field) for bit, name, kind_of_field in _AFTER_VALUE if mask & bit]
@@ -53,34 +55,47 @@ class Layout:
 
 
 @functools.cache
-def layout_of(signature: bytes) -> Layout | None:
-    """Return the layout of the records that begin so after their handle; None where the width varies."""
+def layout_of(before: int, signature: bytes) -> Layout | None:
+    """Return the layout of the records whose mask and next byte are these; None where the width varies."""
     mask = signature[0] if signature else VALUE
     if not mask & VALUE:
-        return Layout(mask, 0)
+        return Layout(before, mask, 0)
     if len(signature) < 2 or signature[1] not in (0, *FORMATS):
         return None
-    return Layout(mask, signature[1])
+    return Layout(before, mask, signature[1])
 
 
 def decode(body: bytes, signals: Sequence[str]) -> Notification:
-    """Return the data changes; a ClientHandle is the place of its signal.
+    """Return the data changes of a DataChangeNotification; a ClientHandle is the place of its signal.
 
     Raises:
-        Malformed: when the bytes are no DataChangeNotification, or of items that are not among the signals.
+        Malformed: when the bytes are no such body, or of items that are not among the signals.
     """
+    return _records(body, HANDLE).notification(signals)
+
+
+def decode_history(body: bytes, signal: str) -> Notification:
+    """Return the values of a HistoryData.
+
+    Raises:
+        Malformed: when the bytes are no such body.
+    """
+    return _records(body, 0).notification([signal])
+
+
+def _records(body: bytes, before: int) -> _Columns:
     start = Cursor(body)
     count = max(start.i4(), 0)
-    if count * SMALLEST > len(body) - start.at:
-        message = f"{count} data changes announced in {len(body)} bytes"
+    if count * (before + 1) > len(body) - start.at:
+        message = f"{count} values announced in {len(body)} bytes"
         raise Malformed(message)
     columns = _Columns(count)
     scattered: dict[Layout, tuple[list[int], list[int]]] = {}
     row, at = 0, start.at
     while row < count:
-        layout = layout_of(body[at + HANDLE : at + HANDLE + 2])
+        layout = layout_of(before, body[at + before : at + before + 2])
         if layout is None:
-            at = columns.put_one(row, Cursor(body, at))
+            at = columns.put_one(row, Cursor(body, at), before)
             row += 1
             continue
         length = _run(body, at, layout, count - row)
@@ -101,16 +116,16 @@ def decode(body: bytes, signals: Sequence[str]) -> Notification:
     for layout, (rows, places) in scattered.items():
         gathered = octets[np.add.outer(places, layout.spots)].view(layout.dtype)[:, 0]
         columns.put(np.array(rows), layout, gathered)
-    return columns.notification(signals)
+    return columns
 
 
 def _run(body: bytes, at: int, layout: Layout, most: int) -> int:
     """Return how many records from here on have this layout, at most so many."""
     most = min(most, (len(body) - at) // layout.size)
     if most == 0:
-        message = f"a data change of {layout.size} bytes where {len(body) - at} are left"
+        message = f"a value of {layout.size} bytes where {len(body) - at} are left"
         raise Malformed(message)
-    place, signature = at + HANDLE, layout.signature
+    place, signature = at + layout.before, layout.signature
     length = 1
     while length < most and length < SHORT:
         place += layout.size
@@ -132,7 +147,7 @@ def _run(body: bytes, at: int, layout: Layout, most: int) -> int:
 
 
 class _Columns:
-    """A notification being filled."""
+    """What is being filled."""
 
     def __init__(self, count: int) -> None:
         self._handles = np.zeros(count, np.uint32)
@@ -145,7 +160,8 @@ class _Columns:
     def put(self, rows: slice | NDArray[np.intp], layout: Layout, records: NDArray[np.void]) -> None:
         """Take records of one layout."""
         names = layout.dtype.names or ()
-        self._handles[rows] = records["handle"]
+        if "handle" in names:
+            self._handles[rows] = records["handle"]
         if layout.kind:
             self._types[rows] = layout.kind
             value = records["value"]
@@ -159,9 +175,10 @@ class _Columns:
             if name in names:
                 column[rows] = records[name]
 
-    def put_one(self, row: int, cursor: Cursor) -> int:
+    def put_one(self, row: int, cursor: Cursor, before: int) -> int:
         """Take one record whose value has no fixed width; return where it ends."""
-        self._handles[row] = cursor.u4()
+        if before:
+            self._handles[row] = cursor.u4()
         mask = cursor.byte()
         kind, text = text_or_none(cursor)
         if text is not None:

@@ -39,9 +39,9 @@ class Session:
         with link_errors(self.where):
             return await call
 
-    async def send(self, request: Any) -> bytes:
-        """Return the bytes of a response from its type id on, not decoded, however long that takes."""
-        data = await self.services._send_request(request, timeout=0)
+    async def send(self, request: Any, timeout: float | None = None) -> bytes:
+        """Return the bytes of a response from its type id on, not decoded; 0 waits for it without end."""
+        data = await self.services._send_request(request, timeout=timeout)
         return data.read(len(data))
 
     async def read(self, names: Sequence[str], attribute: ua.AttributeIds) -> list[ua.DataValue]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary
 
 from plant import quality
 from runtime.errors import BadInput, LinkLost
-from runtime.opcua_link.binary import Malformed
-from runtime.opcua_link.published import (
+from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.records import decode
+from runtime.opcua_link.responses import (
     DATA_CHANGES,
     STATUS_CHANGE,
     Published,
     read_published,
     read_status_change,
 )
-from runtime.opcua_link.records import decode
 from runtime.opcua_link.session import Session, in_calls
 from runtime.opcua_link.values import Notification
 
@@ -28,15 +27,6 @@ OnData = Callable[[Notification], Awaitable[None]]
 
 PUBLISH_REQUESTS = 3
 """In flight at once, so that the server never waits for one while a notification is being stored."""
-
-
-@contextlib.contextmanager
-def _readable() -> Iterator[None]:
-    """Take a server that sends what cannot be read as one that is away."""
-    try:
-        yield
-    except Malformed as error:
-        raise LinkLost(f"the server's notification cannot be read: {error}") from None
 
 
 class Subscriptions:
@@ -106,11 +96,11 @@ class Subscriptions:
     async def _deliver(self, signals: list[str], on_data: OnData, message: Published) -> None:
         for kind, body in message.parts:
             if kind == STATUS_CHANGE:
-                with _readable():
+                with link_errors(self._session.where):
                     status = read_status_change(body)
                 raise LinkLost(f"the server ended a subscription: {quality.name_of(status)}")
             if kind == DATA_CHANGES:
-                with _readable():
+                with link_errors(self._session.where):
                     data = decode(body, signals)
                 await on_data(data)
 
@@ -119,9 +109,7 @@ class Subscriptions:
         request = ua.PublishRequest()
         request.Parameters.SubscriptionAcknowledgements = acknowledgements
         try:
-            answer = await self._session.send(request)
-            with _readable():
-                message = read_published(answer)
+            message = read_published(await self._session.send(request, timeout=0))
             ua.StatusCode(ua.UInt32(message.service_result)).check()
         except ua.uaerrors.BadNoSubscription:
             if self._is_any.is_set():

@@ -92,6 +92,20 @@ class Notification:
             np.array([each.server_time for each in readings], np.int64),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of notifications about the same signals, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        texts: dict[int, str] = {}
+        start = 0
+        for part in parts:
+            texts |= {start + row: text for row, text in part.texts.items()}
+            start += len(part)
+        columns = ("index", "types", "words", "status", "source_time", "server_time")
+        whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+        return cls(parts[0].signals, texts=texts, **whole)
+
     def __len__(self) -> int:
         return len(self.index)
 

@@ -18,7 +18,7 @@ from plant.clock import LATEST_TICKS
 from runtime.opcua_link.binary import MOST_NESTED, Malformed
 from runtime.opcua_link.datavalues import reading
 from runtime.opcua_link.filetime import FileTime
-from runtime.opcua_link.records import decode
+from runtime.opcua_link.records import decode, decode_history
 from runtime.opcua_link.values import Notification, Reading
 
 SIGNALS = [f"R{place}.T" for place in range(50)]
@@ -50,6 +50,11 @@ class Record:
 def body(records: list[Record], without: int = 0) -> bytes:
     octets = b"".join(record.octets(record.mask & ~without) for record in records)
     return struct.pack("<i", len(records)) + octets + struct.pack("<i", -1)
+
+
+def history_body(records: list[Record], without: int = 0) -> bytes:
+    octets = b"".join(record.octets(record.mask & ~without)[4:] for record in records)
+    return struct.pack("<i", len(records)) + octets
 
 
 def read_by_asyncua(octets: bytes) -> list[Reading]:
@@ -118,6 +123,23 @@ def test_readings_are_those_of_asyncua(of: list[tuple[Record, int]]) -> None:
     found = decode(body(sent), SIGNALS)
     assert len(found) == len(sent)
     assert comparable(found.readings()) == comparable(read_by_asyncua(body(sent, without=PICOSECONDS)))
+
+
+@given(runs)
+def test_history_is_read_as_asyncua_reads_it(of: list[tuple[Record, int]]) -> None:
+    sent = [record for record, count in of for _ in range(count)]
+    found = decode_history(history_body(sent), "R1.T")
+    octets = history_body(sent, without=PICOSECONDS)
+    wanted = struct_from_binary(ua.HistoryData, Buffer(octets)).DataValues
+    assert comparable(found.readings()) == comparable([reading("R1.T", value) for value in wanted])
+
+
+@given(st.lists(runs, min_size=1, max_size=3))
+def test_pages_are_joined_in_order(pages: list[list[tuple[Record, int]]]) -> None:
+    sent = [[record for record, count in page for _ in range(count)] for page in pages]
+    joined = Notification.joined([decode(body(page), SIGNALS) for page in sent])
+    whole = decode(body([record for page in sent for record in page]), SIGNALS)
+    assert comparable(joined.readings()) == comparable(whole.readings())
 
 
 @given(st.lists(records, min_size=1, max_size=40))

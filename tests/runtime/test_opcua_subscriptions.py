@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from runtime.errors import LinkLost
 from runtime.opcua_link.binary import Malformed
 from runtime.opcua_link.errors import link_errors
-from runtime.opcua_link.published import DATA_CHANGES, PUBLISH_RESPONSE, STATUS_CHANGE, read_published
+from runtime.opcua_link.responses import DATA_CHANGES, PUBLISH_RESPONSE, STATUS_CHANGE, read_published
 from runtime.opcua_link.subscriptions import Subscriptions
 from runtime.opcua_link.values import Notification
 
@@ -47,12 +47,13 @@ class Server:
         self._answers = [each if isinstance(each, bytes) else struct_to_binary(each) for each in answers]
         self.acknowledged: list[tuple[int, int]] = []
         self.services = self
+        self.where = "test"
 
     async def answer(self, call: Awaitable[Any]) -> Any:
         with link_errors("test"):
             return await call
 
-    async def send(self, request: Any) -> bytes:
+    async def send(self, request: Any, timeout: float) -> bytes:
         self.acknowledged += [
             (each.SubscriptionId, each.SequenceNumber) for each in request.Parameters.SubscriptionAcknowledgements
         ]
