@@ -12,6 +12,7 @@ from asyncua.ua.ua_binary import struct_to_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plant import quality
 from runtime.errors import LinkLost
 from runtime.opcua_link.binary import Malformed
 from runtime.opcua_link.errors import link_errors
@@ -111,10 +112,10 @@ async def test_notifications_come_in_order_and_are_acknowledged_after_they_were_
 @pytest.mark.parametrize(
     ("last", "why"),
     [
-        (response(2, ua.StatusChangeNotification(ua.StatusCode(ua.UInt32(BAD_TIMEOUT)))), "0x800A0000"),
+        (response(2, ua.StatusChangeNotification(ua.StatusCode(ua.UInt32(BAD_TIMEOUT)))), quality.name_of(BAD_TIMEOUT)),
         (
             response(2, ua.StatusChangeNotification(ua.StatusCode(ua.UInt32(GOOD_SUBSCRIPTION_TRANSFERRED)))),
-            "0x002D0000",
+            quality.name_of(GOOD_SUBSCRIPTION_TRANSFERRED),
         ),
         (response(2, data_changes(1.0, handle=1)), "unknown item 1"),
         (response(2, status=0x80790000), "BadNoSubscription"),
