@@ -59,7 +59,7 @@ def layout_of(before: int, signature: bytes) -> Layout | None:
     """Return the layout of the records whose mask and next byte are these; None where the width varies."""
     mask = signature[0] if signature else VALUE
     if not mask & VALUE:
-        return Layout(before, mask, 0)
+        return Layout(before, mask, 0) if len(signature) == 1 else layout_of(before, signature[:1])
     if len(signature) < 2 or signature[1] not in (0, *FORMATS):
         return None
     return Layout(before, mask, signature[1])
