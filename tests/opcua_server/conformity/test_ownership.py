@@ -87,5 +87,4 @@ async def test_subscriptions_end_with_their_session_if_it_says_so(session: Sessi
     kept = (await subscribe(other)).SubscriptionId
     mine = (await subscribe(session)).SubscriptionId
     await session.close(delete_subscriptions=True)
-    await session.activate()  # what comes of it is another test's matter
     assert names((await other.call(publishing_mode_request(True, mine, kept))).Parameters.Results) == [BAD, "Good"]

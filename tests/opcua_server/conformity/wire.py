@@ -29,7 +29,7 @@ from asyncua.ua.ua_binary import (
 from runtime.certificates import Identity
 
 SERVICE_FAULT = ua.NodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
-ANSWER_S = 10.0
+ANSWER_S = 5.0
 HEADER_BYTES = 8
 NO_TOKEN = ua.NodeId()
 
