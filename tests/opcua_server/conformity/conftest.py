@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,9 @@ import pytest
 from runtime.certificates import application_uri, own_identity
 from runtime.ports import free_port
 
-from .wire import Application, Session, connected
+from .wire import ANYBODY, Application, Connection, Session, connected
 
+Dial = Callable[..., Awaitable[Connection]]
 STOCK = Path(__file__).with_name("stock_server.py")
 START_S = 30.0
 
@@ -41,10 +42,19 @@ class ServerProcess:
 
     def _start(self) -> None:
         port = free_port()
-        settings = {"PLANT__REACTORS": 2, "SERVER__LOCKSTEP": "true", "SERVER__PORT": port, "SERVER__HEALTH_PORT": free_port()}
+        settings = {
+            "PLANT__REACTORS": 2,
+            "SERVER__LOCKSTEP": "true",
+            "SERVER__PORT": port,
+            "SERVER__HEALTH_PORT": free_port(),
+        }
         environment = {**os.environ, **{f"CSTR_GATEWAY__{key}": str(value) for key, value in settings.items()}}
         argv = [sys.executable, "-P"]
-        argv += [str(STOCK), str(port), str(self._folder)] if self._stock else ["-m", "opcua_server", "--data", str(self._folder)]
+        argv += (
+            [str(STOCK), str(port), str(self._folder)]
+            if self._stock
+            else ["-m", "opcua_server", "--data", str(self._folder)]
+        )
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
         self._endpoint = f"opc.tcp://127.0.0.1:{port}/cstr-gateway"
@@ -81,6 +91,20 @@ def server_process(request: pytest.FixtureRequest, server_folder: Path) -> Itera
 @pytest.fixture
 def endpoint(server_process: ServerProcess) -> str:
     return server_process.endpoint()
+
+
+@pytest.fixture
+async def dial(endpoint: str) -> AsyncIterator[Dial]:
+    """`await dial()` is a connection, or with an application a secured one; all are dropped after the test."""
+    opened: list[Connection] = []
+
+    async def open_connection(application: Application = ANYBODY) -> Connection:
+        opened.append(await Connection.open(endpoint, application))
+        return opened[-1]
+
+    yield open_connection
+    for connection in opened:
+        await connection.drop()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The services as tests use them: short names over the raw client's requests; nothing is sent that a test does not say."""
+"""The services as tests use them: short names for the raw client's requests; nothing is sent unasked."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ def write_request(*items: ua.WriteValue) -> ua.WriteRequest:
 
 
 def write_value(name: NodeName, value: Any, kind: ua.VariantType = DOUBLE, **fields: Any) -> ua.WriteValue:
-    item = ua.WriteValue(NodeId=node(name), AttributeId=ua.AttributeIds.Value, Value=ua.DataValue(ua.Variant(value, kind)))
+    item = ua.WriteValue(
+        NodeId=node(name), AttributeId=ua.AttributeIds.Value, Value=ua.DataValue(ua.Variant(value, kind))
+    )
     for field, wanted in fields.items():
         setattr(item, field, wanted)
     return item
@@ -96,7 +98,9 @@ async def mend_sensor(session: Session) -> None:
 
 
 def call_request(target: NodeName, method: NodeName, *arguments: ua.Variant) -> ua.CallRequest:
-    return ua.CallRequest(Parameters=ua.CallParameters([ua.CallMethodRequest(node(target), node(method), list(arguments))]))
+    return ua.CallRequest(
+        Parameters=ua.CallParameters([ua.CallMethodRequest(node(target), node(method), list(arguments))])
+    )
 
 
 async def invoke(session: Session, target: NodeName, method: NodeName, *arguments: ua.Variant) -> list[Any]:
@@ -199,7 +203,9 @@ def delete_items_request(subscription: int, *items: int) -> ua.DeleteMonitoredIt
 def triggering_request(
     subscription: int, trigger: int, *, add: Iterable[int] = (), remove: Iterable[int] = ()
 ) -> ua.SetTriggeringRequest:
-    return ua.SetTriggeringRequest(Parameters=ua.SetTriggeringParameters(subscription, trigger, list(add), list(remove)))
+    return ua.SetTriggeringRequest(
+        Parameters=ua.SetTriggeringParameters(subscription, trigger, list(add), list(remove))
+    )
 
 
 def deadband(

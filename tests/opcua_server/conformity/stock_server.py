@@ -59,7 +59,9 @@ async def build(server: Server) -> None:
             return server.nodes.objects
         if path not in objects:
             parent, _, name = path.rpartition(".")
-            objects[path] = await (await owner_of(parent)).add_object(ua.NodeId(path, index), ua.QualifiedName(name, index))
+            objects[path] = await (await owner_of(parent)).add_object(
+                ua.NodeId(path, index), ua.QualifiedName(name, index)
+            )
         return objects[path]
 
     t = server.nodes.objects
@@ -88,12 +90,20 @@ async def build(server: Server) -> None:
                 t = variable
     plant = Plant(t)
     simulation = await owner_of("Plant.Simulation")
-    await simulation.add_method(ua.NodeId("Plant.Simulation.Step", index), ua.QualifiedName("Step", index), plant.step, [DOUBLE])
+    await simulation.add_method(
+        ua.NodeId("Plant.Simulation.Step", index), ua.QualifiedName("Step", index), plant.step, [DOUBLE]
+    )
     reactor = await owner_of("R101.Simulation")
     await reactor.add_method(
-        ua.NodeId("R101.Simulation.Inject", index), ua.QualifiedName("Inject", index), plant.inject, [STRING, STRING], [STRING]
+        ua.NodeId("R101.Simulation.Inject", index),
+        ua.QualifiedName("Inject", index),
+        plant.inject,
+        [STRING, STRING],
+        [STRING],
     )
-    await reactor.add_method(ua.NodeId("R101.Simulation.Clear", index), ua.QualifiedName("Clear", index), plant.clear, [STRING])
+    await reactor.add_method(
+        ua.NodeId("R101.Simulation.Clear", index), ua.QualifiedName("Clear", index), plant.clear, [STRING]
+    )
 
 
 async def main(port: int, folder: Path) -> None:

@@ -386,7 +386,9 @@ async def test_every_type_arrives_as_it_was_written(
 # ---------------------------------------------------------------- modify
 
 
-def parameters(handle: int = 1, queue: int = 10, filter_: object = None, sampling_ms: float = 0.0) -> ua.MonitoringParameters:
+def parameters(
+    handle: int = 1, queue: int = 10, filter_: object = None, sampling_ms: float = 0.0
+) -> ua.MonitoringParameters:
     return ua.MonitoringParameters(handle, sampling_ms, filter_, queue, True)
 
 

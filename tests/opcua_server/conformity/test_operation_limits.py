@@ -1,4 +1,4 @@
-"""Empty lists and lists that are too long (OPC 10000-4 v1.05 §5.3, §7.38.2; OperationLimits, OPC 10000-5 v1.05 §6.3.11)."""
+"""Empty lists and lists that are too long (OPC 10000-4 v1.05 §7.38.2; OperationLimits: OPC 10000-5 v1.05 §6.3.11)."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def calls_request(count: int) -> ua.CallRequest:
 def history_read_request(count: int) -> ua.HistoryReadRequest:
     details = ua.ReadRawModifiedDetails(IsReadModified=False, NumValuesPerNode=1, ReturnBounds=False)
     nodes = [ua.HistoryReadValueId(NodeId=node(SP))] * count
-    return ua.HistoryReadRequest(
-        Parameters=ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes)
-    )
+    return ua.HistoryReadRequest(Parameters=ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes))
 
 
 @pytest.mark.parametrize(

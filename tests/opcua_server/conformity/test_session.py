@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from asyncua import ua
 
+from .conftest import Dial
 from .services import (
     SP,
     answer,
@@ -26,7 +27,7 @@ from .services import (
     write_request,
     write_value,
 )
-from .wire import ANYBODY, Connection, Session, connect, connected
+from .wire import Session, begin, connected
 
 STRANGE = ua.NodeId(ua.ByteString(b"not anybody's authentication tok"), ua.Int16(0))
 GONE = ("BadSessionIdInvalid", "BadSessionClosed")
@@ -89,18 +90,16 @@ async def test_a_session_is_used_over_its_own_channel_only(session: Session, oth
     assert (await read(session, SP))[0].StatusCode.is_good()
 
 
-async def test_a_session_that_is_not_activated_can_do_nothing(endpoint: str) -> None:
-    connection = await Connection.open(endpoint)
+async def test_a_session_that_is_not_activated_can_do_nothing(dial: Dial) -> None:
+    connection = await dial()
     created = await Session.create(connection)
     refused = await created.refused(read_request(rvid(SP)))
-    await connection.drop()
     assert refused == "BadSessionNotActivated"
 
 
-async def test_without_a_session_there_is_no_service(endpoint: str) -> None:
-    connection = await Connection.open(endpoint)
+async def test_without_a_session_there_is_no_service(dial: Dial) -> None:
+    connection = await dial()
     refused = await service_result(connection.send(read_request(rvid(SP))))
-    await connection.drop()
     assert refused == "BadSessionIdInvalid"
 
 
@@ -116,24 +115,22 @@ async def test_several_sessions_share_a_connection(session: Session) -> None:
     assert await second.refused(read_request(rvid(SP))) in GONE
 
 
-async def test_a_closed_session_is_gone(endpoint: str) -> None:
-    session = await connect(endpoint)
+async def test_a_closed_session_is_gone(dial: Dial) -> None:
+    session = await begin(await dial())
     await session.close()
     refused = await session.refused(read_request(rvid(SP)))
     activated = await session.activate()
-    await session.connection.drop()
     assert refused in GONE
     assert activated in GONE
 
 
-async def test_closing_ends_the_waiting_publish_requests(endpoint: str) -> None:
-    session = await connect(endpoint)
+async def test_closing_ends_the_waiting_publish_requests(dial: Dial) -> None:
+    session = await begin(await dial())
     await subscribe(session, 1000.0, keep_alive=100)
     await publish(session)
     waiting = session.send(publish_request())
     await session.close()
     refused = await service_result(waiting)
-    await session.connection.drop()
     assert refused in ("BadSessionClosed", "BadNoSubscription")
 
 
@@ -172,53 +169,49 @@ async def test_publishing_keeps_a_session_alive(endpoint: str) -> None:
 # ---------------------------------------------------------------- coming back
 
 
-async def test_a_session_goes_on_over_a_new_connection_and_nothing_is_lost(endpoint: str, other: Session) -> None:
-    session = await connect(endpoint)
+async def test_a_session_goes_on_over_a_new_connection_and_nothing_is_lost(dial: Dial, other: Session) -> None:
+    session = await begin(await dial())
     await put(session, SP, 320.0)
     await monitor(session, (await subscribe(session)).SubscriptionId, SP)
     await changes(session)
     await session.connection.drop()
     await put(other, SP, 321.0, 322.0)
-    assert await session.activate(await Connection.open(endpoint, ANYBODY)) == "Good"
+    assert await session.activate(await dial()) == "Good"
     found = await values(session)
     await session.close()
-    await session.connection.drop()
     assert found == [321.0, 322.0]
 
 
-async def test_a_session_without_subscriptions_outlives_its_connection_too(endpoint: str) -> None:
-    session = await connect(endpoint)
+async def test_a_session_without_subscriptions_outlives_its_connection_too(dial: Dial) -> None:
+    session = await begin(await dial())
     await session.connection.drop()
-    assert await session.activate(await Connection.open(endpoint)) == "Good"
+    assert await session.activate(await dial()) == "Good"
     found = await read(session, SP)
     await session.close()
-    await session.connection.drop()
     assert found[0].StatusCode.is_good()
 
 
-async def test_a_session_moves_while_its_old_connection_still_stands(endpoint: str) -> None:
-    session = await connect(endpoint)
+async def test_a_session_moves_while_its_old_connection_still_stands(dial: Dial) -> None:
+    session = await begin(await dial())
     old = session.connection
     await put(session, SP, 320.0)
     await monitor(session, (await subscribe(session)).SubscriptionId, SP)
     await changes(session)
-    assert await session.activate(await Connection.open(endpoint)) == "Good"
+    assert await session.activate(await dial()) == "Good"
     await put(session, SP, 321.0)
     found = await values(session)
     refused = await service_result(old.send(read_request(rvid(SP)), session.token))
-    await old.drop()
     alive = (await read(session, SP))[0].StatusCode.is_good()
     await session.close()
-    await session.connection.drop()
     assert found == [321.0]
     assert refused in ("BadSecureChannelIdInvalid", "BadSessionIdInvalid")
     assert alive
 
 
-async def test_a_broken_connection_takes_no_other_with_it(endpoint: str, other: Session) -> None:
+async def test_a_broken_connection_takes_no_other_with_it(dial: Dial, other: Session) -> None:
     await put(other, SP, 320.0)
     await monitor(other, (await subscribe(other)).SubscriptionId, SP)
-    broken = [await connect(endpoint) for _ in range(5)]
+    broken = [await begin(await dial()) for _ in range(5)]
     for session in broken:
         await monitor(session, (await subscribe(session)).SubscriptionId, SP)
     await asyncio.gather(*(session.connection.drop() for session in broken))

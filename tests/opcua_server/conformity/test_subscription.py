@@ -146,7 +146,7 @@ async def test_a_message_holds_no_more_than_was_asked_and_says_that_more_follow(
     assert now() - started < 0.5 * created.RevisedPublishingInterval / 1000
     handles = [[change.handle for change in changes_of(each.NotificationMessage)] for each in found]
     assert [len(each) for each in handles] == [2, 2, 1]
-    assert sorted(sum(handles, [])) == [1, 2, 3, 4, 5]
+    assert sorted(handle for each in handles for handle in each) == [1, 2, 3, 4, 5]
     assert [each.MoreNotifications for each in found] == [True, True, False]
     assert [each.NotificationMessage.SequenceNumber for each in found] == [1, 2, 3]
 
@@ -347,7 +347,9 @@ async def test_a_subscription_nobody_asks_for_dies_and_says_so(session: Session)
     for _ in range(3):
         result = await publish(session)
         data = result.NotificationMessage.NotificationData or []
-        said += [(result.SubscriptionId, each.Status.name) for each in data if isinstance(each, ua.StatusChangeNotification)]
+        said += [
+            (result.SubscriptionId, each.Status.name) for each in data if isinstance(each, ua.StatusChangeNotification)
+        ]
         if said:
             break
     assert said == [(dying.SubscriptionId, "BadTimeout")]

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from asyncua import ua
 
+from .conftest import Dial
 from .services import (
     SP,
     answer,
@@ -26,7 +27,7 @@ from .services import (
     transfer,
     values,
 )
-from .wire import Application, Connection, Session, connect, connected
+from .wire import Application, Session, begin, connected
 
 UNKNOWN = 4_000_000_000
 
@@ -75,7 +76,9 @@ async def test_an_old_session_that_asks_later_is_told_then(old: Session, new: Se
     await transfer(new, mine)
     message = await publish(old)
     assert message.SubscriptionId == mine
-    assert [each.Status.name for each in message.NotificationMessage.NotificationData] == ["GoodSubscriptionTransferred"]
+    assert [each.Status.name for each in message.NotificationMessage.NotificationData] == [
+        "GoodSubscriptionTransferred"
+    ]
 
 
 @pytest.mark.parametrize(("initial", "expected"), [(True, [320.0]), (False, [])])
@@ -148,10 +151,10 @@ async def test_another_application_gets_nothing(endpoint: str, old: Session, str
 
 
 async def test_a_subscription_outlives_its_session_and_is_taken_over(
-    endpoint: str, application: Application, new: Session
+    dial: Dial, application: Application, new: Session
 ) -> None:
     await put(new, SP, 320.0)
-    old = await connect(endpoint, application)
+    old = await begin(await dial(application), application)
     mine = (await subscribe(old)).SubscriptionId
     await monitor(old, mine, SP)
     await changes(old)
@@ -164,10 +167,10 @@ async def test_a_subscription_outlives_its_session_and_is_taken_over(
 
 
 async def test_a_client_whose_connection_broke_takes_over_with_a_new_session(
-    endpoint: str, application: Application, new: Session
+    dial: Dial, application: Application, new: Session
 ) -> None:
     await put(new, SP, 320.0)
-    old = await connect(endpoint, application)
+    old = await begin(await dial(application), application)
     mine = (await subscribe(old)).SubscriptionId
     await monitor(old, mine, SP)
     await changes(old)
@@ -179,15 +182,14 @@ async def test_a_client_whose_connection_broke_takes_over_with_a_new_session(
     assert await values(new) == [321.0, 322.0]
 
 
-async def test_the_same_session_goes_on_over_a_new_connection(endpoint: str, application: Application) -> None:
-    session = await connect(endpoint, application)
+async def test_the_same_session_goes_on_over_a_new_connection(dial: Dial, application: Application) -> None:
+    session = await begin(await dial(application), application)
     await put(session, SP, 320.0)
     mine = (await subscribe(session)).SubscriptionId
     await monitor(session, mine, SP)
     await changes(session)
     await session.connection.drop()
-    assert await session.activate(await Connection.open(endpoint, application)) == "Good"
+    assert await session.activate(await dial(application)) == "Good"
     await put(session, SP, 321.0)
     assert await values(session) == [321.0]
     await session.close()
-    await session.connection.drop()

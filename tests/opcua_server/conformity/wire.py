@@ -1,4 +1,4 @@
-"""A raw client: one TCP connection, its SecureChannel, and requests that are sent and answered, with nothing in between.
+"""A raw client: one TCP connection, its SecureChannel, requests and their answers, with nothing in between.
 
 No publish loop, no keep-alive, no retry: what a test does not send is not sent. Answers are matched by request id, so
 that many requests can be outstanding. A ServiceFault is an answer like any other; `refused` gives its StatusCode.
@@ -248,20 +248,26 @@ class Session:
         await self.call(ua.CloseSessionRequest(DeleteSubscriptions=delete_subscriptions))
 
 
-async def connect(endpoint: str, application: Application = ANYBODY, timeout_ms: float = 60_000) -> Session:
-    """Return an active session on a connection of its own."""
-    session = await Session.create(await Connection.open(endpoint, application), application, timeout_ms)
+async def begin(connection: Connection, application: Application = ANYBODY, timeout_ms: float = 60_000) -> Session:
+    """Return an active session."""
+    session = await Session.create(connection, application, timeout_ms)
     assert await session.activate() == "Good"
     return session
 
 
 @contextlib.asynccontextmanager
-async def connected(endpoint: str, application: Application = ANYBODY) -> AsyncIterator[Session]:
+async def connected(
+    endpoint: str, application: Application = ANYBODY, timeout_ms: float = 60_000
+) -> AsyncIterator[Session]:
     """`async with connected(endpoint) as session`: closed behind, with its subscriptions, even where a test failed."""
-    session = await connect(endpoint, application)
+    connection = await Connection.open(endpoint, application)
+    session = None
     try:
+        session = await begin(connection, application, timeout_ms)
         yield session
     finally:
-        with contextlib.suppress(AssertionError, ConnectionError, TimeoutError):
-            await session.close()
-        await session.connection.drop()
+        if session is not None:
+            with contextlib.suppress(AssertionError, ConnectionError, TimeoutError):
+                await session.close()
+            await session.connection.drop()
+        await connection.drop()
