@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from runtime.ports import free_port
 
 from .conftest import Serving
@@ -28,28 +30,48 @@ EXPECTED: dict[str, Any] = {
 }
 
 
+async def run(folder: Path, modules: Path, *argv: str) -> tuple[int | None, str]:
+    """Run node to its end; return its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        *argv,
+        env={**os.environ, "NODE_PATH": str(modules), "HOME": str(folder)},
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        printed, _ = await asyncio.wait_for(process.communicate(), 120)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, printed.decode()
+
+
 async def test_a_second_vendors_client_sees_the_same_behaviour(
     serving: Serving, component: Callable[[str], Path], tmp_path: Path
 ) -> None:
     modules = component("node-opcua")
-    environment = {**os.environ, "NODE_PATH": str(modules), "HOME": str(tmp_path)}
     async with serving() as endpoint:
-        process = await asyncio.create_subprocess_exec(
-            "node",
-            str(SCRIPT),
-            endpoint,
-            str(free_port()),
-            env=environment,
-            cwd=tmp_path,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            out, err = await asyncio.wait_for(process.communicate(), 120)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-    lines = [line for line in out.decode().splitlines() if line.startswith("RESULT ")]
-    assert lines, out.decode() + err.decode()
+        _, printed = await run(tmp_path, modules, str(SCRIPT), endpoint, str(free_port()))
+    lines = [line for line in printed.splitlines() if line.startswith("RESULT ")]
+    assert lines, printed
     assert json.loads(lines[0].removeprefix("RESULT ")) == EXPECTED
+
+
+async def test_its_own_sample_client_runs_unchanged(serving: Serving, tmp_path: Path) -> None:
+    """Opt-in: CSTR_GATEWAY_NODE_OPCUA_SAMPLES names a node_modules with node-opcua, node-opcua-samples and theirs."""
+    modules = os.environ.get("CSTR_GATEWAY_NODE_OPCUA_SAMPLES")
+    if modules is None:
+        pytest.skip(
+            "node-opcua-samples is not here: npm install it, CSTR_GATEWAY_NODE_OPCUA_SAMPLES names node_modules"
+        )
+    sample = Path(modules) / "node-opcua-samples" / "bin" / "client_example.cjs"
+    async with serving({"server.lockstep": False}) as endpoint:
+        code, printed = await run(
+            tmp_path, Path(modules), str(sample), "-e", endpoint, "-n", "ns=2;s=R101.T", "-t", "5"
+        )
+    assert code == 0, printed
+    assert "Monitoring node  ns=2;s=R101.T" in printed
+    assert "implement getMonitoredItems" not in printed

@@ -26,16 +26,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stock", action="store_true", help="run against an unmodified asyncua server")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """With --stock, print the rows of the list in docs/asyncua.md; a test fails if one of its cases does."""
+    if not config.getoption("--stock", default=False):
+        return
+    fails: dict[str, bool] = {}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.getreports(outcome):
+            if report.when == "call":
+                name = report.nodeid.rpartition("/")[2].partition("[")[0]
+                fails[name] = fails.get(name, False) or report.failed
+    for name, failed in sorted(fails.items()):
+        terminalreporter.write_line(f"| `{name}` | {'fails' if failed else 'passes'} |")
+    count = sum(fails.values())
+    terminalreporter.write_line(f"{count} of {len(fails)} tests fail on the unmodified library")
+
+
 class ServerProcess:
     """One server; started again when a test has killed it."""
 
     def __init__(self, folder: Path, *, stock: bool) -> None:
         self._folder, self._stock = folder, stock
         self._process: subprocess.Popen[bytes] | None = None
+        self._failed = 0
         self._endpoint = ""
 
-    def endpoint(self) -> str:
-        """Return the endpoint of a server that listens."""
+    def endpoint(self, failed: int) -> str:
+        """Return the endpoint of a server that listens; a stock one is begun anew after each test that failed."""
+        if self._stock and failed > self._failed:
+            self.stop()
+        self._failed = failed
         if self._process is None or self._process.poll() is not None:
             self._start()
         return self._endpoint
@@ -89,8 +109,8 @@ def server_process(request: pytest.FixtureRequest, server_folder: Path) -> Itera
 
 
 @pytest.fixture
-def endpoint(server_process: ServerProcess) -> str:
-    return server_process.endpoint()
+def endpoint(request: pytest.FixtureRequest, server_process: ServerProcess) -> str:
+    return server_process.endpoint(request.session.testsfailed)
 
 
 @pytest.fixture
