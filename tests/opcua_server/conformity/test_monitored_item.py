@@ -239,6 +239,18 @@ async def test_a_disabled_item_starts_with_the_present_value_when_it_is_enabled(
     assert await values(session) == []
 
 
+async def test_disabling_deletes_what_is_queued(session: Session) -> None:
+    await put(session, SP, 320.0)
+    subscription = (await subscribe(session)).SubscriptionId
+    created = await monitor(session, subscription, SP)
+    await values(session)
+    await put(session, SP, 321.0, 322.0, 323.0)
+    await session.call(monitoring_mode_request(subscription, Mode.Disabled, created.MonitoredItemId))
+    assert await values(session) == []
+    await session.call(monitoring_mode_request(subscription, Mode.Reporting, created.MonitoredItemId))
+    assert await values(session) == [323.0]
+
+
 async def test_one_unknown_item_does_not_keep_the_others_from_their_mode(session: Session) -> None:
     subscription = (await subscribe(session)).SubscriptionId
     created = await monitor(session, subscription, SP)

@@ -200,7 +200,7 @@ async def test_a_message_is_republished_as_it_was_as_often_as_asked_until_acknow
     for _ in range(2):
         again = (await session.call(request)).NotificationMessage
         assert again.SequenceNumber == sent.SequenceNumber
-        assert again.PublishTime >= sent.PublishTime
+        assert again.PublishTime == sent.PublishTime
         assert changes_of(again) == changes_of(sent) != []
     await publish(session, (created.SubscriptionId, sent.SequenceNumber))
     assert await session.refused(request) == "BadMessageNotAvailable"
@@ -342,7 +342,7 @@ async def test_a_subscription_nobody_asks_for_dies_and_says_so(session: Session)
     dying = await subscribe(session, 0.0, keep_alive=1, lifetime=3)
     lapse_s = dying.RevisedPublishingInterval * dying.RevisedLifetimeCount / 1000
     assert lapse_s < 20
-    await asyncio.sleep(1.2 * lapse_s + 0.3)
+    await asyncio.sleep(1.5 * lapse_s + 1.0)
     said = []
     for _ in range(3):
         result = await publish(session)
@@ -364,6 +364,17 @@ async def test_a_subscription_that_is_asked_for_lives(session: Session) -> None:
     while now() < until:
         await publish(session)
     assert await session.refused(modify_subscription_request(created.SubscriptionId, 100.0)) == "Good"
+
+
+async def test_any_request_about_a_subscription_keeps_it_alive(session: Session) -> None:
+    """Not only Publish: "a Subscription Service request from the Client" (§5.14.1.2)."""
+    created = await subscribe(session, 100.0, keep_alive=1, lifetime=3)
+    lapse_s = created.RevisedPublishingInterval * created.RevisedLifetimeCount / 1000
+    until = now() + 3 * lapse_s
+    while now() < until:
+        answers = await session.call(publishing_mode_request(True, created.SubscriptionId))
+        assert names(answers.Parameters.Results) == ["Good"]
+        await asyncio.sleep(lapse_s / 3)
 
 
 async def test_deleting_answers_for_each(session: Session) -> None:

@@ -58,7 +58,7 @@ async def test_delivery_moves_to_the_new_session(old: Session, new: Session) -> 
 
 
 async def test_the_old_session_is_told_and_has_it_no_longer(old: Session, new: Session) -> None:
-    mine = (await subscribe(old)).SubscriptionId
+    mine = (await subscribe(old, keep_alive=100)).SubscriptionId
     await publish(old)
     waiting = old.send(publish_request())
     await transfer(new, mine)
