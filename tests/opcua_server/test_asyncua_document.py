@@ -32,3 +32,10 @@ def test_the_files_it_names_are_there() -> None:
     named = set(re.findall(r"`((?:opcua_server|runtime|tests)/[\w/]+\.(?:py|js))`", DOCUMENT))
     assert len(named) > 10
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_the_tests_it_names_are_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", DOCUMENT))
+    there = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if f"def {name}(" not in there] == []

@@ -147,14 +147,14 @@ async def test_a_hundred_subscriptions_from_one_session(session: Session) -> Non
         await monitor(session, subscription, SP)
     seen: dict[int, list[float]] = {subscription: [] for subscription in created}
 
+    waiting = [session.send(publish_request()) for _ in range(20)]
+
     async def until_each_has(count: int) -> None:
-        acknowledged: list[tuple[int, int]] = []
-        waiting = [session.send(publish_request()) for _ in range(20)]
         while any(len(found) < count for found in seen.values()):
             result = (await answer(waiting.pop(0))).Parameters
             seen[result.SubscriptionId] += [change.value for change in changes_of(result.NotificationMessage)]
-            acknowledged = [(result.SubscriptionId, result.NotificationMessage.SequenceNumber)]
-            waiting.append(session.send(publish_request(*acknowledged)))
+            acknowledged = (result.SubscriptionId, result.NotificationMessage.SequenceNumber)
+            waiting.append(session.send(publish_request(acknowledged)))
 
     await until_each_has(1)
     await put(session, SP, 321.0)
