@@ -1,0 +1,77 @@
+"""A second opinion: node-opcua's client runs the behaviours of conformity/ against the server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runtime.ports import free_port
+
+from .conftest import Serving
+
+OVERFLOW = 0x480
+SCRIPT = Path(__file__).with_name("node_opcua_client.js")
+EXPECTED: dict[str, Any] = {
+    "deadband": [[320, 321.5, 323], [300, 302.5]],
+    "queue": [[[323, OVERFLOW], [324, 0], [325, 0]], [[321, 0], [322, 0], [325, OVERFLOW]]],
+    "sampling": [[], [320, 321]],
+    "modify": [2, [326], True],
+    "triggering": [["Good"], [], [321, 322]],
+    "getMonitoredItems": True,
+    "browseNext": [3, True],
+    "transferAndRepublish": ["Good", [320], [320], [320], "BadMessageNotAvailable"],
+    "reconnect": [[320], [321, 322, 323, 324]],
+}
+
+
+async def run(folder: Path, modules: Path, *argv: str) -> tuple[int | None, str]:
+    """Run node to its end; return its exit code and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        *argv,
+        env={**os.environ, "NODE_PATH": str(modules), "HOME": str(folder)},
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        printed, _ = await asyncio.wait_for(process.communicate(), 120)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, printed.decode()
+
+
+async def test_a_second_vendors_client_sees_the_same_behaviour(
+    serving: Serving, component: Callable[[str], Path], tmp_path: Path
+) -> None:
+    modules = component("node-opcua")
+    async with serving() as endpoint:
+        _, printed = await run(tmp_path, modules, str(SCRIPT), endpoint, str(free_port()))
+    lines = [line for line in printed.splitlines() if line.startswith("RESULT ")]
+    assert lines, printed
+    assert json.loads(lines[0].removeprefix("RESULT ")) == EXPECTED
+
+
+async def test_its_own_sample_client_runs_unchanged(serving: Serving, tmp_path: Path) -> None:
+    """Opt-in: CSTR_GATEWAY_NODE_OPCUA_SAMPLES names a node_modules with node-opcua, node-opcua-samples and theirs."""
+    modules = os.environ.get("CSTR_GATEWAY_NODE_OPCUA_SAMPLES")
+    if modules is None:
+        pytest.skip(
+            "node-opcua-samples is not here: npm install it, CSTR_GATEWAY_NODE_OPCUA_SAMPLES names node_modules"
+        )
+    sample = Path(modules) / "node-opcua-samples" / "bin" / "client_example.cjs"
+    async with serving({"server.lockstep": False}) as endpoint:
+        code, printed = await run(
+            tmp_path, Path(modules), str(sample), "-e", endpoint, "-n", "ns=2;s=R101.T", "-t", "5"
+        )
+    assert code == 0, printed
+    assert "Monitoring node  ns=2;s=R101.T" in printed
+    assert "implement getMonitoredItems" not in printed
