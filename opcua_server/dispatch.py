@@ -28,13 +28,26 @@ _NULL_ARRAY = b"\xff\xff\xff\xff"
 _SERVICE_FAULT = 397
 _TO_RESPONSE = 3
 """A response's encoding is numbered so much higher than its request's."""
+_OF_LIBRARY = frozenset(
+    getattr(ua.ObjectIds, f"{name}Request_Encoding_DefaultBinary")
+    for name in (
+        "FindServers",
+        "GetEndpoints",
+        "CreateSession",
+        "ActivateSession",
+        "CloseSession",
+        "CloseSecureChannel",
+    )
+)
+"""Requests that the library answers: those that need no session, and those that begin and end one."""
 MALFORMED_REQUEST = (*MALFORMED, ua.UaError)
 
 
 class Connection(Protocol):
     """One client's connection."""
 
-    session: PlantSession | None
+    def session_of(self, token: bytes) -> PlantSession | None:
+        """Return the session of an AuthenticationToken, if it is one of this connection."""
 
     def send(self, body: bytes, request_id: int) -> None:
         """Send a response."""
@@ -128,10 +141,10 @@ class Dispatcher:
         """
         header = request_header(body, at)
         handler = self._handlers.get(header.type_number)
-        if handler is None:
+        if handler is None and header.type_number in _OF_LIBRARY:
             return False
-        session = connection.session
-        if session is None or header.token != session.token:
+        session = connection.session_of(header.token)
+        if session is None:
             code = ua.StatusCodes.BadSessionIdInvalid
             connection.send(response(_SERVICE_FAULT, header.handle, code), request_id)
             return True
@@ -140,6 +153,9 @@ class Dispatcher:
             request.fail(ua.StatusCodes.BadSessionNotActivated)
             return True
         session.touch()
+        if handler is None:
+            request.fail(ua.StatusCodes.BadServiceUnsupported)
+            return True
         try:
             payload = handler(request)
         except (ua.uaerrors.UaStatusCodeError, ServiceError) as error:

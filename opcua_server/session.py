@@ -52,6 +52,8 @@ class PlantSession(InternalSession):
         self.browsing: BrowsePoints = ContinuationPoints(limits.max_browse_continuation_points)
         self.queue = PublishQueue()
         self.subscriptions: dict[int, Subscription] = {}
+        self.application_uri = ""
+        """Of the client."""
         self.connection: object | None = None
         """None while the client's connection is gone and the session waits for it to come back."""
 
@@ -59,6 +61,13 @@ class PlantSession(InternalSession):
     def roles(self) -> frozenset[str]:
         """Roles of the user who is logged in now."""
         return self.user.roles if isinstance(self.user, PlantUser) else frozenset()
+
+    async def create_session(
+        self, params: ua.CreateSessionParameters, sockname: tuple[str, int] | None = None
+    ) -> ua.CreateSessionResult:
+        """Begin."""
+        self.application_uri = params.ClientDescription.ApplicationUri or ""
+        return await super().create_session(params, sockname)
 
     async def close_session(self, delete_subs: bool = True) -> None:
         """End the session."""

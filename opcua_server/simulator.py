@@ -102,8 +102,9 @@ class Simulator:
                 self.tags[f"{loop}.{name}"].set(value, self.now, server_time)
             self.tags[f"{loop}.Heartbeat"].set(0, self.now, server_time)
             self.tags[f"{loop}.WSP"].set(float(self.plant.measured["T"][index]), self.now, server_time)
-            detector = self.tags[f"{reactor}.Detector.Anomaly"]
-            detector.set(None, self.now, server_time, quality.BAD_WAITING_FOR_INITIAL_DATA)
+            for name in ("Anomaly", "Score", "Cause", "Since"):
+                verdict = self.tags[f"{reactor}.Detector.{name}"]
+                verdict.set(None, self.now, server_time, quality.BAD_WAITING_FOR_INITIAL_DATA)
         self._display.show_faults(self.plant, server_time)
         self._show_clock(server_time)
         self._show_scan(server_time)

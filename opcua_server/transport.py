@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from asyncua import Server, ua
 from asyncua.common.utils import Buffer
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
+from asyncua.server.internal_session import SessionState
 from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua.ua_binary import header_from_binary, uatcp_to_binary
 
@@ -23,6 +24,7 @@ from opcua_server.dispatch import MALFORMED_REQUEST, Dispatcher
 from opcua_server.session import PlantSession
 from opcua_server.wire.framing import Framer
 from opcua_server.wire.messages import response
+from opcua_server.wire.requests import request_header
 
 if TYPE_CHECKING:
     from opcua_server.server import PlantServer
@@ -38,6 +40,7 @@ MOST_WORKING = 100
 _SIZE = struct.Struct("<I")
 _SMALLEST = 8
 _SERVICE_FAULT = 397
+_CLOSE_SESSION = ua.ObjectIds.CloseSessionRequest_Encoding_DefaultBinary
 
 
 class PlantProcessor(UaProcessor):
@@ -50,6 +53,15 @@ class PlantProcessor(UaProcessor):
         self._dispatcher = dispatcher
         self._framer = Framer(self._connection)
         self._working: set[asyncio.Task[None]] = set()
+        self._sessions: dict[bytes, PlantSession] = {}
+
+    def session_of(self, token: bytes) -> PlantSession | None:
+        """Return the session of an AuthenticationToken, if it is one of this connection and not closed."""
+        session = self._sessions.get(token)
+        if session is not None and (session.connection not in (None, self) or session.state is SessionState.Closed):
+            del self._sessions[token]
+            return None
+        return session
 
     def receive(self, frame: bytes) -> bool:
         """Answer a message at once; False when that takes more than this."""
@@ -61,11 +73,20 @@ class PlantProcessor(UaProcessor):
 
     async def process_message(self, seqhdr: Any, body: Any) -> Any:
         """Answer a message, by the library where it is one of its own services."""
-        if self._serve(seqhdr.RequestId, bytes(body), 0):
+        data = bytes(body)
+        if self._serve(seqhdr.RequestId, data, 0):
+            return True
+        header = request_header(data, 0)
+        self.session = self.session_of(header.token)
+        if self.session is None and header.type_number == _CLOSE_SESSION:
+            fault = response(_SERVICE_FAULT, header.handle, ua.StatusCodes.BadSessionIdInvalid)
+            self.send(fault, seqhdr.RequestId)
             return True
         result = await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
-        if isinstance(self.session, PlantSession) and self.session.is_activated():
-            self.session.connect(self)
+        if self.session is not None:
+            self._sessions[self.session.token] = self.session
+            if self.session.is_activated():
+                self.session.connect(self)
         return result
 
     def send(self, body: bytes, request_id: int) -> None:
@@ -99,10 +120,20 @@ class PlantProcessor(UaProcessor):
         task.add_done_callback(self._worked)
 
     async def close(self) -> None:
-        """Take note that the connection is gone."""
+        """Take note that the connection is gone: its sessions wait for their clients, but for those not activated."""
         for task in self._working:
             task.cancel()
-        await super().close()  # type: ignore[no-untyped-call]
+        for session in self._sessions.values():
+            if not session.is_activated() and session.connection in (None, self):
+                await session.close_session(True)
+
+    def disconnect(self) -> None:
+        """Take note at once that nothing can be sent any longer."""
+        for session in self._sessions.values():
+            session.disconnect(self)
+
+    async def _session_watchdog_loop(self) -> None:
+        """Do nothing: each session watches its own time."""
 
     def _worked(self, task: asyncio.Task[None]) -> None:
         self._working.discard(task)
@@ -111,19 +142,10 @@ class PlantProcessor(UaProcessor):
 
     def _serve(self, request_id: int, body: bytes, at: int) -> bool:
         try:
-            served = self._dispatcher.serve(self, request_id, body, at)
+            return self._dispatcher.serve(self, request_id, body, at)
         except MALFORMED_REQUEST:
             self.send(response(_SERVICE_FAULT, 0, ua.StatusCodes.BadDecodingError), request_id)
             return True
-        if served and self.session is not None:
-            self.session_last_activity = asyncio.get_running_loop().time()
-        return served
-
-    def _should_close_session_on_transport_loss(self) -> bool:
-        session = self.session
-        if not isinstance(session, PlantSession) or not session.is_activated():
-            return session is not None
-        return session.connection in (None, self) and not session.subscriptions
 
 
 class PlantProtocol(OPCUAProtocol):
@@ -142,9 +164,8 @@ class PlantProtocol(OPCUAProtocol):
 
     def connection_lost(self, ex: BaseException | None) -> None:
         """Free the session's loops; the rest is the library's."""
-        session = self.processor.session if self.processor is not None else None
-        if isinstance(session, PlantSession):
-            session.disconnect(self.processor)
+        if isinstance(self.processor, PlantProcessor):
+            self.processor.disconnect()
         super().connection_lost(ex)
 
     def data_received(self, data: bytes) -> None:

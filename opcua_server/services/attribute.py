@@ -107,17 +107,15 @@ class AttributeService:
         return ua.DataValue(data.Value, data.StatusCode, source, data.ServerTimestamp or FileTime.of(now_ticks()))
 
     def _encoding_status(self, item: ua.ReadValueId) -> int:
-        """Check a DataEncoding (OPC 10000-4 v1.05 §5.11.2.2): only structures have one."""
+        """Check a DataEncoding (OPC 10000-4 v1.05 §5.11.2.4): only structures have one, and here it is binary."""
         name = item.DataEncoding.Name if item.DataEncoding is not None else None
         if not name:
             return quality.GOOD
-        if item.AttributeId == ua.AttributeIds.Value and name in ("Default XML", "Default JSON"):
-            return int(ua.StatusCodes.BadDataEncodingUnsupported)
         data = self._address_space.read_attribute_value(item.NodeId, item.AttributeId)
         is_structure = data.Value is not None and data.Value.VariantType == ua.VariantType.ExtensionObject
-        if name == "Default Binary" and is_structure:
-            return quality.GOOD
-        return int(ua.StatusCodes.BadDataEncodingInvalid)
+        if item.AttributeId != ua.AttributeIds.Value or not is_structure:
+            return int(ua.StatusCodes.BadDataEncodingInvalid)
+        return quality.GOOD if name == "Default Binary" else int(ua.StatusCodes.BadDataEncodingUnsupported)
 
     def _read_rows(self, rows: list[int], places: list[int], times_mask: int, results: list[bytes]) -> None:
         bank = self._tags.bank

@@ -232,12 +232,12 @@ class MonitoredItemService:
                 raise Refused(ua.StatusCodes.BadEventFilterInvalid)
             return NO_FILTER
         if isinstance(source, NoSource):
-            if not isinstance(wanted, ua.EventFilter):
+            if not _is(wanted, ua.EventFilter):
                 raise Refused(ua.StatusCodes.BadFilterNotAllowed)
             return NO_FILTER
-        if isinstance(wanted, ua.EventFilter) or self._read_of(source).AttributeId != ua.AttributeIds.Value:
+        if _is(wanted, ua.EventFilter) or self._read_of(source).AttributeId != ua.AttributeIds.Value:
             raise Refused(ua.StatusCodes.BadFilterNotAllowed)
-        if not isinstance(wanted, ua.DataChangeFilter):
+        if not _is(wanted, ua.DataChangeFilter):
             raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
         return Filter(int(wanted.Trigger), self._deadband(source, wanted))
 
@@ -294,6 +294,11 @@ _REFUSING = frozenset(
         ua.StatusCodes.BadNotReadable,
     )
 )
+
+
+def _is(wanted: Any, kind: Any) -> bool:
+    """Tell whether a filter is of a kind; asyncua decodes to classes of its own that only look the same."""
+    return bool(getattr(wanted, "data_type", None) == kind.data_type)
 
 
 def _times_mask(wanted: int) -> int:

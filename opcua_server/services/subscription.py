@@ -34,6 +34,7 @@ class Owner(Protocol):
     """A session, as far as its subscriptions are concerned."""
 
     user: User
+    application_uri: str
     queue: PublishQueue
     subscriptions: dict[int, Subscription]
 
@@ -46,7 +47,8 @@ class SubscriptionService:
         self._make_items = make_items
         self._limits = limits
         self._owners: dict[int, Owner | None] = {}
-        self._users: dict[int, User] = {}
+        self._for: dict[int, tuple[str | None, str]] = {}
+        """Whom each is for: the user, or of the Anonymous the application."""
         self._all: dict[int, Subscription] = {}
         self._last_id = 0
         self.on_change: Callable[[], None] = lambda: None
@@ -210,15 +212,16 @@ class SubscriptionService:
         subscription = self._all.get(subscription_id)
         if subscription is None:
             return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadSubscriptionIdInvalid))
-        if self._users[subscription_id].name != owner.user.name:
-            return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadUserAccessDenied))
         before = self._owners[subscription_id]
-        if before is not owner:
-            if before is not None:
-                del before.subscriptions[subscription_id]
-                status = ua.StatusCodes.GoodSubscriptionTransferred
-                before.queue.ended(subscription_id, subscription.next_sequence_number, status)
-            self._give(subscription, owner)
+        if before is owner:
+            return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadNothingToDo))
+        if self._for[subscription_id] != _whom(owner):
+            return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadUserAccessDenied))
+        if before is not None:
+            del before.subscriptions[subscription_id]
+            status = ua.StatusCodes.GoodSubscriptionTransferred
+            before.queue.ended(subscription_id, subscription.next_sequence_number, status)
+        self._give(subscription, owner)
         subscription.hear()
         if send_initial:
             subscription.items.resend()
@@ -228,7 +231,7 @@ class SubscriptionService:
 
     def _give(self, subscription: Subscription, owner: Owner) -> None:
         self._owners[subscription.id] = owner
-        self._users[subscription.id] = owner.user
+        self._for[subscription.id] = _whom(owner)
         owner.subscriptions[subscription.id] = subscription
         subscription.queue = owner.queue
 
@@ -237,7 +240,7 @@ class SubscriptionService:
         owner = self._owners.pop(subscription.id)
         if owner is not None:
             del owner.subscriptions[subscription.id]
-        del self._all[subscription.id], self._users[subscription.id]
+        del self._all[subscription.id], self._for[subscription.id]
         subscription.queue = None
         subscription.items.clear()
 
@@ -248,6 +251,12 @@ def _agree(publishing_ms: float, lifetimes: int, keep_alives: int, most: int, pr
     keep_alives = min(keep_alives or KEEP_ALIVES, MOST_KEEP_ALIVES)
     lifetimes = max(min(lifetimes, int(LONGEST_MS / publishing_ms)), 3 * keep_alives)
     return Terms(publishing_ms, lifetimes, keep_alives, most, priority)
+
+
+def _whom(owner: Owner) -> tuple[str | None, str]:
+    """Return what must be the same for a transfer (§5.14.7.1): the user, or without one the application."""
+    name = owner.user.name
+    return name, "" if name else owner.application_uri
 
 
 def _code(code: int) -> ua.StatusCode:
