@@ -138,15 +138,20 @@ async def test_an_equal_value_is_no_change(session: Session, filter_: ua.DataCha
     assert await values(session) == [320.0, 321.0, 322.0]
 
 
-async def test_the_timestamp_trigger_reports_each_change_of_the_source_timestamp(session: Session) -> None:
+async def test_the_timestamp_trigger_reports_each_change_of_value_or_source_timestamp(session: Session) -> None:
     await put(session, SP, 320.0)
     await monitor(session, (await subscribe(session)).SubscriptionId, SP, filter=on(Trigger.StatusValueTimestamp))
-    seen = [(await read(session, SP))[0].SourceTimestamp]
+
+    async def shown() -> tuple[float, datetime]:
+        (data,) = await read(session, SP)
+        return data.Value.Value, data.SourceTimestamp
+
+    seen = [await shown()]
     for value in (321.0, 321.0, 322.0, 322.0):
         await put(session, SP, value)
-        now = (await read(session, SP))[0].SourceTimestamp
+        now = await shown()
         seen += [now] if now != seen[-1] else []
-    assert [change.source for change in await changes(session)] == seen
+    assert [(change.value, change.source) for change in await changes(session)] == seen
 
 
 # ---------------------------------------------------------------- queue
