@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from plant.names import PLANT
 from runtime.opcua_link.values import Reading
 
@@ -34,9 +37,12 @@ class Epochs:
         """When the present epoch began, ticks."""
         return self._begins[-1][0] if self._begins else 0
 
-    def at(self, time: int) -> int:
-        """Return the epoch of a time (ticks): the later one where plant time was there twice."""
-        for begin, epoch in reversed(self._begins):
-            if begin <= time:
-                return epoch
-        return self._begins[0][1] if self._begins else 0
+    def at(self, times: ArrayLike) -> NDArray[np.int64]:
+        """Return the epoch of each time (ticks): the later one where plant time was there twice."""
+        when = np.asarray(times)
+        if self._begins and when.size and when.min() >= self.begin:
+            return np.full(when.shape, self.present)
+        epochs = np.full(when.shape, self._begins[0][1] if self._begins else 0)
+        for begin, epoch in self._begins:
+            epochs[when >= begin] = epoch
+        return epochs

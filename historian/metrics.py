@@ -19,6 +19,11 @@ class Metrics:
             "Samples in notifications, fetched, and payloads that are no commands.",
             registry=registry,
         )
+        self._overflowed = Counter(
+            "cstr_samples_overflowed",
+            "Samples marked Overflow: before or after each of them the server's queue has lost some.",
+            registry=registry,
+        )
         self._published = Counter("cstr_samples_published", "Samples confirmed by the broker.", registry=registry)
         self._commands = Counter("cstr_commands", "Commands from MQTT.", ["result"], registry=registry)
         self._dropped = Counter(
@@ -29,6 +34,10 @@ class Metrics:
     def received(self, count: int) -> None:
         """Count what arrived: all of it is then stored or rejected."""
         self._received.inc(count)
+
+    def overflowed(self, count: int) -> None:
+        """Count what tells of others that were lost before they were sent."""
+        self._overflowed.inc(count)
 
     def stored(self, signals: Sequence[str]) -> None:
         """Count what was committed."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 
 from opcua_server import server as serving
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
+from opcua_server.history import History
+from opcua_server.history_read import HistoryReader
 from opcua_server.pacing import Pacer
 from opcua_server.simulator import Simulator, timing_of
 from opcua_server.tags import Tags
 from opcua_server.users import users_of
-from plant.clock import ticks_from_unix_ns
+from opcua_server.wire.messages import now_ticks
 from plant.simulation import PlantConfig
 from runtime.certificates import own_identity
-from runtime.opcua_link.filetime import FileTime
 from runtime.ports import require_free
 from runtime.service import Context, main
 
@@ -34,7 +34,8 @@ async def serve(context: Context) -> None:
     server, internal = await serving.make_server(
         settings.server, users, identity, settings.reactors, context.data / "server" / "cache"
     )
-    tags = Tags(settings.reactors, internal.aspace, context.registry)
+    tags = Tags(settings.reactors, context.registry)
+    history = History(tags.bank, tags.recorded, round(settings.server.history_gb * 1e9))
     simulator = Simulator(
         settings.reactors,
         PlantConfig(settings.plant.reactors, settings.plant.seed, settings.plant.ideal),
@@ -45,33 +46,27 @@ async def serve(context: Context) -> None:
             speed=settings.plant.speed,
         ),
         tags,
-        wall_clock().ticks,
-        wall_clock,
+        now_ticks(),
+        now_ticks,
     )
     checkpoints = Checkpoints(context.data / "server")
-    checkpoints.restore(simulator, wall_clock().ticks)
+    checkpoints.restore(simulator, now_ticks())
     commands = Commands(simulator, internal.longest_queue)
-    internal.serve(simulator, commands)
-    serving.use_history(internal, tags)
-    await simulator.show()
+    publisher = internal.serve(simulator, commands, HistoryReader(tags, history, internal.aspace.__contains__))
+    simulator.show()
     await serving.listen(server, settings.server)
     context.health.detail["endpoint"] = settings.server.endpoint
     context.log.info("serving %d reactors at %s", len(settings.reactors), settings.server.endpoint)
     context.health.ready("start")
     try:
         async with asyncio.TaskGroup() as group:
-            pacer = Pacer(simulator, commands, context.health, context.registry)
+            pacer = Pacer(simulator, commands, publisher, context.health, context.registry)
             group.create_task(pacer.run(), name="scan")
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
     finally:
         await asyncio.sleep(LAST_PUBLISHING_S)
         await server.stop()
-
-
-def wall_clock() -> FileTime:
-    """Return the present ServerTimestamp."""
-    return FileTime.of(ticks_from_unix_ns(time.time_ns()))
 
 
 if __name__ == "__main__":

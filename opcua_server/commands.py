@@ -105,7 +105,7 @@ class Commands:
             await self._let_readers_catch_up()
             async with self.moving:
                 simulator.expect_demands()
-                await simulator.advance(simulator.timing.interval)
+                simulator.advance(simulator.timing.interval)
             self._due.clear()
             self.note_demands()
 
@@ -139,7 +139,7 @@ class Commands:
                 parameters = json.loads(text) if text.strip() else {}
                 if not isinstance(parameters, dict):
                     raise Refused(ua.StatusCodes.BadInvalidArgument, 1)
-                return [await self._simulator.inject(index, kind, parameters)]
+                return [self._simulator.inject(index, kind, parameters)]
             except json.JSONDecodeError:
                 raise Refused(ua.StatusCodes.BadInvalidArgument, 1) from None
             except FaultError as error:
@@ -147,7 +147,7 @@ class Commands:
 
         async def clear(arguments: list[Any]) -> list[str]:
             try:
-                await self._simulator.clear(index, arguments[0])
+                self._simulator.clear(index, arguments[0])
             except FaultError:
                 raise Refused(ua.StatusCodes.BadInvalidArgument, 0) from None
             return []
@@ -168,7 +168,7 @@ class Commands:
         if self._simulator.state not in (present, wanted):
             raise Refused(ua.StatusCodes.BadInvalidState)
         async with self.moving:
-            await self._simulator.set_clock(state=wanted)
+            self._simulator.set_clock(state=wanted)
         self.wakes.set()
 
     async def _step(self, arguments: list[Any]) -> list[str]:
@@ -190,7 +190,7 @@ class Commands:
         while ticks > 0:
             part = min(ticks, simulator.timing.interval)
             simulator.expect_demands()
-            await simulator.advance(part)
+            simulator.advance(part)
             ticks -= part
             if ticks > 0:
                 answered = await self.let_controllers_answer(STEP_ANSWER_S if answered else 0.0)
@@ -199,12 +199,12 @@ class Commands:
         speed = arguments[0]
         if not math.isfinite(speed) or not 0 < speed <= FASTEST:
             raise Refused(ua.StatusCodes.BadInvalidArgument, 0)
-        await self._simulator.set_clock(speed=speed)
+        self._simulator.set_clock(speed=speed)
         self.wakes.set()
         return []
 
     async def _reset(self, arguments: list[Any]) -> list[str]:
         del arguments
         async with self.moving:
-            await self._simulator.reset()
+            self._simulator.reset()
         return []

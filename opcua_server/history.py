@@ -1,202 +1,126 @@
-"""The last hour of every recorded signal in memory, and HistoryRead raw on it (OPC 10000-11 v1.05 §6.5.3)."""
+"""The last hour of the recorded tags in memory, as blocks of columns."""
 
 from __future__ import annotations
 
-import struct
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections import deque
+from dataclasses import dataclass
 
-from asyncua import ua
+import numpy as np
+from numpy.typing import NDArray
 
-from plant import quality
+from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
 from plant.clock import TICKS_PER_SECOND
-from runtime.opcua_link.filetime import FileTime, ticks_of
 
 KEPT_TICKS = 3600 * TICKS_PER_SECOND
-MAX_VALUES_PER_READ = 10_000
-_TRIM_SLACK = 4096
-_TIMESTAMPS = (ua.TimestampsToReturn.Source, ua.TimestampsToReturn.Server, ua.TimestampsToReturn.Both)
-"""Neither is not valid here (OPC 10000-11 v1.04 §4.3)."""
-_NO_TIME_BELOW = TICKS_PER_SECOND
-"""StartTime or EndTime that is not given arrives as DateTime.MinValue."""
-
-
-class Recording:
-    """One signal's samples in order of time, as columns."""
-
-    __slots__ = ("_is_number", "server_times", "statuses", "times", "values", "vtype")
-
-    def __init__(self, vtype: ua.VariantType) -> None:
-        self.vtype = vtype
-        self._is_number = vtype is ua.VariantType.Double
-        self.times = array("q")
-        self.server_times = array("q")
-        self.statuses = array("I")
-        self.values: Any = array("d") if self._is_number else []
-
-    def append(self, time: int, server_time: int, status: int, value: Any) -> None:
-        """Add a sample later than all others, and forget what is older than the hour."""
-        self.times.append(time)
-        self.server_times.append(server_time)
-        self.statuses.append(status)
-        self.values.append((0.0 if value is None else value) if self._is_number else value)
-        if self.times[0] < time - KEPT_TICKS:
-            old = bisect_left(self.times, time - KEPT_TICKS)
-            if old > _TRIM_SLACK:
-                for column in (self.times, self.server_times, self.statuses, self.values):
-                    del column[:old]
-
-    def at(self, index: int) -> ua.DataValue:
-        """Return one sample as clients get it."""
-        status = self.statuses[index]
-        value = None if quality.is_bad(status) else self.values[index]
-        return ua.DataValue(
-            Value=ua.Variant(value, ua.VariantType.Null if value is None else self.vtype),
-            StatusCode=ua.StatusCode(ua.UInt32(status)),
-            SourceTimestamp=FileTime.of(self.times[index]),
-            ServerTimestamp=FileTime.of(self.server_times[index]),
-        )
-
-
-class HistoryReader:
-    """Answers HistoryRead; stands where asyncua keeps its history manager."""
-
-    def __init__(self, recording_of: Callable[[ua.NodeId], Recording | None], exists: Callable[[ua.NodeId], bool]):
-        self._recording_of = recording_of
-        self._exists = exists
-
-    async def init(self) -> None:
-        """Nothing to open."""
-
-    async def stop(self) -> None:
-        """Nothing to close."""
-
-    async def read_history(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
-        """Return one result for each node; only raw data is kept."""
-        wanted = params.TimestampsToReturn
-        if wanted not in _TIMESTAMPS:
-            raise ua.uaerrors.BadTimestampsToReturnInvalid
-        if params.ReleaseContinuationPoints:
-            return [_failed(ua.StatusCodes.Good) for _ in params.NodesToRead]
-        results = [self._read(params.HistoryReadDetails, node) for node in params.NodesToRead]
-        for result in results:
-            data: Any = result.HistoryData
-            if isinstance(data, ua.HistoryData):
-                data.DataValues = [_with_timestamps(value, wanted) for value in data.DataValues]
-        return results
-
-    def update_history(self, params: ua.HistoryUpdateParameters) -> list[ua.HistoryUpdateResult]:
-        """Refuse: what was measured stays."""
-        return [
-            ua.HistoryUpdateResult(StatusCode=ua.StatusCode(ua.UInt32(quality.BAD_NOT_WRITABLE)))
-            for _ in params.HistoryUpdateDetails
-        ]
-
-    def _read(self, details: Any, node: ua.HistoryReadValueId) -> ua.HistoryReadResult:
-        recording = self._recording_of(node.NodeId)
-        if recording is None:
-            known = self._exists(node.NodeId)
-            return _failed(ua.StatusCodes.BadHistoryOperationUnsupported if known else ua.StatusCodes.BadNodeIdUnknown)
-        if not isinstance(details, ua.ReadRawModifiedDetails) or details.IsReadModified:
-            return _failed(ua.StatusCodes.BadHistoryOperationUnsupported)
-        start, end = ticks_of(details.StartTime), ticks_of(details.EndTime)
-        start = start if start > _NO_TIME_BELOW else 0
-        end = end if end > _NO_TIME_BELOW else 0
-        limit = details.NumValuesPerNode
-        if (not start and not end) or ((not start or not end) and not limit):
-            return _failed(ua.StatusCodes.BadInvalidTimestampArgument)
-        backward = (not start) or (end != 0 and end < start)
-        try:
-            found = _select(recording, start, end, backward, bool(details.ReturnBounds))
-            done = _unpack(node.ContinuationPoint, recording, backward, found.indices)
-        except ValueError:
-            return _failed(ua.StatusCodes.BadContinuationPointInvalid)
-        page = min(limit or MAX_VALUES_PER_READ, MAX_VALUES_PER_READ)
-        values = [found.before] if found.before is not None and not node.ContinuationPoint else []
-        wanted = found.indices[done:]
-        room = page - len(values)
-        values += [recording.at(index) for index in wanted[:room]]
-        more = len(wanted) > room
-        if found.after is not None and not more:
-            more = len(values) == page
-            if not more:
-                values.append(found.after)
-        status = ua.StatusCodes.Good if values else ua.StatusCodes.GoodNoData
-        point = _pack(ticks_of(values[-1].SourceTimestamp)) if more else None
-        return ua.HistoryReadResult(
-            StatusCode=ua.StatusCode(ua.UInt32(status)),
-            ContinuationPoint=point,
-            HistoryData=ua.HistoryData(DataValues=values),
-        )
+BLOCK = 65_536
+"""Samples of a block: 2 MiB."""
+SAMPLE_BYTES = 32
+_KEPT_TEXTS = 10_000
+"""Samples of one text tag."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Selection:
-    """What to answer, in order."""
+class Samples:
+    """One tag's samples in order of time, columns of equal length; texts where the tag is a text, else none."""
 
-    before: ua.DataValue | None
-    """The first bound, where there is no sample to show it."""
-    indices: range
-    after: ua.DataValue | None
-    """The last one."""
+    times: Ticks
+    server_times: Ticks
+    statuses: Statuses
+    bits: Bits
+    texts: list[str | None] | None = None
 
-
-def _select(recording: Recording, start: int, end: int, backward: bool, with_bounds: bool) -> _Selection:
-    times = recording.times
-    low, high = (end, start) if backward else (start, end)
-    first = bisect_left(times, low) if low else 0
-    last = bisect_right(times, high) if high else len(times)
-    if low and high and low != high and not with_bounds and first < last:
-        # The end of the interval does not belong to it, whichever way it is read.
-        if backward and times[first] == low:
-            first += 1
-        elif not backward and times[last - 1] == high:
-            last -= 1
-    missing: dict[int, ua.DataValue | None] = {low: None, high: None}
-    if with_bounds:
-        if low and (first == len(times) or times[first] != low):
-            first, missing[low] = (first - 1, None) if first > 0 else (first, _no_bound(low))
-        if high and (last == 0 or times[last - 1] != high):
-            last, missing[high] = (last + 1, None) if last < len(times) else (last, _no_bound(high))
-    indices = range(last - 1, first - 1, -1) if backward else range(first, last)
-    ends = (high, low) if backward else (low, high)
-    return _Selection(missing[ends[0]], indices, missing[ends[1]])
+    def __len__(self) -> int:
+        return len(self.times)
 
 
-def _no_bound(time: int) -> ua.DataValue:
-    return ua.DataValue(
-        Value=ua.Variant(None, ua.VariantType.Null),
-        StatusCode=ua.StatusCode(ua.UInt32(quality.BAD_BOUND_NOT_FOUND)),
-        SourceTimestamp=FileTime.of(time),
-    )
+class _Block:
+    """Samples in order of arrival; once full, in order of row."""
+
+    __slots__ = ("bits", "filled", "last_time", "rows", "server_times", "statuses", "times")
+
+    def __init__(self) -> None:
+        self.rows = np.empty(BLOCK, np.uint32)
+        self.times: Ticks = np.empty(BLOCK, np.int64)
+        self.server_times: Ticks = np.empty(BLOCK, np.int64)
+        self.statuses: Statuses = np.empty(BLOCK, np.uint32)
+        self.bits: Bits = np.empty(BLOCK, np.uint64)
+        self.filled = 0
+        self.last_time = 0
+
+    def append(self, rows: Rows, bits: Bits, status: Statuses, times: Ticks, server_time: int) -> int:
+        """Take as many as there is room for, and say how many that is."""
+        taken = min(len(rows), BLOCK - self.filled)
+        part = slice(self.filled, self.filled + taken)
+        self.rows[part], self.bits[part], self.statuses[part] = rows[:taken], bits[:taken], status[:taken]
+        self.times[part], self.server_times[part] = times[:taken], server_time
+        self.filled += taken
+        if taken:
+            self.last_time = max(self.last_time, int(self.times[part].max()))
+        return taken
+
+    def seal(self) -> None:
+        """Sort by row, so that a row's samples are found by bisection."""
+        order = np.argsort(self.rows, kind="stable")
+        for name in ("rows", "times", "server_times", "statuses", "bits"):
+            setattr(self, name, getattr(self, name)[order])
+
+    def find(self, row: int) -> NDArray[np.intp] | slice:
+        """Return where a row's samples are."""
+        if self.filled == BLOCK:
+            first, last = np.searchsorted(self.rows, [row, row + 1])
+            return slice(int(first), int(last))
+        return np.flatnonzero(self.rows[: self.filled] == row)
 
 
-def _with_timestamps(data: ua.DataValue, wanted: ua.TimestampsToReturn) -> ua.DataValue:
-    """Return a value with the timestamps that were asked for."""
-    if wanted == ua.TimestampsToReturn.Source:
-        return replace(data, ServerTimestamp=None)
-    return replace(data, SourceTimestamp=None) if wanted == ua.TimestampsToReturn.Server else data
+class History:
+    """What the bank held in the last hour of plant time; the oldest blocks go first where memory is bounded."""
 
+    def __init__(self, bank: Bank, recorded: NDArray[np.bool_], max_bytes: int) -> None:
+        self._bank = bank
+        self._recorded = recorded
+        self._blocks: deque[_Block] = deque([_Block()])
+        self._most_blocks = max(2, max_bytes // (BLOCK * SAMPLE_BYTES))
+        self._texts: dict[int, deque[tuple[int, int, int, str | None]]] = {
+            row: deque(maxlen=_KEPT_TEXTS) for row in bank.texts if recorded[row]
+        }
+        bank.listeners.append(self)
 
-def _pack(last_sent: int) -> bytes:
-    return struct.pack("<q", last_sent)
+    def will_change(self, rows: Rows) -> None:
+        """Do nothing: what rows held was recorded when they got it."""
 
+    def changed(self, rows: Rows, bits: Bits, status: Statuses, source: Ticks, server_time: int) -> None:
+        """Record."""
+        kept = self._recorded[rows]
+        if not kept.all():
+            rows, bits, status, source = rows[kept], bits[kept], status[kept], source[kept]
+        if len(rows) == 1 and (texts := self._texts.get(int(rows[0]))) is not None:
+            texts.append((int(source[0]), server_time, int(status[0]), self._bank.texts[int(rows[0])]))
+            return
+        done = 0
+        while done < len(rows):
+            block = self._blocks[-1]
+            done += block.append(rows[done:], bits[done:], status[done:], source[done:], server_time)
+            if block.filled == BLOCK:
+                block.seal()
+                self._blocks.append(_Block())
+                self._forget(int(source[-1]) - KEPT_TICKS)
 
-def _unpack(point: bytes | None, recording: Recording, backward: bool, indices: range) -> int:
-    """Return how many of the indices were sent already; a time says so even after the oldest were forgotten."""
-    if not point:
-        return 0
-    try:
-        (last_sent,) = struct.unpack("<q", point)
-    except struct.error as error:
-        raise ValueError(str(error)) from error
-    times = recording.times
-    following = bisect_left(times, last_sent) - 1 if backward else bisect_right(times, last_sent)
-    return max(0, indices.start - following if backward else following - indices.start)
+    def samples(self, row: int) -> Samples:
+        """Return all samples of a row."""
+        if row in self._texts:
+            kept = self._texts[row]
+            columns = [np.array([sample[place] for sample in kept], np.int64) for place in range(3)]
+            texts = [sample[3] for sample in kept]
+            none = np.zeros(len(kept), np.uint64)
+            return Samples(columns[0], columns[1], columns[2].astype(np.uint32), none, texts)
+        found = [(block, block.find(row)) for block in self._blocks]
+        return Samples(
+            np.concatenate([block.times[where] for block, where in found]),
+            np.concatenate([block.server_times[where] for block, where in found]),
+            np.concatenate([block.statuses[where] for block, where in found]),
+            np.concatenate([block.bits[where] for block, where in found]),
+        )
 
-
-def _failed(code: int) -> ua.HistoryReadResult:
-    return ua.HistoryReadResult(StatusCode=ua.StatusCode(ua.UInt32(code)))
+    def _forget(self, before: int) -> None:
+        while len(self._blocks) > 2 and (self._blocks[0].last_time < before or len(self._blocks) > self._most_blocks):
+            self._blocks.popleft()

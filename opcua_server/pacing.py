@@ -10,6 +10,7 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from opcua_server.commands import Commands
+from opcua_server.publishing import Publisher
 from opcua_server.simulator import RUNNING, Simulator
 from plant.clock import TICKS_PER_SECOND
 from runtime.health import Health
@@ -26,9 +27,17 @@ not look like a dead controller."""
 class Pacer:
     """Calls the simulator's scans when they are due."""
 
-    def __init__(self, simulator: Simulator, commands: Commands, health: Health, registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        commands: Commands,
+        publisher: Publisher,
+        health: Health,
+        registry: CollectorRegistry,
+    ) -> None:
         self._simulator = simulator
         self._commands = commands
+        self._publisher = publisher
         self._health = health
         timing = simulator.timing
         self._scans_an_interval = max(1, timing.interval // timing.scan)
@@ -43,6 +52,7 @@ class Pacer:
         while True:
             self._commands.wakes.clear()
             if self._simulator.state != RUNNING:
+                self._publisher.align(0.0)
                 await self._commands.wakes.wait()
                 continue
             await self._run_at_this_speed()
@@ -51,6 +61,7 @@ class Pacer:
         simulator = self._simulator
         period_s = simulator.timing.scan / TICKS_PER_SECOND / simulator.speed
         due = time.monotonic() + period_s
+        self._publisher.align(period_s)
         while not self._commands.wakes.is_set():
             behind = time.monotonic() - due
             if behind < 0:
@@ -65,7 +76,8 @@ class Pacer:
                 if simulator.state != RUNNING or due > time.monotonic():
                     break
                 async with self._commands.moving:
-                    await simulator.scan(simulator.timing.scan)
+                    simulator.scan(simulator.timing.scan)
+                self._publisher.on_scan()
                 due += period_s
                 self._scans.inc()
             self._behind.set(max(0.0, behind))

@@ -12,13 +12,25 @@ from asyncua.server.internal_server import InternalServer
 from opcua_server import standard_nodes
 from opcua_server.address_space import build
 from opcua_server.commands import Commands
-from opcua_server.history import HistoryReader
+from opcua_server.dispatch import Dispatcher
+from opcua_server.history_read import HistoryReader
+from opcua_server.limits import ServerLimits, show
+from opcua_server.monitoring.engine import Engine
+from opcua_server.monitoring.items import Items
 from opcua_server.nodes import NodeBuilder
+from opcua_server.publishing import Publisher
+from opcua_server.services.attribute import AttributeService
+from opcua_server.services.method import MethodService
+from opcua_server.services.monitored_item import MonitoredItemService
+from opcua_server.services.subscription import SubscriptionService
+from opcua_server.services.view import ViewService
+from opcua_server.services.writing import WriteService
 from opcua_server.session import NOBODY, PlantSession
 from opcua_server.simulator import Simulator
-from opcua_server.tags import Tags
+from opcua_server.templates import MODEL, use_template
 from opcua_server.transport import PlantOpcuaServer
 from opcua_server.users import Users
+from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
 from runtime.certificates import Identity, application_uri
 from runtime.errors import CouldNotRun
@@ -34,31 +46,55 @@ POLICIES = [
 
 
 class PlantServer(InternalServer):
-    """asyncua's internal server with our sessions, history and standard nodes from a cache."""
+    """asyncua's internal server with our sessions and services, and standard nodes from a cache."""
 
     def __init__(self, users: Users, cache: Path) -> None:
         super().__init__(user_manager=users)  # type: ignore[arg-type]
         self._cache = cache
-        self.max_subscriptions = 10_000
+        self.limits = ServerLimits()
+        self.dispatcher: Dispatcher | None = None
+        """Answers what sessions ask, once there is a plant."""
+        self.publisher: Publisher | None = None
         self._simulator: Simulator | None = None
-        self._commands: Commands | None = None
+        self._engine: Engine | None = None
+        self._subscriptions: SubscriptionService | None = None
 
-    def serve(self, simulator: Simulator, commands: Commands) -> None:
-        """Say which plant the sessions write to."""
-        self._simulator, self._commands = simulator, commands
+    def serve(self, simulator: Simulator, commands: Commands, history: HistoryReader) -> Publisher:
+        """Say which plant the sessions see; return what publishes it."""
+        tags, limits, nodes = simulator.tags, self.limits, self.aspace
+        engine = Engine(tags.bank, lambda subscription: subscriptions.expire(subscription))
+        subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), limits)
+        attributes = AttributeService(nodes, tags, limits)
+        scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
+        items = MonitoredItemService(nodes, attributes, tags, limits, scan_ms)
+        items.count = lambda: subscriptions.item_count
+        self.dispatcher = Dispatcher(
+            attributes,
+            WriteService(nodes, simulator, commands),
+            ViewService(nodes, limits),
+            MethodService(nodes, commands, subscriptions),
+            items,
+            subscriptions,
+            history,
+            limits,
+        )
+        self.publisher = Publisher(engine)
+        subscriptions.on_change = self.publisher.wake
+        self._simulator, self._engine, self._subscriptions = simulator, engine, subscriptions
+        return self.publisher
 
     def longest_queue(self) -> int:
         """Return how many notifications wait for the slowest reader of any one item, of those that are connected."""
-        sessions = self._external_sessions.values()
-        present = {each.session_id for each in sessions if isinstance(each, PlantSession) and each.is_connected}
-        subscriptions = self.subscription_service.subscriptions.values()
-        waiting = (each._triggered_datachanges.values() for each in subscriptions if each.session_id in present)
-        return max((len(queue) for queues in waiting for queue in queues), default=0)
+        sessions = [each for each in self._external_sessions.values() if isinstance(each, PlantSession)]
+        present = {key for each in sessions if each.connection is not None for key in each.subscriptions}
+        return self._engine.longest_queue(present) if self._engine is not None else 0
 
     async def stop(self) -> None:
         """End the sessions that wait for their clients to come back, too."""
         for session in list(self._external_sessions.values()):
             await session.close_session(True)
+        if self.publisher is not None:
+            self.publisher.stop()
         await super().stop()
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
@@ -69,9 +105,9 @@ class PlantServer(InternalServer):
     def create_session(self, name: str, user: User = NOBODY, external: bool = False) -> PlantSession:
         """Make a client's session."""
         del user, external
-        if self._simulator is None or self._commands is None:
+        if self._simulator is None or self._subscriptions is None:
             raise ua.uaerrors.BadServerHalted
-        return PlantSession(self, self._simulator, self._commands, name)
+        return PlantSession(self, self._simulator, self._subscriptions, self.limits, name)
 
 
 async def make_server(
@@ -90,7 +126,9 @@ async def make_server(
     if index != 2:
         message = f"namespace {NAMESPACE_URI} has index {index}, not 2"
         raise RuntimeError(message)
-    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), reactors)
+    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), [MODEL])
+    use_template(internal.aspace, reactors)
+    show(internal.aspace, internal.limits)
     await server.load_certificate(identity.certificate)
     await server.load_private_key(identity.key)
     server.set_endpoint(settings.endpoint)
@@ -99,12 +137,6 @@ async def make_server(
     tokens: list[type] = [ua.UserNameIdentityToken]
     server.set_identity_tokens([ua.AnonymousIdentityToken, *tokens] if users.anonymous else tokens)
     return server, internal
-
-
-def use_history(internal: PlantServer, tags: Tags) -> None:
-    """Answer HistoryRead from the tags' recordings."""
-    reader = HistoryReader(tags.recording, internal.aspace.__contains__)
-    internal.history_manager = reader  # type: ignore[assignment]
 
 
 async def listen(server: Server, settings: ServerSettings) -> None:

@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from opcua_server import ownership
+from opcua_server.display import Display
 from opcua_server.ownership import Loop
 from opcua_server.tags import Tag, Tags
 from plant import quality
 from plant.clock import ticks_from_seconds
 from plant.faults import Fault
-from plant.names import PLANT, loop_name
+from plant.names import loop_name
 from plant.pid import Tuning
 from plant.reactor import JACKET_LIMITS_K
-from plant.signals import ALARM_LIMITS_K, PLANT_SIGNALS, Writer
+from plant.signals import Writer
 from plant.simulation import Plant, PlantConfig
-from runtime.opcua_link.filetime import FileTime
 
 RUNNING, PAUSED, LOCKSTEP = range(3)
 SAFE_TC_K = JACKET_LIMITS_K[0]
@@ -52,7 +54,7 @@ class Simulator:
         timing: Timing,
         tags: Tags,
         start: int,
-        server_clock: Callable[[], FileTime],
+        server_clock: Callable[[], int],
     ) -> None:
         self.reactors = tuple(reactors)
         self.tags = tags
@@ -61,6 +63,7 @@ class Simulator:
         self.speed = timing.speed
         self.epoch = 0
         self.plant = Plant(config, start)
+        self._display = Display(reactors, tags, self.plant)
         self.loops = [Loop() for _ in reactors]
         self.gap_from: int | None = None
         """The latest that can have been sent before this start: what follows is a gap, bounded by a Bad status."""
@@ -88,26 +91,24 @@ class Simulator:
         """Return the index of the reactor that a signal or object belongs to."""
         return self._index.get(name.partition(".")[0])
 
-    async def show(self) -> None:
+    def show(self) -> None:
         """Set every tag before the first scan, after a gap with a Bad sample at its beginning."""
         server_time = self._server_clock()
         if self.gap_from is not None:
-            for tag in self.tags:
-                if tag.signal.recorded:
-                    await tag.set(None, self.gap_from + 1, server_time, quality.BAD_OUT_OF_SERVICE)
+            self._display.show_gap(self.gap_from + 1, server_time)
         for index, reactor in enumerate(self.reactors):
             loop = f"{reactor}.{loop_name(reactor)}"
             for name, value in self._kept[index].items():
-                await self.tags[f"{loop}.{name}"].set(value, self.now, server_time)
-            await self.tags[f"{loop}.Heartbeat"].set(0, self.now, server_time)
-            await self.tags[f"{loop}.WSP"].set(float(self.plant.measured["T"][index]), self.now, server_time)
+                self.tags[f"{loop}.{name}"].set(value, self.now, server_time)
+            self.tags[f"{loop}.Heartbeat"].set(0, self.now, server_time)
+            self.tags[f"{loop}.WSP"].set(float(self.plant.measured["T"][index]), self.now, server_time)
             detector = self.tags[f"{reactor}.Detector.Anomaly"]
-            await detector.set(None, self.now, server_time, quality.BAD_WAITING_FOR_INITIAL_DATA)
-        await self._show_faults(server_time)
-        await self._show_clock(server_time)
-        await self._show_scan(server_time)
+            detector.set(None, self.now, server_time, quality.BAD_WAITING_FOR_INITIAL_DATA)
+        self._display.show_faults(self.plant, server_time)
+        self._show_clock(server_time)
+        self._show_scan(server_time)
 
-    async def scan(self, ticks: int) -> None:
+    def scan(self, ticks: int) -> None:
         """Advance by one scan and set what it changed."""
         before = len(self.plant.faults.active)
         self.plant.advance(ticks)
@@ -116,15 +117,15 @@ class Simulator:
             if loop.must_trip(self.now, self._kept[index]["ModeTarget"]):
                 loop.tripped = True
                 self.plant.tc_demand[index] = SAFE_TC_K
-        await self._show_scan(server_time)
+        self._show_scan(server_time)
         if len(self.plant.faults.active) != before:
-            await self._show_faults(server_time)
+            self._display.show_faults(self.plant, server_time)
 
-    async def advance(self, ticks: int) -> None:
+    def advance(self, ticks: int) -> None:
         """Advance by any time, in scans; the last one is shortened."""
         while ticks > 0:
             step = min(ticks, self.timing.scan)
-            await self.scan(step)
+            self.scan(step)
             ticks -= step
 
     def expect_demands(self) -> None:
@@ -147,7 +148,7 @@ class Simulator:
         """True when a loop is held."""
         return any(loop.is_fresh(self.now) for loop in self.loops)
 
-    async def write(self, tag: Tag, value: Any, session: object) -> None:
+    def write(self, tag: Tag, value: Any, session: object) -> None:
         """Carry out a write that was allowed."""
         server_time = self._server_clock()
         index = self.index_of(tag.name)
@@ -155,41 +156,41 @@ class Simulator:
         if tag.signal.writer is Writer.HEARTBEAT and index is not None:
             self.loops[index].beat(session, value, self.now)
             self._beaten.add(index)
-            await self._show_loop(index, server_time)
+            self._display.show_alive(index, self.now, server_time)
         if tag.signal.writer in (Writer.DEMAND, Writer.OUTPUT) and index is not None:
             self.plant.tc_demand[index] = value
             if self.loops[index].is_held_by(session, self.now):
                 self._demanded.add(index)
-            await self._show_demand(index, server_time)
+            self._display.show_demand(index, float(value), self.now, server_time)
             return
         if index is not None and leaf in KEPT:
             self._kept[index][leaf] = value
-        await tag.set(value, self.now, server_time)
+        tag.set(value, self.now, server_time)
 
     def mode_of(self, index: int) -> int:
         """Return the actual mode of a loop as its tag has it."""
-        mode = self._loop_tag(index, "Mode").value
+        mode = self._display.loop_tag(index, "Mode").value
         return ownership.MAN if mode is None else int(mode)
 
-    async def inject(self, index: int, kind: str, parameters: dict[str, Any]) -> str:
+    def inject(self, index: int, kind: str, parameters: dict[str, Any]) -> str:
         """Start a fault; raises `plant.faults.FaultError`."""
         fault_id = self.plant.inject(index, kind, parameters)
-        await self._show_faults(self._server_clock())
+        self._display.show_faults(self.plant, self._server_clock())
         return fault_id
 
-    async def clear(self, index: int, fault_id: str) -> list[Fault]:
+    def clear(self, index: int, fault_id: str) -> list[Fault]:
         """End faults; raises `plant.faults.FaultError`."""
         ended = self.plant.clear(index, fault_id)
-        await self._show_faults(self._server_clock())
+        self._display.show_faults(self.plant, self._server_clock())
         return ended
 
-    async def set_clock(self, *, state: int | None = None, speed: float | None = None) -> None:
+    def set_clock(self, *, state: int | None = None, speed: float | None = None) -> None:
         """Pause, resume, or change the speed."""
         self.state = self.state if state is None else state
         self.speed = self.speed if speed is None else speed
-        await self._show_clock(self._server_clock())
+        self._show_clock(self._server_clock())
 
-    async def reset(self) -> None:
+    def reset(self) -> None:
         """Put every reactor back to its start state, all loops free; plant time goes on, Epoch counts it."""
         faults = self.plant.faults
         for index, loop in enumerate(self.loops):
@@ -200,10 +201,10 @@ class Simulator:
         self.epoch += 1
         server_time = self._server_clock()
         for index in range(len(self.loops)):
-            await self._loop_tag(index, "WSP").set(float(self.plant.measured["T"][index]), self.now, server_time)
-        await self._show_faults(server_time)
-        await self._show_clock(server_time)
-        await self._show_scan(server_time)
+            self._display.loop_tag(index, "WSP").set(float(self.plant.measured["T"][index]), self.now, server_time)
+        self._display.show_faults(self.plant, server_time)
+        self._show_clock(server_time)
+        self._show_scan(server_time)
 
     def checkpoint(self, *, last: bool = False) -> bytes:
         """Return what a later start goes on from: a line of JSON, then the plant's own checkpoint."""
@@ -250,65 +251,16 @@ class Simulator:
         for loop, controlled in zip(self.loops, facts["controlled"], strict=False):
             loop.beaten_at = plant.time if controlled else None
 
-    async def _show_scan(self, server_time: FileTime) -> None:
-        now, tags = self.now, self.tags
-        for name, column in self.plant.measured.items():
-            statuses = self.plant.status[name]
-            for index, reactor in enumerate(self.reactors):
-                value, status = float(column[index]), int(statuses[index])
-                await tags[f"{reactor}.{name}"].set(value, now, server_time, status)
-                if name == "T":
-                    await self._loop_tag(index, "PV").set(value, now, server_time, status)
-                    await self._show_alarms(reactor, value, status, server_time)
-        for name, column in self.plant.true.items():
-            for index, reactor in enumerate(self.reactors):
-                await tags[f"{reactor}.Simulation.True.{name}"].set(float(column[index]), now, server_time)
-        for index in range(len(self.reactors)):
-            await self._show_demand(index, server_time)
-            await self._show_loop(index, server_time)
-        await tags[f"{PLANT}.Simulation.Time"].set(now, now, server_time)
+    def _show_scan(self, server_time: int) -> None:
+        self._display.show_scan(self.plant, server_time)
+        self._show_loops(server_time)
 
-    async def _show_alarms(self, reactor: str, t_k: float, status: int, server_time: FileTime) -> None:
-        for name, limit in ALARM_LIMITS_K.items():
-            active = t_k >= limit if name.startswith("T_H") else t_k <= limit
-            await self.tags[f"{reactor}.Alarms.{name}"].set(active, self.now, server_time, status)
+    def _show_loops(self, server_time: int) -> None:
+        fresh = np.array([loop.is_fresh(self.now) for loop in self.loops])
+        self._display.show_loops(fresh, self.now, server_time)
 
-    async def _show_demand(self, index: int, server_time: FileTime) -> None:
-        demand = float(self.plant.tc_demand[index])
-        await self.tags[f"{self.reactors[index]}.Tc"].set(demand, self.now, server_time)
-        await self._loop_tag(index, "OUT").set(demand, self.now, server_time)
-
-    async def _show_loop(self, index: int, server_time: FileTime) -> None:
-        fresh = self.loops[index].is_fresh(self.now)
-        await self._loop_tag(index, "Alive").set(fresh, self.now, server_time)
-        if not fresh:
-            await self._loop_tag(index, "Mode").set(ownership.MAN, self.now, server_time)
-
-    async def _show_faults(self, server_time: FileTime) -> None:
-        for index, reactor in enumerate(self.reactors):
-            active = [
-                {"id": fault.id, "kind": fault.kind, "signal": fault.signal, "size": fault.size}
-                for fault in self.plant.faults.active
-                if fault.reactor == index
-            ]
-            tag = self.tags[f"{reactor}.Simulation.ActiveFaults"]
-            await tag.set(json.dumps(active), self.now, server_time)
-
-    async def _show_clock(self, server_time: FileTime) -> None:
-        values = {
-            "State": self.state,
-            "Speed": self.speed,
-            "Epoch": self.epoch,
-            "Seed": self.plant.config.seed,
-            "Time": self.now,
-        }
-        for signal in PLANT_SIGNALS:
-            value = values[signal.name.rpartition(".")[2]]
-            await self.tags[f"{PLANT}.{signal.name}"].set(value, self.now, server_time)
-
-    def _loop_tag(self, index: int, leaf: str) -> Tag:
-        reactor = self.reactors[index]
-        return self.tags[f"{reactor}.{loop_name(reactor)}.{leaf}"]
+    def _show_clock(self, server_time: int) -> None:
+        self._display.show_clock(self.plant, server_time, state=self.state, speed=self.speed, epoch=self.epoch)
 
 
 def _latest_sent(checkpoint: int, now: int, was_last: bool, speed: float) -> int:

@@ -1,100 +1,103 @@
-"""The tags: the present value of every signal, its node, its last hour, and who is told of a change."""
+"""The tags: every signal's row in the bank, found by name and by NodeId."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from asyncua import ua
-from asyncua.server.address_space import AddressSpace, AttributeValue
-from prometheus_client import CollectorRegistry, Counter
+from asyncua.ua.ua_binary import nodeid_to_binary
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
-from opcua_server.history import Recording
+from opcua_server.bank import BOOLEAN, DOUBLE, LOCALIZED_TEXT, TEXTS, Bank, Rows
 from opcua_server.nodes import plant_id
 from plant import quality
-from plant.names import NAMESPACE_INDEX, PLANT
+from plant.names import PLANT
 from plant.signals import PLANT_SIGNALS, Signal, reactor_signals
-from runtime.opcua_link.filetime import FileTime
-
-log = logging.getLogger("server")
 
 
 class Tag:
     """One signal as it is served; `value` is a DateTime's ticks where the type is DateTime."""
 
-    __slots__ = ("_attribute", "_produced", "_text", "name", "recording", "signal", "status", "time", "value", "vtype")
+    __slots__ = ("_bank", "name", "row", "signal", "text_row")
 
-    def __init__(self, name: str, signal: Signal, address_space: AddressSpace, produced: Counter) -> None:
+    def __init__(self, name: str, signal: Signal, bank: Bank, row: int, text_row: int | None) -> None:
         self.name = name
         self.signal = signal
-        self.vtype = ua.VariantType(signal.data_type.value)
-        self.value: Any = None
-        self.status = quality.BAD_WAITING_FOR_INITIAL_DATA
-        self.time = 0
-        """SourceTimestamp of the value, ticks."""
-        self.recording = Recording(self.vtype) if signal.recorded else None
-        self._attribute: AttributeValue = address_space[plant_id(name)].attributes[ua.AttributeIds.Value]
-        self._attribute.value = ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(self.status)))
-        self._produced = produced.labels(name)
-        self._text: AttributeValue | None = None
-        if signal.enumeration:
-            self._text = address_space[plant_id(f"{name}.ValueAsText")].attributes[ua.AttributeIds.Value]
+        self.row = row
+        self.text_row = text_row
+        """Row of ValueAsText, where the signal is an enumeration."""
+        self._bank = bank
 
-    async def set(self, value: Any, time: int, server_time: FileTime, status: int = quality.GOOD) -> None:
+    @property
+    def vtype(self) -> ua.VariantType:
+        """The built-in type of the value."""
+        return ua.VariantType(self.signal.data_type.value)
+
+    @property
+    def status(self) -> int:
+        """StatusCode of the present value."""
+        return int(self._bank.status[self.row])
+
+    @property
+    def value(self) -> Any:
+        """The present value, None where it is Bad."""
+        if quality.is_bad(self.status):
+            return None
+        kind = self.signal.data_type.value
+        if kind in TEXTS:
+            return self._bank.texts[self.row]
+        if kind == DOUBLE:
+            return float(self._bank.numbers[self.row])
+        number = int(self._bank.integers[self.row])
+        return bool(number) if kind == BOOLEAN else number
+
+    def set(self, value: Any, time: int, server_time: int, status: int = quality.GOOD) -> None:
         """Take a value, and record and tell it when value or status changed; times increase strictly."""
-        if value == self.value and status == self.status:
+        if value is None and not quality.is_bad(status):
+            message = f"{self.name}: only a Bad value is null"
+            raise ValueError(message)
+        kind = self.signal.data_type.value
+        if kind in TEXTS:
+            self._bank.set_text(self.row, value, time, server_time, status)
             return
-        time = max(time, self.time + 1)
-        if quality.is_bad(status):
-            value = None
-        self.value, self.status, self.time = value, status, time
-        shown = FileTime.of(value) if self.vtype is ua.VariantType.DateTime and value is not None else value
-        if self.recording is not None:
-            self.recording.append(time, server_time.ticks, status, shown)
-        self._produced.inc()
-        data = ua.DataValue(
-            Value=ua.Variant(shown, ua.VariantType.Null if shown is None else self.vtype),
-            StatusCode=_STATUS.get(status) or ua.StatusCode(ua.UInt32(status)),
-            SourceTimestamp=FileTime.of(time),
-            ServerTimestamp=server_time,
-        )
-        await _tell(self._attribute, data)
-        if self._text is not None:
+        if kind == DOUBLE:
+            bits = int(np.float64((value or 0.0) + 0.0).view(np.uint64))
+        else:
+            bits = int(value or 0) & 0xFFFF_FFFF_FFFF_FFFF
+        self._bank.set(self.row, bits, time, server_time, status)
+        if self.text_row is not None:
             text = "" if value is None else self.signal.enumeration[value]
-            await _tell(
-                self._text,
-                ua.DataValue(
-                    Value=ua.Variant(ua.LocalizedText(text), ua.VariantType.LocalizedText),
-                    SourceTimestamp=FileTime.of(time),
-                    ServerTimestamp=server_time,
-                ),
-            )
-
-
-_STATUS = {quality.GOOD: ua.StatusCode(ua.UInt32(quality.GOOD))}
-
-
-async def _tell(attribute: AttributeValue, data: ua.DataValue) -> None:
-    attribute.value = data
-    for handle, callback in list(attribute.datachange_callbacks.items()):
-        await callback(handle, data)
+            self._bank.set_text(self.text_row, text, time, server_time)
 
 
 class Tags:
     """All tags, by full name."""
 
-    def __init__(self, reactors: Sequence[str], address_space: AddressSpace, registry: CollectorRegistry) -> None:
-        produced = Counter(
-            "cstr_values_produced",
-            "Changes of value or status that the server told and recorded.",
-            ["signal"],
-            registry=registry,
-        )
+    def __init__(self, reactors: Sequence[str], registry: CollectorRegistry) -> None:
         signals = [(f"{PLANT}.{signal.name}", signal) for signal in PLANT_SIGNALS]
         for reactor in reactors:
             signals += [(f"{reactor}.{signal.name}", signal) for signal in reactor_signals(reactor)]
-        self._tags = {name: Tag(name, signal, address_space, produced) for name, signal in signals}
+        types: list[int] = []
+        rows: list[tuple[int, int | None]] = []
+        for _, signal in signals:
+            rows.append((len(types), len(types) + 1 if signal.enumeration else None))
+            types += [signal.data_type.value, LOCALIZED_TEXT] if signal.enumeration else [signal.data_type.value]
+        self.bank = Bank(types)
+        self._tags = {
+            name: Tag(name, signal, self.bank, *place) for (name, signal), place in zip(signals, rows, strict=True)
+        }
+        self._rows: dict[bytes, int] = {}
+        self._tag_of_row: dict[int, Tag] = {}
+        for name, tag in self._tags.items():
+            self._rows[nodeid_to_binary(plant_id(name))] = tag.row
+            self._tag_of_row[tag.row] = tag
+            if tag.text_row is not None:
+                self._rows[nodeid_to_binary(plant_id(f"{name}.ValueAsText"))] = tag.text_row
+        registry.register(_Produced(self._tags.values(), self.bank))
 
     def __getitem__(self, name: str) -> Tag:
         return self._tags[name]
@@ -102,11 +105,38 @@ class Tags:
     def __iter__(self) -> Iterator[Tag]:
         return iter(self._tags.values())
 
-    def by_node(self, node: ua.NodeId) -> Tag | None:
-        """Return the tag of a NodeId, if it is one."""
-        return self._tags.get(str(node.Identifier)) if node.NamespaceIndex == NAMESPACE_INDEX else None
+    @property
+    def recorded(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Tell of each row of the bank whether it has history."""
+        recorded = np.zeros(len(self.bank), np.bool_)
+        recorded[[tag.row for tag in self if tag.signal.recorded]] = True
+        return recorded
 
-    def recording(self, node: ua.NodeId) -> Recording | None:
-        """Return the recording of a NodeId, if it has one."""
-        tag = self.by_node(node)
-        return tag.recording if tag is not None else None
+    def rows(self, names: Iterable[str]) -> Rows:
+        """Return the rows of some tags."""
+        return np.array([self._tags[name].row for name in names], np.intp)
+
+    def row_of(self, node: bytes) -> int | None:
+        """Return the row of a NodeId as it is on the wire: of a signal, or of the ValueAsText of one."""
+        return self._rows.get(node)
+
+    def of_row(self, row: int) -> Tag | None:
+        """Return the tag of a row; None for a ValueAsText."""
+        return self._tag_of_row.get(row)
+
+
+class _Produced(Collector):
+    """How many values each signal produced."""
+
+    def __init__(self, tags: Iterable[Tag], bank: Bank) -> None:
+        self._tags = list(tags)
+        self._bank = bank
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Return the counter, a sample for each signal."""
+        family = CounterMetricFamily(
+            "cstr_values_produced", "Changes of value or status that the server told and recorded.", labels=["signal"]
+        )
+        for tag, changes in zip(self._tags, self._bank.changes[[tag.row for tag in self._tags]].tolist(), strict=True):
+            family.add_metric([tag.name], float(changes))
+        yield family

@@ -76,6 +76,8 @@ class ServerSettings(Section):
     scan_s: Number = Field(default=0.1, ge=0.01, le=1.0)
     lockstep: Flag = False
     """True: the plant advances only by Step, or by the controller's interval when it has written Tc."""
+    history_gb: Number = Field(default=1.0, gt=0.0, le=64.0)
+    """Memory for the last hour of history, 32 bytes a sample; where that is too little, the oldest goes first."""
     anonymous_roles: tuple[Role, ...] | None = None
     """None: all roles on loopback, refused otherwise."""
     users: tuple[User, ...] = ()

@@ -28,6 +28,7 @@ log = logging.getLogger("detector")
 
 METHOD = "baseline"
 CLOCK = f"{PLANT}.Simulation.Time"
+LOOP_LEAVES = ("WSP", "Mode")
 AUTO = 2
 PUBLISHING_S = 0.1
 REMEMBERED_S = 300
@@ -58,7 +59,10 @@ class Watcher:
         self._on_episode = on_episode
         self._on_hour = on_hour
         self._schedule = Schedule(interval_s)
-        self._values: dict[str, Scalar | None] = {}
+        self._names = [f"{reactor}.{leaf}" for reactor in reactors for leaf in _leaves(reactor)] + [CLOCK]
+        self._values = np.full(len(self._names), np.nan)
+        """Of each name; NaN where it is Bad or no number."""
+        self._is_known = np.zeros(len(self._names), np.bool_)
         self._verdicts = [Verdict() for _ in reactors]
         self._details: dict[str, dict[str, object]] = {}
         self._told: dict[str, float] = {}
@@ -67,20 +71,22 @@ class Watcher:
 
     async def run(self, link: OpcuaLink, on_judged: Callable[[], None]) -> None:
         """Judge until the link is lost; `on_judged` is called after each interval."""
-        names = [name for reactor in self.reactors for name in _inputs(reactor).values()]
 
         async def on_data(data: Notification) -> None:
-            now = 0
-            for reading in data.readings():
-                self._values[reading.name] = None if reading.is_bad else reading.value
-                if reading.name == CLOCK:
-                    now = max(now, reading.source_time)
-            if now and self._schedule.is_due(now) and len(self._values) > len(names):
+            now = self._take(data)
+            if now and self._schedule.is_due(now) and self._is_known.all():
                 await self._step(link, now)
                 on_judged()
 
-        await link.subscribe([*names, CLOCK], on_data, publishing_s=PUBLISHING_S)
+        await link.subscribe(self._names, on_data, publishing_s=PUBLISHING_S)
         await asyncio.Event().wait()
+
+    def _take(self, data: Notification) -> int:
+        """Remember the newest values; return the clock's time where it is among them, else 0."""
+        self._values[data.index] = np.where(data.is_bad, np.nan, data.numbers)
+        self._is_known[data.index] = True
+        clock = data.source_time[data.index == len(self._names) - 1]
+        return int(clock.max(initial=0))
 
     async def resume(self, link: OpcuaLink) -> set[str]:
         """Take up the ramps of the last minutes and the episodes under way; return the reactors that have one."""
@@ -112,7 +118,7 @@ class Watcher:
         except BadInput as error:
             log.info("no history of the working setpoint (%s): taken as steady", error)
             return np.full(len(seconds), np.nan)
-        values = np.array([np.nan, *(_number(value) for value in known.values)])
+        values = np.concatenate([[np.nan], known.numbers])
         held: Floats = values[np.searchsorted(known.source_time, seconds, side="right")]
         return held
 
@@ -133,11 +139,8 @@ class Watcher:
 
     def _inputs_now(self) -> tuple[dict[str, Floats], Floats, NDArray[np.bool_]]:
         """Return the features' columns, the working setpoints, and which reactors can be judged."""
-        wanted = [_inputs(reactor) for reactor in self.reactors]
-        column = {
-            leaf: np.array([_number(self._values.get(names[leaf])) for names in wanted])
-            for leaf in (*SIGNALS, "WSP", "Mode")
-        }
+        rows = self._values[:-1].reshape(len(self.reactors), -1)
+        column: dict[str, Floats] = dict(zip((*SIGNALS, *LOOP_LEAVES), rows.T.copy(), strict=True))
         judged = column["Mode"] == AUTO
         for leaf in (*SIGNALS, "WSP"):
             judged &= np.isfinite(column[leaf])
@@ -198,11 +201,6 @@ class Watcher:
 _RESUMED = ("Anomaly", "Cause", "Since")
 
 
-def _inputs(reactor: str) -> dict[str, str]:
-    """Return what is subscribed to, by its leaf."""
-    names = {leaf: f"{reactor}.{leaf}" for leaf in SIGNALS}
-    return names | {leaf: f"{reactor}.{loop_name(reactor)}.{leaf}" for leaf in ("WSP", "Mode")}
-
-
-def _number(value: Scalar | None) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
+def _leaves(reactor: str) -> list[str]:
+    """Return what is subscribed to of a reactor, in the order of the columns."""
+    return [*SIGNALS, *(f"{loop_name(reactor)}.{leaf}" for leaf in LOOP_LEAVES)]

@@ -14,7 +14,8 @@ from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
 from runtime.certificates import application_uri, own_identity
 from runtime.opcua_link import filetime
-from runtime.opcua_link.link import OpcuaLink, link_errors
+from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.link import OpcuaLink
 from runtime.reconnect import OnState, keep, nobody_told
 from runtime.running import secret
 from runtime.settings import Settings

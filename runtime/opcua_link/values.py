@@ -1,18 +1,31 @@
-"""What goes over the link, in plain Python: readings, descriptions and columns."""
+"""What goes over the link, without asyncua: readings for people and edges, columns for data that runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from asyncua import ua
 from numpy.typing import NDArray
 
 from plant import quality
 from plant.clock import text_from_ticks
 from plant.sample import Scalar
-from runtime.opcua_link.filetime import ticks_of
+from runtime.opcua_link.builtin import (
+    BOOLEAN,
+    DATETIME,
+    DOUBLE,
+    IS_FLOAT,
+    IS_INTEGER,
+    IS_NUMBER,
+    SINT64,
+    STRING,
+    UINT64,
+)
+
+OVERFLOW, OVERFLOW_BITS = 0x0480, 0x0C80
+"""InfoType DataValue with the Overflow bit, and the bits to look at (OPC 10000-4 v1.05 §7.39.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,56 +56,136 @@ class VariableInfo:
     historizing: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Notification:
-    """The data changes of one notification, as columns of equal length, in the server's order."""
+    """Data changes as columns of equal length, in the server's order."""
 
-    names: list[str]
-    values: list[Scalar | None]
+    signals: Sequence[str]
+    """All that was subscribed to; the very list, so that its columns can be kept by place."""
+    index: NDArray[np.int32]
+    """Of each row's signal in `signals`."""
+    types: NDArray[np.uint8]
+    """Built-in type of each value; 0 where there is none, or an array or structure."""
+    words: NDArray[np.int64]
+    """Each value's 64 bits, by its type: a double (of a Float too), an integer, a DateTime's ticks; 0 for text."""
+    texts: Mapping[int, str]
+    """Row -> text of a String or LocalizedText."""
     status: NDArray[np.uint32]
     source_time: NDArray[np.int64]
     server_time: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, readings: Sequence[Reading], signals: Sequence[str] | None = None) -> Self:
+        """Return readings as columns; their own names are the signals when none are said."""
+        if signals is None:
+            signals = list(dict.fromkeys(each.name for each in readings))
+        places = {name: place for place, name in enumerate(signals)}
+        typed = [_typed(each.value) for each in readings]
+        return cls(
+            signals,
+            np.array([places[each.name] for each in readings], np.int32),
+            np.array([kind for kind, _ in typed], np.uint8),
+            np.array([word for _, word in typed], np.int64),
+            {row: each.value for row, each in enumerate(readings) if isinstance(each.value, str)},
+            np.array([each.status for each in readings], np.uint32),
+            np.array([each.source_time for each in readings], np.int64),
+            np.array([each.server_time for each in readings], np.int64),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of notifications about the same signals, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        texts: dict[int, str] = {}
+        start = 0
+        for part in parts:
+            texts |= {start + row: text for row, text in part.texts.items()}
+            start += len(part)
+        columns = ("index", "types", "words", "status", "source_time", "server_time")
+        whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+        return cls(parts[0].signals, texts=texts, **whole)
+
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.index)
+
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """The values as doubles: NaN where there is none, and for texts and DateTimes; not to be written to."""
+        doubles = self.words.view(np.float64)
+        is_float = IS_FLOAT[self.types]
+        if is_float.all():
+            return doubles
+        numbers = np.where(is_float, doubles, np.where(IS_NUMBER[self.types], self.words, np.nan))
+        is_unsigned = self.types == UINT64
+        if is_unsigned.any():
+            numbers[is_unsigned] = self.words.view(np.uint64)[is_unsigned]
+        return numbers
+
+    @property
+    def is_bad(self) -> NDArray[np.bool_]:
+        """True where the value cannot be used."""
+        is_bad: NDArray[np.bool_] = (self.status >= quality.BAD) | (self.types == 0)
+        return is_bad
+
+    @property
+    def overflows(self) -> int:
+        """How many rows say that the server's queue could not hold all (OPC 10000-4 v1.05 §5.13.1.5)."""
+        return int(np.count_nonzero(self.status & np.uint32(OVERFLOW_BITS) == OVERFLOW))
+
+    @property
+    def names(self) -> list[str]:
+        """Each row's signal."""
+        return [self.signals[place] for place in self.index.tolist()]
+
+    @property
+    def values(self) -> list[Scalar | None]:
+        """The values in plain Python: a DateTime as ISO text."""
+        found = np.full(len(self), None, object)
+        for rows, column in (
+            (IS_FLOAT[self.types], self.words.view(np.float64)),
+            (IS_INTEGER[self.types], self.words),
+            (self.types == UINT64, self.words.view(np.uint64)),
+            (self.types == BOOLEAN, self.words != 0),
+        ):
+            if rows.any():
+                found[rows] = column[rows]
+        for row in np.flatnonzero(self.types == DATETIME).tolist():
+            found[row] = text_from_ticks(int(self.words[row]))
+        for row, text in self.texts.items():
+            found[row] = text
+        values: list[Scalar | None] = found.tolist()
+        return values
 
     def readings(self) -> list[Reading]:
         """Return the rows one by one."""
-        times = zip(self.status.tolist(), self.source_time.tolist(), self.server_time.tolist(), strict=True)
-        return [
-            Reading(name, value, status, source, server)
-            for name, value, (status, source, server) in zip(self.names, self.values, times, strict=True)
-        ]
+        columns: tuple[list[Any], ...] = (
+            self.names, self.values, self.status.tolist(), self.source_time.tolist(), self.server_time.tolist(),
+        )  # fmt: skip
+        return [Reading(*row) for row in zip(*columns, strict=True)]
+
+    def take(self, rows: NDArray[np.bool_]) -> Notification:
+        """Return the rows that are chosen."""
+        if rows.all():
+            return self
+        texts = self.texts
+        if texts:
+            places = np.cumsum(rows) - 1
+            texts = {int(places[row]): text for row, text in texts.items() if rows[row]}
+        return Notification(
+            self.signals, self.index[rows], self.types[rows], self.words[rows], texts,
+            self.status[rows], self.source_time[rows], self.server_time[rows],
+        )  # fmt: skip
 
 
-def columns(rows: list[tuple[str, ua.DataValue]]) -> Notification:
-    """Return rows of names and DataValues as columns."""
-    return Notification(
-        [name for name, _ in rows],
-        [plain(data) for _, data in rows],
-        np.array([status_of(data) for _, data in rows], np.uint32),
-        np.array([ticks_of(data.SourceTimestamp) for _, data in rows], np.int64),
-        np.array([ticks_of(data.ServerTimestamp) for _, data in rows], np.int64),
-    )
-
-
-def reading(name: str, data: ua.DataValue) -> Reading:
-    """Return a DataValue as a reading."""
-    return Reading(name, plain(data), status_of(data), ticks_of(data.SourceTimestamp), ticks_of(data.ServerTimestamp))
-
-
-def status_of(data: ua.DataValue) -> int:
-    """Return the StatusCode as a number; absent means Good."""
-    return int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
-
-
-def plain(data: ua.DataValue) -> Scalar | None:
-    """Return the value in plain Python: a DateTime as ISO text, a text of a LocalizedText, None for anything else."""
-    value: Any = data.Value.Value if data.Value is not None else None
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, ua.DateTime):
-        return text_from_ticks(ticks_of(value))
-    if isinstance(value, ua.LocalizedText):
-        return value.Text or ""
-    return None
+def _typed(value: Scalar | None) -> tuple[int, int]:
+    """Return a plain value's type and word."""
+    if value is None:
+        return 0, 0
+    if isinstance(value, str):
+        return STRING, 0
+    if isinstance(value, bool):
+        return BOOLEAN, int(value)
+    if isinstance(value, int):
+        return (SINT64, value) if value < 2**63 else (UINT64, value - 2**64)
+    return DOUBLE, int(np.float64(value).view(np.int64))

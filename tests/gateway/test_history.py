@@ -11,6 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import struct_to_binary
 
 from gateway.components.influxdb import InfluxDB
 from gateway.history import STORE, History, ServerHistory, StoreHistory
@@ -64,12 +66,17 @@ def store(tmp_path: Path) -> History:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
-    """The link's own HistoryRead, and the server's own answer, without a wire."""
+    """The link's own HistoryRead, and the server's own answer, as bytes without a wire."""
     recordings = {name: Recording(ua.VariantType(number)) for name, number in TYPES.items()}
     for each in SAMPLES:
         recordings[each.signal].append(each.source_time, each.server_time, each.quality, each.value)
     reader = HistoryReader(lambda node: recordings.get(node.Identifier), lambda node: True)
-    session = SimpleNamespace(history_read=reader.read_history)
+
+    async def answer(request: ua.HistoryReadRequest, timeout: float | None) -> Buffer:
+        results = await reader.read_history(request.Parameters)
+        return Buffer(struct_to_binary(ua.HistoryReadResponse(Results=results)))
+
+    session = SimpleNamespace(_send_request=answer)
     url = SimpleNamespace(geturl=lambda: "opc.tcp://plant")
     link = OpcuaLink(SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url), 2)  # type: ignore[arg-type]
     monkeypatch.setattr(ServerHistory, "_link", lambda self: contextlib.nullcontext(link))

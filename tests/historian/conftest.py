@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -24,16 +23,6 @@ from timeseries.reader import Reader
 from timeseries.store import Store
 
 T0 = ticks_from_text("2026-11-22T04:00:00Z")
-
-
-def notification(*readings: Reading) -> Notification:
-    return Notification(
-        [each.name for each in readings],
-        [each.value for each in readings],
-        np.array([each.status for each in readings], np.uint32),
-        np.array([each.source_time for each in readings], np.int64),
-        np.array([each.server_time for each in readings], np.int64),
-    )
 
 
 class Server:
@@ -66,14 +55,15 @@ class Server:
     async def subscribe(self, names: Sequence[str], on_data: Callable[..., object], **options: object) -> int:
         self.send = on_data
         if self.live:
-            await on_data(notification(*self.live))  # type: ignore[misc]
+            await on_data(Notification.of(self.live, names))  # type: ignore[misc]
         return 1
 
     async def history(self, name: str, start: int, end: int) -> Notification:
         if name == self.dies_at:
             raise LinkLost("the server went away")
         self.asked[name] = start
-        return notification(*(each for each in self.past if each.name == name and start <= each.source_time < end))
+        past = [each for each in self.past if each.name == name and start <= each.source_time < end]
+        return Notification.of(past, [name])
 
 
 class Plant:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
 
 from plant import quality
 from runtime.errors import LinkLost
-from runtime.opcua_link.values import Reading, VariableInfo
+from runtime.opcua_link.values import Notification, Reading, VariableInfo
 from timeseries.reader import Reader
 
 NAMES = ("R101.T", "R101.Ca")
@@ -84,3 +85,15 @@ async def test_all_that_is_received_is_stored_or_rejected(plant, server) -> None
     async with plant.collecting(server, lambda: plant.stored("R101.T") and not plant.gaps(), sampling_s=5.0):
         assert plant.count("received") == 53
         assert plant.count("stored") + plant.count("rejected") == 53
+
+
+async def test_what_the_servers_queue_has_lost_is_counted_and_said_once(plant, server, caplog) -> None:
+    overflow = quality.GOOD | 0x480
+    server.live = [server.measure("R101.T", float(second), second, overflow) for second in range(3)]
+    server.live += [server.measure("R101.Ca", 1.0, 1, status) for status in (quality.GOOD, 0x500, 0x80)]
+    async with plant.collecting(server, lambda: len(plant.stored("R101.T")) == 3):
+        await server.send(Notification.of(server.live[:1], NAMES))
+        with contextlib.closing(Reader(plant.path)) as reader:
+            assert {sample.quality for sample in reader.raw("R101.T", 0, 2**62)} == {overflow}
+    assert plant.count("overflowed") == 4
+    assert len([record for record in caplog.records if "overflowed" in record.message]) == 1

@@ -1,0 +1,70 @@
+"""What is kept of one stream of samples: values of their signal's type, once measured, not too dense; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from historian.epochs import EPOCH
+from historian.thinning import Thinning
+from plant import quality
+from plant.signals import DataType
+from runtime.opcua_link.builtin import BOOLEAN, IS_FLOAT, IS_INTEGER, IS_TEXT, UINT64
+from runtime.opcua_link.values import Notification, Reading, VariableInfo
+
+_FITS = np.zeros((256, 256), np.bool_)
+"""Data type of a signal, built-in type of a value -> whether the one may be the other."""
+_FITS[DataType.BOOLEAN.value, BOOLEAN] = True
+for _whole in (DataType.INT32.value, DataType.UINT32.value):
+    _FITS[_whole] = IS_INTEGER
+    _FITS[_whole, UINT64] = True
+_FITS[DataType.DOUBLE.value] = IS_FLOAT
+for _text in (DataType.STRING.value, DataType.DATETIME.value):
+    _FITS[_text] = IS_TEXT
+
+
+class Intake:
+    """Of samples whose `index` is into these signals."""
+
+    def __init__(self, infos: Sequence[VariableInfo], interval: int) -> None:
+        self._data_types = np.array([info.data_type for info in infos], np.uint8)
+        self._thinning = Thinning(interval, len(infos))
+        self._epoch = next((place for place, info in enumerate(infos) if info.name == EPOCH), -1)
+
+    def jumps(self, data: Notification) -> list[Reading]:
+        """Return the samples that tell of jumps of plant time."""
+        rows = data.index == self._epoch
+        return data.take(rows).readings() if rows.any() else []
+
+    def accepted(self, data: Notification) -> tuple[Notification, dict[str, int]]:
+        """Return what is kept, and how much is not for which reason."""
+        measured = data.source_time != 0
+        typed = measured & self._is_sample(data)
+        kept = typed.copy()
+        kept[typed] = self._thinning.keeps(data.index[typed], data.source_time[typed])
+        received, with_time, of_type, remaining = (
+            len(data), *(int(np.count_nonzero(rows)) for rows in (measured, typed, kept))
+        )  # fmt: skip
+        rejected = {
+            "never_measured": received - with_time, "type": with_time - of_type, "thinned": of_type - remaining,
+        }  # fmt: skip
+        return data.take(kept), rejected
+
+    def _is_sample(self, data: Notification) -> NDArray[np.bool_]:
+        """Tell which values are what their type says, finite, and text that can be written; a Bad one needs none."""
+        fits = _FITS[self._data_types[data.index], data.types]
+        fits &= ~IS_FLOAT[data.types] | np.isfinite(data.words.view(np.float64))
+        for row, text in data.texts.items():
+            fits[row] &= text.isascii() or _can_be_written(text)
+        fits |= data.status >= quality.BAD
+        return fits
+
+
+def _can_be_written(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""How much the server does for a client, in a call and at all; clients read it below Server.ServerCapabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from asyncua import ua
+from asyncua.server.address_space import AddressSpace
+
+from opcua_server.nodes import standard_id
+
+_CAPABILITIES = "Server_ServerCapabilities"
+_VARIANT_TYPES = {
+    ua.ObjectIds.UInt16: ua.VariantType.UInt16,
+    ua.ObjectIds.UInt32: ua.VariantType.UInt32,
+    ua.ObjectIds.Duration: ua.VariantType.Double,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OperationLimits:
+    """Operations a call, OPC 10000-5 v1.05 §6.3.11: never 0, not even for what the server refuses item by item."""
+
+    max_nodes_per_read: int = 10_000
+    max_nodes_per_history_read_data: int = 1_000
+    max_nodes_per_history_read_events: int = 1_000
+    max_nodes_per_write: int = 10_000
+    max_nodes_per_history_update_data: int = 1_000
+    max_nodes_per_history_update_events: int = 1_000
+    max_nodes_per_method_call: int = 1_000
+    max_nodes_per_browse: int = 1_000
+    max_nodes_per_register_nodes: int = 10_000
+    max_nodes_per_translate_browse_paths_to_node_ids: int = 10_000
+    max_nodes_per_node_management: int = 1_000
+    max_monitored_items_per_call: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What OPC 10000-5 v1.05 §6.3.2 lets a server tell, and the calls' limits."""
+
+    operations: OperationLimits = OperationLimits()
+    min_supported_sample_rate: float = 0.0
+    """Shortest sampling interval, ms; 0 is by exception."""
+    max_browse_continuation_points: int = 1_000
+    """Of a session; as many as Browse takes nodes, so that no call runs out of them."""
+    max_query_continuation_points: int = 0
+    """There is no Query service set."""
+    max_history_continuation_points: int = 1_000
+    max_array_length: int = 65_536
+    max_string_length: int = 65_536
+    """Bytes."""
+    max_byte_string_length: int = 1_048_576
+    max_sessions: int = 1_000
+    max_subscriptions: int = 10_000
+    max_monitored_items: int = 1_000_000
+    max_subscriptions_per_session: int = 1_000
+    max_monitored_items_per_subscription: int = 100_000
+    max_select_clause_parameters: int = 1_000
+    max_where_clause_parameters: int = 1_000
+    max_monitored_items_queue_size: int = 10_000
+
+
+def show(address_space: AddressSpace, limits: ServerLimits) -> None:
+    """Write the limits into the standard nodes, each with its own DataType."""
+    for owner, prefix in ((limits, _CAPABILITIES), (limits.operations, f"{_CAPABILITIES}_OperationLimits")):
+        for field in fields(owner):
+            value = getattr(owner, field.name)
+            if not isinstance(value, OperationLimits):
+                node = address_space[standard_id(getattr(ua.ObjectIds, f"{prefix}_{_standard_name(field.name)}"))]
+                data_type: Any = node.attributes[ua.AttributeIds.DataType].value
+                vtype = _VARIANT_TYPES[data_type.Value.Value.Identifier]
+                node.attributes[ua.AttributeIds.Value].value = ua.DataValue(ua.Variant(value, vtype))
+
+
+def require(count: int, limit: int) -> None:
+    """Check the number of operations of a call.
+
+    Raises:
+        ua.uaerrors.BadNothingToDo: when there is none.
+        ua.uaerrors.BadTooManyOperations: when there are more than the limit.
+    """
+    if count == 0:
+        raise ua.uaerrors.BadNothingToDo
+    if count > limit:
+        raise ua.uaerrors.BadTooManyOperations
+
+
+def _standard_name(field: str) -> str:
+    return "".join(word.capitalize() for word in field.split("_"))

@@ -1,0 +1,135 @@
+"""Samples and publishes all subscriptions: on the scan's tick where their intervals allow it, else by a timer."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+import numpy as np
+
+from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
+from opcua_server.monitoring.subscription import Subscription
+
+
+class Schedule:
+    """When each subscription has something to do next."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int]] = []
+        self._times: dict[int, float] = {}
+
+    def set(self, subscription: int, time: float) -> None:
+        """Set the time of one."""
+        if self._times.get(subscription) != time:
+            self._times[subscription] = time
+            heapq.heappush(self._heap, (time, subscription))
+
+    def remove(self, subscription: int) -> None:
+        """Forget one."""
+        self._times.pop(subscription, None)
+
+    def pop(self, until: float) -> list[int]:
+        """Return those whose time has come; they must be set again."""
+        due: list[int] = []
+        while self._heap and self._heap[0][0] <= until:
+            time, subscription = heapq.heappop(self._heap)
+            if self._times.get(subscription) == time:
+                del self._times[subscription]
+                due.append(subscription)
+        return due
+
+    def next(self) -> float:
+        """Return the earliest time; infinity when there is none."""
+        while self._heap and self._times.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else float("inf")
+
+
+class Engine:
+    """All subscriptions of the server, by id.
+
+    `align_s` is how far from a scan a subscription may be due and yet be done with it: half a scan's wall time while
+    the plant runs, 0 else.
+    """
+
+    def __init__(self, bank: Bank, on_expired: Callable[[Subscription], None]) -> None:
+        self._bank = bank
+        self._on_expired = on_expired
+        self._subscriptions: dict[int, Subscription] = {}
+        self._aligned, self._free = Schedule(), Schedule()
+        self._dirty: list[Rows] = []
+        self._is_dirty = np.zeros(len(bank), np.bool_)
+        self.align_s = 0.0
+        bank.listeners.append(self)
+
+    def add(self, subscription: Subscription) -> None:
+        """Begin to serve a subscription."""
+        self._subscriptions[subscription.id] = subscription
+        self.schedule(subscription)
+
+    def remove(self, subscription: Subscription) -> None:
+        """End it."""
+        self._subscriptions.pop(subscription.id, None)
+        self._aligned.remove(subscription.id)
+        self._free.remove(subscription.id)
+
+    def schedule(self, subscription: Subscription) -> None:
+        """Take note that a subscription's intervals may have changed."""
+        is_aligned = subscription.terms.publishing_ms / 1000.0 >= 2.0 * self.align_s
+        here, there = (self._aligned, self._free) if is_aligned else (self._free, self._aligned)
+        there.remove(subscription.id)
+        here.set(subscription.id, min(subscription.due, subscription.items.next_due()))
+
+    def will_change(self, rows: Rows) -> None:
+        """Take the value that is about to be replaced, if nobody took it yet."""
+        if self._dirty and self._is_dirty[rows].any():
+            self.flush()
+
+    def changed(self, rows: Rows, bits: Bits, status: Statuses, source: Ticks, server_time: int) -> None:
+        """Take note of new values; they are sampled before the next ones, or before the next tick."""
+        del bits, status, source, server_time
+        self._dirty.append(rows)
+        self._is_dirty[rows] = True
+
+    def flush(self) -> None:
+        """Sample what has changed, for the items that take every change."""
+        if not self._dirty:
+            return
+        rows = self._dirty[0] if len(self._dirty) == 1 else np.concatenate(self._dirty)
+        self._dirty.clear()
+        self._is_dirty[rows] = False
+        for subscription in self._subscriptions.values():
+            subscription.items.sample_rows(rows)
+
+    def on_scan(self, now: float) -> None:
+        """Do what is due about now."""
+        self.flush()
+        self._run(self._aligned.pop(now + self.align_s), now, self.align_s)
+
+    def on_timer(self, now: float) -> None:
+        """Do what is due and did not find a scan."""
+        self.flush()
+        self._run(self._aligned.pop(now - self.align_s), now, 0.0)
+        self._run(self._free.pop(now), now, 0.0)
+
+    def next_timer(self) -> float:
+        """Return when `on_timer` is needed next, monotonic seconds."""
+        return min(self._aligned.next() + self.align_s, self._free.next())
+
+    def longest_queue(self, subscriptions: set[int]) -> int:
+        """Return the length of the longest queue of any item of these subscriptions."""
+        some = (each for each in self._subscriptions.values() if each.id in subscriptions)
+        return max((subscription.items.longest() for subscription in some), default=0)
+
+    def _run(self, due: list[int], now: float, tolerance: float) -> None:
+        for subscription_id in due:
+            subscription = self._subscriptions.get(subscription_id)
+            if subscription is None:
+                continue
+            subscription.items.sample_due(now, tolerance)
+            if subscription.due <= now + tolerance:
+                subscription.on_timer(now)
+            if subscription.is_expired:
+                self._on_expired(subscription)
+            else:
+                self.schedule(subscription)

@@ -1,0 +1,347 @@
+"""The monitored items of one subscription: columns where they can be, one by one where not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from opcua_server.bank import Bank, Rows
+from opcua_server.monitoring.filters import NO_FILTER, Filter
+from opcua_server.monitoring.group import Group, Kind
+from opcua_server.monitoring.item import SingleItem
+from opcua_server.monitoring.queues import OVERFLOW, Batch
+from opcua_server.monitoring.sample import RowSource, Sample, Source, of_bits
+from opcua_server.wire.records import WIDTHS
+
+DISABLED, SAMPLING, REPORTING = range(3)
+"""MonitoringMode (OPC 10000-4 v1.05 §7.23)."""
+NO_ROW = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What was agreed for an item."""
+
+    source: Source
+    handle: int
+    mode: int = REPORTING
+    sampling_ms: float = 0.0
+    """0: every change is a sample; only rows of the bank have that."""
+    size: int = 1
+    discard_oldest: bool = True
+    filter: Filter = NO_FILTER
+    times_mask: int = 0
+
+    @property
+    def row(self) -> int:
+        """The row of the bank that is monitored, NO_ROW when none is."""
+        return self.source.row if isinstance(self.source, RowSource) else NO_ROW
+
+
+class Item:
+    """One item, and where it is kept: in a group, on its own, or nowhere while it is disabled."""
+
+    __slots__ = ("group", "id", "links", "single", "slot", "spec", "stays_single")
+
+    def __init__(self, item_id: int, spec: Spec) -> None:
+        self.id = item_id
+        self.spec = spec
+        self.group: Group | None = None
+        self.slot = -1
+        self.single: SingleItem | None = None
+        self.links: set[int] | None = None
+        """Items that this one triggers."""
+        self.stays_single = False
+        """It takes part in triggering."""
+
+
+class Items:
+    """All items of a subscription, by MonitoredItemId."""
+
+    def __init__(self, bank: Bank, *, columnar: bool = True) -> None:
+        self._bank = bank
+        self._columnar = columnar
+        self._items: dict[int, Item] = {}
+        self._groups: dict[Kind, Group] = {}
+        self._singles: dict[int, Item] = {}
+        self._by_row: dict[int, list[Item]] = {}
+        """Singles that take every change of a row."""
+        self._due: dict[float, float] = {}
+        """When each sampling interval (ms) samples next, monotonic seconds."""
+        self._overflows = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items.values())
+
+    def get(self, item_id: int) -> Item | None:
+        """Return an item; None when there is none of this id."""
+        return self._items.get(item_id)
+
+    @property
+    def singles(self) -> int:
+        """Items that are kept one by one."""
+        return len(self._singles)
+
+    @property
+    def overflows(self) -> int:
+        """Samples that full queues have dropped."""
+        groups = sum(group.overflows for group in self._groups.values())
+        return self._overflows + groups + sum(item.single.overflows for item in self._singles.values() if item.single)
+
+    def longest(self) -> int:
+        """Return the length of the longest queue."""
+        singles = (item.single.waiting for item in self._singles.values() if item.single)
+        return max(max((group.longest() for group in self._groups.values()), default=0), max(singles, default=0))
+
+    def create(self, item_id: int, spec: Spec, now: float) -> Item:
+        """Add an item; it is sampled at once, unless it is disabled."""
+        item = self._items[item_id] = Item(item_id, spec)
+        if spec.mode != DISABLED:
+            self._place(item, now)
+            self._sample_first(item)
+        return item
+
+    def modify(self, item: Item, spec: Spec, now: float) -> None:
+        """Change all but what is monitored and the mode; what waits is kept as far as it fits the new queue."""
+        spec = replace(spec, source=item.spec.source, mode=item.spec.mode)
+        group, single = item.group, item.single
+        if group is not None and self._kind_of(item, spec) == group.kind:
+            group.modify(item.slot, spec.handle, spec.size, discard_oldest=spec.discard_oldest, filter_=spec.filter)
+            item.spec = spec
+        elif single is not None and self._kind_of(item, spec) is None:
+            self._unlist(item)
+            item.spec = spec
+            single.handle, single.times_mask, single.filter = spec.handle, spec.times_mask, spec.filter
+            single.resize(spec.size, discard_oldest=spec.discard_oldest)
+            self._list(item, now)
+        else:
+            self._move(item, spec, now)
+
+    def set_mode(self, item: Item, mode: int, now: float) -> None:
+        """Set the MonitoringMode; a disabled item forgets what waits, an enabled one is sampled at once."""
+        before, spec = item.spec.mode, replace(item.spec, mode=mode)
+        if mode == before:
+            return
+        if mode == DISABLED:
+            self._remove(item)
+            item.spec = spec
+        elif before == DISABLED:
+            item.spec = spec
+            self._place(item, now)
+            self._sample_first(item)
+        else:
+            self._move(item, spec, now)
+
+    def delete(self, item: Item) -> None:
+        """End an item, and the links from and to it."""
+        self._remove(item)
+        del self._items[item.id]
+        for other in self._items.values():
+            if other.links:
+                other.links.discard(item.id)
+
+    def clear(self) -> None:
+        """Forget all items."""
+        self._items.clear()
+        self._groups.clear()
+        self._singles.clear()
+        self._by_row.clear()
+        self._due.clear()
+
+    def link(self, item: Item, linked: Item, now: float) -> None:
+        """Let one item trigger another (OPC 10000-4 v1.05 §5.13.1.6)."""
+        for each in (item, linked):
+            each.stays_single = True
+            if each.group is not None:
+                self._move(each, each.spec, now)
+        item.links = (item.links or set()) | {linked.id}
+
+    def sample_rows(self, rows: Rows) -> None:
+        """Take the present contents of these rows, for the items that take every change."""
+        for kind, group in self._groups.items():
+            if not kind.sampling_ms:
+                group.sample(rows)
+        if self._by_row:
+            for row in self._by_row.keys() & set(rows.tolist()):
+                for item in self._by_row[row]:
+                    self._offer(item)
+
+    def sample_due(self, now: float, tolerance: float) -> None:
+        """Sample what is due by its sampling interval, within so many seconds."""
+        for interval in [interval for interval, due in self._due.items() if due <= now + tolerance]:
+            period = interval / 1000.0
+            self._due[interval] += period * max(1, math.floor((now - self._due[interval]) / period) + 1)
+            groups = [group for kind, group in self._groups.items() if kind.sampling_ms == interval]
+            singles = [item for item in self._singles.values() if item.spec.sampling_ms == interval]
+            for group in groups:
+                group.sample()
+            for item in singles:
+                self._offer(item)
+            if not groups and not singles:
+                del self._due[interval]
+
+    def next_due(self) -> float:
+        """Return when something is to be sampled next; infinity when nothing is."""
+        return min(self._due.values(), default=float("inf"))
+
+    def resend(self) -> None:
+        """Queue the present value of every reporting item (OPC 10000-5 v1.05 §9.2, ResendData)."""
+        for group in self._groups.values():
+            group.resend()
+        for item in self._singles.values():
+            sample = item.spec.source.sample()
+            if item.single is not None and sample is not None and item.spec.mode == REPORTING:
+                item.single.offer(sample, always=True)
+                item.single.release()
+
+    def take(self, limit: int) -> tuple[list[bytes], int]:
+        """Return at most so many samples that wait as MonitoredItemNotifications, and their number."""
+        parts: list[bytes] = []
+        count = 0
+        for group in self._groups.values():
+            if group.waiting and count < limit:
+                more, taken = group.take(limit - count)
+                parts += more
+                count += taken
+        for item in self._singles.values():
+            if item.single is not None and item.single.released and count < limit:
+                more, taken = item.single.take(limit - count)
+                parts += more
+                count += taken
+        return parts, count
+
+    def has_waiting(self) -> bool:
+        """Tell whether there is anything to publish."""
+        return any(group.waiting for group in self._groups.values()) or any(
+            item.single is not None and item.single.released for item in self._singles.values()
+        )
+
+    def _kind_of(self, item: Item, spec: Spec) -> Kind | None:
+        row = spec.row
+        if not self._columnar or row == NO_ROW or spec.mode != REPORTING or item.stays_single:
+            return None
+        type_number = int(self._bank.types[row])
+        if type_number not in WIDTHS:
+            return None
+        return Kind(type_number, spec.times_mask, spec.sampling_ms, spec.size == 1)
+
+    def _place(self, item: Item, now: float) -> None:
+        spec = item.spec
+        kind = self._kind_of(item, spec)
+        if kind is None:
+            item.single = SingleItem(
+                spec.handle, spec.times_mask, spec.size, discard_oldest=spec.discard_oldest, filter_=spec.filter
+            )
+            self._singles[item.id] = item
+        else:
+            item.group = self._groups.get(kind) or self._groups.setdefault(kind, Group(kind, self._bank))
+            item.slot = item.group.add(
+                spec.row, spec.handle, spec.size, discard_oldest=spec.discard_oldest, filter_=spec.filter
+            )
+        self._list(item, now)
+
+    def _list(self, item: Item, now: float) -> None:
+        spec = item.spec
+        if spec.sampling_ms:
+            self._due.setdefault(spec.sampling_ms, now + spec.sampling_ms / 1000.0)
+        elif item.single is not None and spec.row != NO_ROW:
+            self._by_row.setdefault(spec.row, []).append(item)
+
+    def _unlist(self, item: Item) -> None:
+        row = item.spec.row
+        if item in self._by_row.get(row, ()):
+            self._by_row[row].remove(item)
+            if not self._by_row[row]:
+                del self._by_row[row]
+
+    def _remove(self, item: Item) -> tuple[Batch, tuple[int, int]] | None:
+        if item.group is not None:
+            left = item.group.remove(item.slot)
+            if not item.group.count:
+                self._overflows += item.group.overflows
+                del self._groups[item.group.kind]
+            item.group, item.slot = None, -1
+            return left
+        if item.single is not None:
+            self._unlist(item)
+            self._overflows += item.single.overflows
+            del self._singles[item.id]
+            item.single = None
+        return None
+
+    def _move(self, item: Item, spec: Spec, now: float) -> None:
+        """Keep an item elsewhere, with what waits of it."""
+        single = item.single
+        left = self._remove(item)
+        item.spec = spec
+        self._place(item, now)
+        if item.single is not None and left is not None:
+            waiting, last = left
+            samples = [self._as_sample(spec, waiting, index) for index in range(len(waiting))]
+            item.single.adopt(self._last_sample(spec, last), samples)
+        elif item.single is not None and single is not None:
+            item.single.adopt(*single.state())
+        elif item.group is not None and left is not None:
+            item.group.adopt(item.slot, *left)
+        elif item.group is not None and single is not None:
+            last_sample, queued = single.state()
+            item.group.adopt(item.slot, _as_batch(queued), _as_last(last_sample))
+        if item.single is not None:
+            item.single.resize(spec.size, discard_oldest=spec.discard_oldest)
+            if spec.mode == REPORTING:
+                item.single.release()
+
+    def _as_sample(self, spec: Spec, batch: Batch, index: int) -> tuple[Sample, int]:
+        status = int(batch.status[index])
+        bits = status & OVERFLOW
+        sample = self._sample_from(
+            spec, int(batch.bits[index]), status & ~bits, int(batch.source[index]), int(batch.server[index])
+        )
+        return sample, bits
+
+    def _last_sample(self, spec: Spec, last: tuple[int, int]) -> Sample:
+        return self._sample_from(spec, *last, 0, 0)
+
+    def _sample_from(self, spec: Spec, bits: int, status: int, source: int, server: int) -> Sample:
+        return of_bits(int(self._bank.types[spec.row]), bits, status, source, server)
+
+    def _sample_first(self, item: Item) -> None:
+        if item.group is not None:
+            item.group.sample_slots(np.array([item.slot], np.intp))
+        else:
+            self._offer(item)
+
+    def _offer(self, item: Item) -> None:
+        single, sample = item.single, item.spec.source.sample()
+        if single is None or sample is None or not single.offer(sample):
+            return
+        if item.spec.mode == REPORTING:
+            single.release()
+        for linked in self._linked(item.links or ()):
+            linked.release()
+
+    def _linked(self, ids: Iterable[int]) -> Iterator[SingleItem]:
+        for item_id in ids:
+            single = self._items[item_id].single
+            if single is not None:
+                yield single
+
+
+def _as_batch(queued: list[tuple[Sample, int]]) -> Batch:
+    return Batch(
+        np.zeros(len(queued), np.intp),
+        np.array([sample.bits for sample, _ in queued], np.uint64),
+        np.array([sample.status | info for sample, info in queued], np.uint32),
+        np.array([sample.source for sample, _ in queued], np.int64),
+        np.array([sample.server for sample, _ in queued], np.int64),
+    )
+
+
+def _as_last(sample: Sample | None) -> tuple[int, int]:
+    return (0, 0xFFFFFFFF) if sample is None else (sample.bits, sample.status)

@@ -1,0 +1,217 @@
+"""Queues of a group of monitored items, as columns (OPC 10000-4 v1.05 §5.13.1.5)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opcua_server.bank import Bits, Rows, Statuses, Ticks
+
+OVERFLOW = 0x480
+"""InfoType DataValue with the Overflow bit (OPC 10000-4 v1.05 §7.39.1)."""
+_SLACK = 4096
+
+
+@dataclass(slots=True)
+class Batch:
+    """Samples, columns of equal length, in order of time for each slot."""
+
+    slots: Rows
+    bits: Bits
+    status: Statuses
+    source: Ticks
+    server: Ticks
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def at(self, where: NDArray[np.bool_] | Rows | slice) -> Batch:
+        """Return some of them."""
+        return Batch(self.slots[where], self.bits[where], self.status[where], self.source[where], self.server[where])
+
+
+def _grown(column: NDArray[np.generic], length: int) -> NDArray[np.generic]:
+    longer = np.zeros(length, column.dtype)
+    longer[: len(column)] = column
+    return longer
+
+
+class LatestQueue:
+    """Queues of size 1: the newest sample replaces what waits, and nothing is marked (§5.13.1.5)."""
+
+    def __init__(self) -> None:
+        self._waits = np.zeros(0, np.bool_)
+        self._bits: Bits = np.zeros(0, np.uint64)
+        self._status: Statuses = np.zeros(0, np.uint32)
+        self._source: Ticks = np.zeros(0, np.int64)
+        self._server: Ticks = np.zeros(0, np.int64)
+        self.overflows = 0
+        self.waiting = 0
+
+    def grow(self, length: int) -> None:
+        """Have room for so many slots."""
+        for name in ("_waits", "_bits", "_status", "_source", "_server"):
+            setattr(self, name, _grown(getattr(self, name), length))
+
+    def resize(self, slot: int, size: int, *, discard_oldest: bool) -> None:
+        """Have nothing to remember: the size is 1."""
+
+    def put(self, batch: Batch) -> None:
+        """Take samples of different slots."""
+        slots = batch.slots
+        self.waiting += len(slots) - int(np.count_nonzero(self._waits[slots]))
+        self._waits[slots] = True
+        self._bits[slots], self._status[slots] = batch.bits, batch.status
+        self._source[slots], self._server[slots] = batch.source, batch.server
+
+    def take(self, limit: int) -> list[Batch]:
+        """Return at most so many samples, of different slots, and forget them."""
+        slots = np.flatnonzero(self._waits)
+        if len(slots) > limit:
+            slots = slots[np.argsort(self._source[slots], kind="stable")[:limit]]
+        return [self._pop(slots)] if len(slots) else []
+
+    def drain(self, slot: int) -> Batch:
+        """Return all samples of one slot, and forget them."""
+        return self._pop(np.array([slot] if self._waits[slot] else [], np.intp))
+
+    def _pop(self, slots: Rows) -> Batch:
+        self._waits[slots] = False
+        self.waiting -= len(slots)
+        return Batch(slots, self._bits[slots], self._status[slots], self._source[slots], self._server[slots])
+
+    def longest(self) -> int:
+        """Return the length of the longest queue."""
+        return int(self.waiting > 0)
+
+
+class LogQueue:
+    """Queues of more: one log for all slots, cut to their sizes when it is read or has grown long.
+
+    Cutting late gives what cutting at once gives: of a queue that discards the oldest its last samples stay, the first
+    of them marked; of one that discards the newest its first samples and the very last one, that one marked.
+    """
+
+    def __init__(self) -> None:
+        self._log: deque[Batch] = deque()
+        self._sizes: NDArray[np.uint32] = np.zeros(0, np.uint32)
+        self._keeps_newest = np.zeros(0, np.bool_)
+        self._queued: NDArray[np.uint32] = np.zeros(0, np.uint32)
+        self._room = 0
+        self._is_over = False
+        self.overflows = 0
+        """Samples dropped."""
+        self.waiting = 0
+
+    def grow(self, length: int) -> None:
+        """Have room for so many slots."""
+        for name in ("_sizes", "_keeps_newest", "_queued"):
+            setattr(self, name, _grown(getattr(self, name), length))
+
+    def resize(self, slot: int, size: int, *, discard_oldest: bool) -> None:
+        """Set the size and the policy of a slot, 0 to end it; what waits is kept as far as it fits."""
+        self._settle()
+        self._room += size - int(self._sizes[slot])
+        self._sizes[slot], self._keeps_newest[slot] = size, discard_oldest
+        self._is_over = bool(self._queued[slot] > size) or self._is_over
+        self._settle()
+
+    def put(self, batch: Batch) -> None:
+        """Take samples of different slots."""
+        self._log.append(batch)
+        self._queued[batch.slots] += np.uint32(1)
+        self.waiting += len(batch)
+        if not self._is_over:
+            self._is_over = bool((self._queued[batch.slots] > self._sizes[batch.slots]).any())
+        if self._is_over and self.waiting > 2 * self._room + _SLACK:
+            self._settle()
+
+    def take(self, limit: int) -> list[Batch]:
+        """Return at most so many of the oldest samples, each batch of different slots, and forget them."""
+        self._settle()
+        taken: list[Batch] = []
+        left = limit
+        while self._log and left:
+            batch = self._log.popleft()
+            if len(batch) > left:
+                self._log.appendleft(batch.at(slice(left, None)))
+                batch = batch.at(slice(0, left))
+            taken.append(batch)
+            left -= len(batch)
+        self.waiting -= limit - left
+        if not self.waiting:
+            self._queued[:] = 0
+        else:
+            for batch in taken:
+                np.subtract.at(self._queued, batch.slots, np.uint32(1))
+        return taken
+
+    def drain(self, slot: int) -> Batch:
+        """Return all samples of one slot, and forget them."""
+        self._settle()
+        own = [batch.slots == slot for batch in self._log]
+        drained = joined([batch.at(mask) for batch, mask in zip(self._log, own, strict=True)])
+        self._log = deque(batch.at(~mask) for batch, mask in zip(self._log, own, strict=True))
+        self.waiting -= len(drained)
+        self._queued[slot] = 0
+        return drained
+
+    def longest(self) -> int:
+        """Return the length of the longest queue."""
+        return int(self._queued.max(initial=0))
+
+    def _settle(self) -> None:
+        if not self._is_over:
+            return
+        self._is_over = False
+        all_ = joined(list(self._log))
+        ends = np.cumsum([len(batch) for batch in self._log])
+        size, queued = self._sizes[all_.slots], self._queued[all_.slots]
+        over = np.flatnonzero(queued > size)
+        order = over[np.argsort(all_.slots[over], kind="stable")]
+        rank = np.zeros(len(all_), np.int64)
+        slots = all_.slots[order]
+        starts = np.flatnonzero(np.append(True, slots[1:] != slots[:-1]))
+        lengths = np.diff(np.append(starts, len(slots)))
+        rank[order] = np.arange(len(slots)) - np.repeat(starts, lengths)
+        size, queued = size.astype(np.int64), queued.astype(np.int64)
+        newest = self._keeps_newest[all_.slots]
+        keep = np.ones(len(all_), np.bool_)
+        marked = np.zeros(len(all_), np.bool_)
+        surplus = (queued - size)[over]
+        keep[over] = np.where(
+            newest[over],
+            rank[over] >= surplus,
+            (rank[over] < size[over] - 1) | ((rank[over] == queued[over] - 1) & (size[over] > 0)),
+        )
+        marked[over] = np.where(newest[over], rank[over] == surplus, rank[over] == queued[over] - 1)
+        marked &= keep & (size > 1)
+        all_.status = np.where(marked, all_.status | np.uint32(OVERFLOW), all_.status)
+        self._log = deque(
+            part.at(keep[end - len(part) : end]) for end, part in zip(ends.tolist(), _split(all_, ends), strict=True)
+        )
+        dropped = len(all_) - int(np.count_nonzero(keep))
+        self.overflows += dropped
+        self.waiting -= dropped
+        self._queued[:] = np.minimum(self._queued, self._sizes)
+
+
+def _split(batch: Batch, ends: NDArray[np.intp]) -> list[Batch]:
+    starts = np.append(0, ends[:-1]).tolist()
+    return [batch.at(slice(start, end)) for start, end in zip(starts, ends.tolist(), strict=True)]
+
+
+def joined(batches: list[Batch]) -> Batch:
+    """Return all samples in their order."""
+    if len(batches) == 1:
+        return batches[0]
+    return Batch(
+        np.concatenate([np.zeros(0, np.intp), *(batch.slots for batch in batches)]),
+        np.concatenate([np.zeros(0, np.uint64), *(batch.bits for batch in batches)]),
+        np.concatenate([np.zeros(0, np.uint32), *(batch.status for batch in batches)]),
+        np.concatenate([np.zeros(0, np.int64), *(batch.source for batch in batches)]),
+        np.concatenate([np.zeros(0, np.int64), *(batch.server for batch in batches)]),
+    )

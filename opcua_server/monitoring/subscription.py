@@ -1,0 +1,132 @@
+"""A subscription: when it publishes what (OPC 10000-4 v1.05 §5.14.1)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from asyncua import ua
+
+from opcua_server.monitoring.items import Items
+from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
+from opcua_server.wire.messages import data_changes, notification_message, publish_response
+
+MOST_NOTIFICATIONS = 50_000
+"""In one message, where the client sets no less: 1.7 MB of Doubles."""
+MOST_KEPT, MOST_KEPT_BYTES = 200, 64 << 20
+"""Messages, and bytes of them, that wait to be acknowledged; beyond it the oldest can no longer be republished."""
+_LAST_SEQUENCE_NUMBER = 0xFFFF_FFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed for a subscription."""
+
+    publishing_ms: float
+    lifetime_count: int
+    keep_alive_count: int
+    max_notifications: int
+    priority: int
+
+
+class Subscription:
+    """One subscription; `queue` is that of its session, None while it has none."""
+
+    def __init__(
+        self, subscription_id: int, terms: Terms, items: Items, queue: PublishQueue, now: float, *, enabled: bool
+    ) -> None:
+        self.id = subscription_id
+        self.terms = terms
+        self.items = items
+        self.queue: PublishQueue | None = queue
+        self.enabled = enabled
+        self.due = now + terms.publishing_ms / 1000.0
+        """When its publishing timer expires next, monotonic seconds."""
+        self.is_late = False
+        """It has something to say, and no request came to say it by."""
+        self.is_expired = False
+        self.published_at = 0.0
+        """When a request was last answered, monotonic seconds: late subscriptions take turns."""
+        self._sequence_number = 1
+        self._kept: dict[int, bytes] = {}
+        self._kept_bytes = 0
+        self._silent = 0
+        self._unheard = 0
+        self._has_spoken = False
+
+    @property
+    def available(self) -> list[int]:
+        """Sequence numbers of the messages that can be republished."""
+        return list(self._kept)
+
+    @property
+    def next_sequence_number(self) -> int:
+        """Sequence number of the next message that has data."""
+        return self._sequence_number
+
+    def hear(self) -> None:
+        """Take note of a sign of life of the client."""
+        self._unheard = 0
+
+    def on_timer(self, now: float) -> None:
+        """Publish what is to be published in this cycle."""
+        period = self.terms.publishing_ms / 1000.0
+        self.due += period * max(1, math.floor((now - self.due) / period) + 1)
+        has_data = self.enabled and self.items.has_waiting()
+        self._silent += 1
+        must_speak = has_data or self.is_late or not self._has_spoken or self._silent >= self.terms.keep_alive_count
+        if self.queue is not None:
+            self.queue.expire(now)
+        if self.queue is not None and self.queue.is_ready:
+            self._unheard = 0
+            if must_speak:
+                self.publish(now)
+            return
+        self._unheard += 1
+        self.is_late = self.is_late or must_speak
+        self.is_expired = self._unheard >= self.terms.lifetime_count
+
+    def publish(self, now: float) -> None:
+        """Answer requests as long as there is something to say; at least one, by a keep-alive."""
+        while self.queue is not None and (request := self.queue.pop(now)) is not None:
+            self.published_at = now
+            self.is_late = self._answer(request)
+            if not self.is_late:
+                return
+        self.is_late = True
+
+    def acknowledge(self, sequence_number: int) -> int:
+        """Forget a message; return the StatusCode of the acknowledgement."""
+        message = self._kept.pop(sequence_number, None)
+        if message is None:
+            return ua.StatusCodes.BadSequenceNumberUnknown
+        self._kept_bytes -= len(message)
+        return ua.StatusCodes.Good
+
+    def kept(self, sequence_number: int) -> bytes | None:
+        """Return a NotificationMessage that was not acknowledged."""
+        return self._kept.get(sequence_number)
+
+    def _answer(self, request: PublishRequest) -> bool:
+        """Answer by what waits; tell whether there is more."""
+        limit = min(self.terms.max_notifications or MOST_NOTIFICATIONS, MOST_NOTIFICATIONS)
+        parts, count = self.items.take(limit) if self.enabled else ([], 0)
+        more = self.enabled and count >= limit and self.items.has_waiting()
+        if count:
+            message = notification_message(self._sequence_number, [data_changes(parts, count)])
+            self._keep(message)
+        else:
+            message = notification_message(self._sequence_number, [])
+        self._silent = 0
+        self._has_spoken = True
+        available = self.available
+        request.send(publish_response(request.handle, self.id, available, message, request.results, more=more))
+        return more
+
+    def _keep(self, message: bytes) -> None:
+        self._kept[self._sequence_number] = message
+        self._kept_bytes += len(message)
+        self._sequence_number = self._sequence_number % _LAST_SEQUENCE_NUMBER + 1
+        while len(self._kept) > MOST_KEPT or (self._kept_bytes > MOST_KEPT_BYTES and len(self._kept) > 1):
+            oldest = next(iter(self._kept))
+            self._kept_bytes -= len(self._kept.pop(oldest))

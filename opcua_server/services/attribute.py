@@ -1,0 +1,158 @@
+"""Attribute service set: Read (OPC 10000-4 v1.05 §5.11.2).
+
+asyncua ignores IndexRange, TimestampsToReturn, maxAge, AccessLevel and limits, and takes 4 ms to read 100 nodes.
+Here the Value of a tag comes from the bank, all else from the address space.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from functools import cache
+
+from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.server.address_space import AddressSpace
+from asyncua.ua.ua_binary import from_binary, nodeid_to_binary, variant_from_binary
+
+from opcua_server.limits import ServerLimits, require
+from opcua_server.monitoring.sample import Sample, of_data_value, of_row
+from opcua_server.services import index_range
+from opcua_server.tags import Tags
+from opcua_server.wire.messages import now_ticks
+from opcua_server.wire.records import SERVER, SOURCE, VALUE, WIDTHS
+from opcua_server.wire.requests import count_of, end_of_node_id, unsigned
+from plant import quality
+from runtime.opcua_link.filetime import FileTime
+
+TIMES_MASKS = {0: SOURCE, 1: SERVER, 2: SOURCE | SERVER, 3: 0}
+"""TimestampsToReturn (OPC 10000-4 v1.05 §7.40) as bits of a DataValue's encoding mask."""
+_PLAIN = frozenset(
+    struct.pack("<I", ua.AttributeIds.Value) + range_ + b"\x00\x00" + name
+    for range_ in (b"\xff\xff\xff\xff", b"\x00\x00\x00\x00")
+    for name in (b"\xff\xff\xff\xff", b"\x00\x00\x00\x00")
+)
+"""What follows the NodeId where the whole Value is read in the default encoding."""
+_PLAIN_SIZE = 14
+_NULL_ARRAY = b"\xff\xff\xff\xff"
+
+
+class AttributeService:
+    """Reads attributes; what is written goes through the session, which knows who writes."""
+
+    def __init__(self, address_space: AddressSpace, tags: Tags, limits: ServerLimits) -> None:
+        self._address_space = address_space
+        self._tags = tags
+        self._limits = limits
+        self._started = FileTime.of(now_ticks())
+
+    def read(self, body: bytes, at: int) -> bytes:
+        """Answer the parameters of a ReadRequest by the results of a ReadResponse.
+
+        Raises:
+            ua.uaerrors.UaStatusCodeError: when the whole call is refused.
+        """
+        (max_age,) = struct.unpack_from("<d", body, at)
+        if not max_age >= 0.0:
+            raise ua.uaerrors.BadMaxAgeInvalid
+        times_mask = TIMES_MASKS.get(unsigned(body, at + 8))
+        if times_mask is None:
+            raise ua.uaerrors.BadTimestampsToReturnInvalid
+        count = count_of(body, at + 12)
+        require(count, self._limits.operations.max_nodes_per_read)
+        at += 16
+        results = [b""] * count
+        places: list[int] = []
+        rows: list[int] = []
+        row_of = self._tags.row_of
+        for place in range(count):
+            end = end_of_node_id(body, at)
+            row = row_of(body[at:end])
+            if row is not None and body[end : end + _PLAIN_SIZE] in _PLAIN:
+                places.append(place)
+                rows.append(row)
+                at = end + _PLAIN_SIZE
+            else:
+                buffer = Buffer(body, at)
+                item = from_binary(ua.ReadValueId, buffer)
+                results[place] = of_data_value(self.data_value(item, row)).data_value(times_mask)
+                at = buffer.cur_pos
+        self._read_rows(rows, places, times_mask, results)
+        return b"".join((struct.pack("<i", count), *results, _NULL_ARRAY))
+
+    def data_value(self, item: ua.ReadValueId, row: int | None = None) -> ua.DataValue:
+        """Return one attribute, or its Bad status."""
+        status = self._encoding_status(item)
+        if quality.is_bad(status):
+            return bad(status)
+        if row is None:
+            row = self._tags.row_of(nodeid_to_binary(item.NodeId))
+        if row is not None and item.AttributeId == ua.AttributeIds.Value:
+            data = _decoded(of_row(self._tags.bank, row))
+        else:
+            data = self._attribute(item)
+        return index_range.cut(data, item.IndexRange) if item.IndexRange else data
+
+    def _attribute(self, item: ua.ReadValueId) -> ua.DataValue:
+        data = self._address_space.read_attribute_value(item.NodeId, item.AttributeId)
+        if data.StatusCode is not None and not data.StatusCode.is_good():
+            return data
+        if item.AttributeId != ua.AttributeIds.Value:
+            return ua.DataValue(data.Value, ServerTimestamp=FileTime.of(now_ticks()))
+        access = self._address_space.read_attribute_value(item.NodeId, ua.AttributeIds.AccessLevel)
+        level = access.Value.Value if access.Value is not None else None
+        if level is not None and not level & ua.AccessLevel.CurrentRead.mask:
+            return bad(ua.StatusCodes.BadNotReadable)
+        source = data.SourceTimestamp or self._started
+        return ua.DataValue(data.Value, data.StatusCode, source, data.ServerTimestamp or FileTime.of(now_ticks()))
+
+    def _encoding_status(self, item: ua.ReadValueId) -> int:
+        """Check a DataEncoding (OPC 10000-4 v1.05 §5.11.2.2): only structures have one."""
+        name = item.DataEncoding.Name if item.DataEncoding is not None else None
+        if not name:
+            return quality.GOOD
+        if item.AttributeId == ua.AttributeIds.Value and name in ("Default XML", "Default JSON"):
+            return int(ua.StatusCodes.BadDataEncodingUnsupported)
+        data = self._address_space.read_attribute_value(item.NodeId, item.AttributeId)
+        is_structure = data.Value is not None and data.Value.VariantType == ua.VariantType.ExtensionObject
+        if name == "Default Binary" and is_structure:
+            return quality.GOOD
+        return int(ua.StatusCodes.BadDataEncodingInvalid)
+
+    def _read_rows(self, rows: list[int], places: list[int], times_mask: int, results: list[bytes]) -> None:
+        bank = self._tags.bank
+        columns = (bank.types, bank.bits, bank.status, bank.source, bank.server)
+        values = zip(places, rows, *(column[rows].tolist() for column in columns), strict=True)
+        for place, row, kind, bits, status, source, server in values:
+            if status == quality.GOOD and kind in WIDTHS:
+                pack, largest = _packer(kind, times_mask)
+                results[place] = pack(VALUE | times_mask, kind, bits & largest, *_times(times_mask, source, server))
+            else:
+                results[place] = of_row(bank, row).data_value(times_mask)
+
+
+def bad(status: int) -> ua.DataValue:
+    """Return a DataValue that is only a Bad status."""
+    return ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(status)))
+
+
+def _times(times_mask: int, source: int, server: int) -> tuple[int, ...]:
+    if times_mask == SOURCE | SERVER:
+        return source, server
+    return () if not times_mask else (source,) if times_mask == SOURCE else (server,)
+
+
+@cache
+def _packer(kind: int, times_mask: int) -> tuple[Callable[..., bytes], int]:
+    width = WIDTHS[kind]
+    times = "q" * times_mask.bit_count()
+    return struct.Struct(f"<BB{'_BH_I___Q'[width]}{times}").pack, (1 << 8 * width) - 1
+
+
+def _decoded(sample: Sample) -> ua.DataValue:
+    return ua.DataValue(
+        variant_from_binary(Buffer(sample.variant)),
+        ua.StatusCode(ua.UInt32(sample.status)),
+        FileTime.of(sample.source),
+        FileTime.of(sample.server),
+    )

@@ -1,0 +1,40 @@
+"""Continuation points of a session: where paused operations go on (OPC 10000-4 v1.05 §7.9)."""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+Rest = TypeVar("Rest")
+
+
+class ContinuationPoints(Generic[Rest]):
+    """What is left of a session's paused operations; it goes with the session."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rests: OrderedDict[bytes, Rest] = OrderedDict()
+        self._of_this_request = 0
+
+    def __len__(self) -> int:
+        return len(self._rests)
+
+    def begin(self) -> None:
+        """Begin a request: points of earlier ones give way to its own, the oldest first."""
+        self._of_this_request = 0
+
+    def put(self, rest: Rest) -> bytes | None:
+        """Keep what is left of an operation; None when this request has used them all."""
+        if self._of_this_request >= self._limit:
+            return None
+        if len(self._rests) >= self._limit:
+            self._rests.popitem(last=False)
+        self._of_this_request += 1
+        point = secrets.token_bytes(16)
+        self._rests[point] = rest
+        return point
+
+    def take(self, point: bytes | None) -> Rest | None:
+        """Return what is left, once; None for a point that is not, or no longer, there."""
+        return self._rests.pop(point, None) if point is not None else None

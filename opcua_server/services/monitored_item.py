@@ -1,0 +1,313 @@
+"""MonitoredItem service set (OPC 10000-4 v1.05 §5.13).
+
+asyncua compares deadbands with the last sample, ignores queue sizes, sampling intervals and modes, and lets any
+session touch any subscription. Here each item is agreed on as the part says and kept by `monitoring`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from asyncua import ua
+from asyncua.server.address_space import AddressSpace
+from asyncua.ua.ua_binary import nodeid_to_binary
+
+from opcua_server.bank import BOOLEAN, TEXTS
+from opcua_server.limits import ServerLimits, require
+from opcua_server.monitoring.filters import NO_FILTER, Filter
+from opcua_server.monitoring.items import DISABLED, REPORTING, Spec
+from opcua_server.monitoring.sample import AttributeSource, NoSource, RowSource, Source
+from opcua_server.monitoring.subscription import Subscription
+from opcua_server.nodes import plant_id
+from opcua_server.services.attribute import TIMES_MASKS, AttributeService
+from opcua_server.tags import Tags
+from plant import quality
+from plant.names import NAMESPACE_INDEX
+
+_NUMBERS = frozenset(vtype for vtype in ua.VariantType if 2 <= vtype.value <= 11)
+_FOREVER_MS = 3_600_000.0
+
+
+class Refused(Exception):  # noqa: N818
+    """One item that is not created or modified."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class MonitoredItemService:
+    """Agrees on monitored items; who may is the subscription service's to know."""
+
+    def __init__(
+        self,
+        address_space: AddressSpace,
+        attributes: AttributeService,
+        tags: Tags,
+        limits: ServerLimits,
+        scan_ms: float,
+    ) -> None:
+        self._address_space = address_space
+        self._attributes = attributes
+        self._tags = tags
+        self._limits = limits
+        self._scan_ms = scan_ms
+        self._last_id = 0
+        self.count: Callable[[], int] = lambda: 0
+        """Returns the number of items of the whole server."""
+
+    def create(
+        self, subscription: Subscription, params: ua.CreateMonitoredItemsParameters
+    ) -> list[ua.MonitoredItemCreateResult]:
+        """Create items one by one (§5.13.2)."""
+        require(len(params.ItemsToCreate), self._limits.operations.max_monitored_items_per_call)
+        times_mask = _times_mask(params.TimestampsToReturn)
+        room = min(
+            self._limits.max_monitored_items - self.count(),
+            self._limits.max_monitored_items_per_subscription - len(subscription.items),
+        )
+        results: list[ua.MonitoredItemCreateResult] = []
+        for request in params.ItemsToCreate:
+            result = self._create(subscription, request, times_mask, is_full=room <= 0)
+            room -= result.StatusCode.is_good()
+            results.append(result)
+        return results
+
+    def modify(
+        self, subscription: Subscription, params: ua.ModifyMonitoredItemsParameters
+    ) -> list[ua.MonitoredItemModifyResult]:
+        """Modify items one by one (§5.13.3)."""
+        require(len(params.ItemsToModify), self._limits.operations.max_monitored_items_per_call)
+        times_mask = _times_mask(params.TimestampsToReturn)
+        results: list[ua.MonitoredItemModifyResult] = []
+        for request in params.ItemsToModify:
+            item = subscription.items.get(request.MonitoredItemId)
+            try:
+                if item is None:
+                    raise Refused(ua.StatusCodes.BadMonitoredItemIdInvalid)
+                spec = self._agree(subscription, item.spec.source, request.RequestedParameters, times_mask)
+                subscription.items.modify(item, spec, time.monotonic())
+                results.append(
+                    ua.MonitoredItemModifyResult(
+                        RevisedSamplingInterval=self._told_ms(spec), RevisedQueueSize=ua.UInt32(spec.size)
+                    )
+                )
+            except Refused as refused:
+                results.append(ua.MonitoredItemModifyResult(StatusCode=_code(refused.code)))
+        return results
+
+    def set_mode(self, subscription: Subscription, params: ua.SetMonitoringModeParameters) -> list[int]:
+        """Set the mode of items (§5.13.4)."""
+        require(len(params.MonitoredItemIds), self._limits.operations.max_monitored_items_per_call)
+        mode = _mode(params.MonitoringMode)
+        results: list[int] = []
+        for item_id in params.MonitoredItemIds:
+            item = subscription.items.get(item_id)
+            if item is not None:
+                subscription.items.set_mode(item, mode, time.monotonic())
+            results.append(quality.GOOD if item else ua.StatusCodes.BadMonitoredItemIdInvalid)
+        return results
+
+    def set_triggering(
+        self, subscription: Subscription, params: ua.SetTriggeringParameters
+    ) -> tuple[list[int], list[int]]:
+        """Link items to one that triggers them, and unlink them, removals first (§5.13.5)."""
+        count = len(params.LinksToAdd) + len(params.LinksToRemove)
+        require(count, self._limits.operations.max_monitored_items_per_call)
+        items = subscription.items
+        item = items.get(params.TriggeringItemId)
+        if item is None:
+            raise ua.uaerrors.BadMonitoredItemIdInvalid
+        removed: list[int] = []
+        for link in params.LinksToRemove:
+            known = item.links is not None and link in item.links
+            if item.links is not None:
+                item.links.discard(link)
+            removed.append(quality.GOOD if known else ua.StatusCodes.BadMonitoredItemIdInvalid)
+        added: list[int] = []
+        for link in params.LinksToAdd:
+            linked = items.get(link)
+            if linked is not None:
+                items.link(item, linked, time.monotonic())
+            added.append(quality.GOOD if linked else ua.StatusCodes.BadMonitoredItemIdInvalid)
+        return added, removed
+
+    def delete(self, subscription: Subscription, ids: Sequence[int]) -> list[int]:
+        """End items (§5.13.6)."""
+        require(len(ids), self._limits.operations.max_monitored_items_per_call)
+        results: list[int] = []
+        for item_id in ids:
+            item = subscription.items.get(item_id)
+            if item is not None:
+                subscription.items.delete(item)
+            results.append(quality.GOOD if item else ua.StatusCodes.BadMonitoredItemIdInvalid)
+        return results
+
+    def _create(
+        self, subscription: Subscription, request: ua.MonitoredItemCreateRequest, times_mask: int, *, is_full: bool
+    ) -> ua.MonitoredItemCreateResult:
+        try:
+            if is_full:
+                raise Refused(ua.StatusCodes.BadTooManyMonitoredItems)
+            mode = _mode(request.MonitoringMode)
+            source = self._source(request.ItemToMonitor)
+            spec = self._agree(subscription, source, request.RequestedParameters, times_mask, mode)
+        except Refused as refused:
+            return ua.MonitoredItemCreateResult(StatusCode=_code(refused.code))
+        except ua.uaerrors.UaStatusCodeError as error:
+            return ua.MonitoredItemCreateResult(StatusCode=_code(error.code))
+        self._last_id = self._last_id % 0xFFFF_FFFF + 1
+        subscription.items.create(self._last_id, spec, time.monotonic())
+        return ua.MonitoredItemCreateResult(
+            MonitoredItemId=ua.UInt32(self._last_id),
+            RevisedSamplingInterval=self._told_ms(spec),
+            RevisedQueueSize=ua.UInt32(spec.size),
+        )
+
+    def _source(self, read: ua.ReadValueId) -> Source:
+        if read.AttributeId == ua.AttributeIds.EventNotifier:
+            return self._notifier(read)
+        row = self._tags.row_of(nodeid_to_binary(read.NodeId))
+        if row is not None and read.AttributeId == ua.AttributeIds.Value and not read.IndexRange:
+            if read.DataEncoding is not None and read.DataEncoding.Name:
+                raise Refused(ua.StatusCodes.BadDataEncodingInvalid)
+            return RowSource(self._tags.bank, row)
+        data = self._attributes.data_value(read, row)
+        status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
+        if status in _REFUSING:
+            raise Refused(status)
+        if row is None and read.NodeId.NamespaceIndex == NAMESPACE_INDEX:
+            return AttributeSource(read, lambda: data)  # of nodes that never change
+        return AttributeSource(read, lambda: self._attributes.data_value(read, row))
+
+    def _notifier(self, read: ua.ReadValueId) -> Source:
+        data = self._attributes.data_value(read)
+        status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
+        if quality.is_bad(status):
+            raise Refused(status)
+        if data.Value is None or not (data.Value.Value or 0) & ua.EventNotifier.SubscribeToEvents.mask:
+            raise Refused(ua.StatusCodes.BadAttributeIdInvalid)
+        return NoSource()
+
+    def _agree(
+        self,
+        subscription: Subscription,
+        source: Source,
+        wanted: ua.MonitoringParameters,
+        times_mask: int,
+        mode: int = REPORTING,
+    ) -> Spec:
+        size = min(max(1, wanted.QueueSize), self._limits.max_monitored_items_queue_size)
+        return Spec(
+            source=source,
+            handle=wanted.ClientHandle,
+            mode=mode,
+            sampling_ms=self._sampling_ms(subscription, source, wanted.SamplingInterval),
+            size=size,
+            discard_oldest=bool(wanted.DiscardOldest),
+            filter=self._filter(source, wanted.Filter),
+            times_mask=times_mask,
+        )
+
+    def _sampling_ms(self, subscription: Subscription, source: Source, wanted: float) -> float:
+        """Return the sampling interval: 0 for every change, which a tag has at the scan's rate."""
+        if isinstance(source, NoSource):
+            return 0.0
+        if not wanted >= 0.0:
+            wanted = subscription.terms.publishing_ms
+        scans = max(1, math.ceil(min(wanted, _FOREVER_MS) / self._scan_ms - 1e-6))
+        if scans == 1 and isinstance(source, RowSource):
+            return 0.0
+        return scans * self._scan_ms
+
+    def _told_ms(self, spec: Spec) -> float:
+        return 0.0 if isinstance(spec.source, NoSource) else spec.sampling_ms or self._scan_ms
+
+    def _filter(self, source: Source, wanted: Any) -> Filter:
+        if wanted is None or (isinstance(wanted, ua.ExtensionObject) and wanted.TypeId.is_null()):
+            if isinstance(source, NoSource):
+                raise Refused(ua.StatusCodes.BadEventFilterInvalid)
+            return NO_FILTER
+        if isinstance(source, NoSource):
+            if not isinstance(wanted, ua.EventFilter):
+                raise Refused(ua.StatusCodes.BadFilterNotAllowed)
+            return NO_FILTER
+        if isinstance(wanted, ua.EventFilter) or self._read_of(source).AttributeId != ua.AttributeIds.Value:
+            raise Refused(ua.StatusCodes.BadFilterNotAllowed)
+        if not isinstance(wanted, ua.DataChangeFilter):
+            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+        return Filter(int(wanted.Trigger), self._deadband(source, wanted))
+
+    def _deadband(self, source: Source, wanted: ua.DataChangeFilter) -> float:
+        kind, value = wanted.DeadbandType, float(wanted.DeadbandValue)
+        if kind == ua.DeadbandType.None_:
+            return 0.0
+        if not self._is_number(source):
+            raise Refused(ua.StatusCodes.BadFilterNotAllowed)
+        if kind == ua.DeadbandType.Absolute:
+            if not 0.0 <= value < math.inf:
+                raise Refused(ua.StatusCodes.BadDeadbandFilterInvalid)
+            return value
+        if kind != ua.DeadbandType.Percent:
+            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+        span = self._eu_span(self._read_of(source).NodeId)
+        if span is None:
+            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+        if not 0.0 <= value <= 100.0:
+            raise Refused(ua.StatusCodes.BadDeadbandFilterInvalid)
+        return value / 100.0 * span
+
+    def _is_number(self, source: Source) -> bool:
+        if isinstance(source, RowSource):
+            return int(self._tags.bank.types[source.row]) not in (*TEXTS, BOOLEAN, ua.VariantType.DateTime.value)
+        data = self._attributes.data_value(self._read_of(source))
+        return data.Value is not None and data.Value.VariantType in _NUMBERS
+
+    def _read_of(self, source: Source) -> ua.ReadValueId:
+        if isinstance(source, AttributeSource):
+            return source.read
+        tag = self._tags.of_row(source.row) if isinstance(source, RowSource) else None
+        return ua.ReadValueId(plant_id(tag.name) if tag is not None else ua.NodeId(), ua.AttributeIds.Value)
+
+    def _eu_span(self, node: ua.NodeId) -> float | None:
+        """Return the width of the EURange property (OPC 10000-8 v1.05 §5.3.2.3), None where there is none."""
+        data = self._address_space.get(node)
+        for reference in data.references if data is not None else ():
+            if reference.IsForward and reference.BrowseName == ua.QualifiedName("EURange", 0):
+                value = self._address_space.read_attribute_value(reference.NodeId, ua.AttributeIds.Value).Value
+                span: Any = value.Value if value is not None else None
+                return float(span.High - span.Low) if isinstance(span, ua.Range) else None
+        return None
+
+
+_REFUSING = frozenset(
+    (
+        ua.StatusCodes.BadNodeIdUnknown,
+        ua.StatusCodes.BadNodeIdInvalid,
+        ua.StatusCodes.BadAttributeIdInvalid,
+        ua.StatusCodes.BadIndexRangeInvalid,
+        ua.StatusCodes.BadDataEncodingInvalid,
+        ua.StatusCodes.BadDataEncodingUnsupported,
+        ua.StatusCodes.BadNotReadable,
+    )
+)
+
+
+def _times_mask(wanted: int) -> int:
+    mask = TIMES_MASKS.get(int(wanted))
+    if mask is None:
+        raise ua.uaerrors.BadTimestampsToReturnInvalid
+    return mask
+
+
+def _mode(wanted: int) -> int:
+    if not DISABLED <= int(wanted) <= REPORTING:
+        raise ua.uaerrors.BadMonitoringModeInvalid
+    return int(wanted)
+
+
+def _code(code: int) -> ua.StatusCode:
+    return ua.StatusCode(ua.UInt32(code))

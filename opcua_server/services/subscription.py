@@ -1,0 +1,254 @@
+"""Subscription service set (OPC 10000-4 v1.05 §5.14).
+
+asyncua ignores ModifySubscription and MaxNotificationsPerPublish, answers Republish of anything with Good, transfers
+without delivering, and lets any session touch any subscription. Here a subscription belongs to a session, or to
+nobody while it waits for a transfer.
+"""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from asyncua import ua
+from asyncua.crypto.permission_rules import User
+
+from opcua_server.limits import ServerLimits, require
+from opcua_server.monitoring.engine import Engine
+from opcua_server.monitoring.items import Items
+from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
+from opcua_server.monitoring.subscription import Subscription, Terms
+from opcua_server.wire.requests import count_of
+from plant import quality
+
+SHORTEST_MS, LONGEST_MS = 10.0, 3_600_000.0
+"""Publishing intervals."""
+KEEP_ALIVES, MOST_KEEP_ALIVES = 10, 10_000
+"""Where the client names none, and at most; a lifetime is an hour at most, or three keep-alives."""
+_ACKNOWLEDGEMENT = struct.Struct("<II")
+
+
+class Owner(Protocol):
+    """A session, as far as its subscriptions are concerned."""
+
+    user: User
+    queue: PublishQueue
+    subscriptions: dict[int, Subscription]
+
+
+class SubscriptionService:
+    """All subscriptions of the server, and whose they are."""
+
+    def __init__(self, engine: Engine, make_items: Callable[[], Items], limits: ServerLimits) -> None:
+        self._engine = engine
+        self._make_items = make_items
+        self._limits = limits
+        self._owners: dict[int, Owner | None] = {}
+        self._users: dict[int, User] = {}
+        self._all: dict[int, Subscription] = {}
+        self._last_id = 0
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when something may be due earlier than before."""
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def create(self, owner: Owner, params: ua.CreateSubscriptionParameters) -> ua.CreateSubscriptionResult:
+        """Create a subscription (§5.14.2)."""
+        if len(self._all) >= self._limits.max_subscriptions:
+            raise ua.uaerrors.BadTooManySubscriptions
+        if len(owner.subscriptions) >= self._limits.max_subscriptions_per_session:
+            raise ua.uaerrors.BadTooManySubscriptions
+        terms = _agree(
+            params.RequestedPublishingInterval,
+            params.RequestedLifetimeCount,
+            params.RequestedMaxKeepAliveCount,
+            params.MaxNotificationsPerPublish,
+            params.Priority,
+        )
+        self._last_id = self._last_id % 0xFFFF_FFFF + 1
+        subscription = Subscription(
+            self._last_id, terms, self._make_items(), owner.queue, time.monotonic(), enabled=params.PublishingEnabled
+        )
+        self._all[subscription.id] = subscription
+        self._give(subscription, owner)
+        self._engine.add(subscription)
+        self.on_change()
+        return ua.CreateSubscriptionResult(
+            SubscriptionId=ua.UInt32(subscription.id),
+            RevisedPublishingInterval=terms.publishing_ms,
+            RevisedLifetimeCount=ua.UInt32(terms.lifetime_count),
+            RevisedMaxKeepAliveCount=ua.UInt32(terms.keep_alive_count),
+        )
+
+    def modify(self, owner: Owner, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
+        """Agree anew (§5.14.3)."""
+        subscription = self.own(owner, params.SubscriptionId)
+        terms = _agree(
+            params.RequestedPublishingInterval,
+            params.RequestedLifetimeCount,
+            params.RequestedMaxKeepAliveCount,
+            params.MaxNotificationsPerPublish,
+            params.Priority,
+        )
+        subscription.terms = terms
+        subscription.due = min(subscription.due, time.monotonic() + terms.publishing_ms / 1000.0)
+        self.touched(subscription)
+        return ua.ModifySubscriptionResult(
+            terms.publishing_ms, ua.UInt32(terms.lifetime_count), ua.UInt32(terms.keep_alive_count)
+        )
+
+    def set_publishing_mode(self, owner: Owner, ids: Sequence[int], *, enabled: bool) -> list[int]:
+        """Enable or disable publishing; keep-alives go on (§5.14.4)."""
+        require(len(ids), self._limits.max_subscriptions_per_session)
+        codes: list[int] = []
+        for subscription_id in ids:
+            subscription = owner.subscriptions.get(subscription_id)
+            if subscription is not None:
+                subscription.enabled = enabled
+                subscription.hear()
+            codes.append(quality.GOOD if subscription else ua.StatusCodes.BadSubscriptionIdInvalid)
+        return codes
+
+    def publish(
+        self, owner: Owner, body: bytes, at: int, make_request: Callable[[Sequence[int]], PublishRequest]
+    ) -> None:
+        """Take acknowledgements and a request, and answer what waited for one (§5.14.5)."""
+        if not owner.subscriptions and not owner.queue.has_ended:
+            raise ua.uaerrors.BadNoSubscription
+        results: list[int] = []
+        for _ in range(count_of(body, at)):
+            subscription_id, sequence_number = _ACKNOWLEDGEMENT.unpack_from(body, at + 4)
+            subscription = owner.subscriptions.get(subscription_id)
+            bad = ua.StatusCodes.BadSubscriptionIdInvalid
+            results.append(subscription.acknowledge(sequence_number) if subscription else bad)
+            at += _ACKNOWLEDGEMENT.size
+        for subscription in owner.subscriptions.values():
+            subscription.hear()
+        owner.queue.push(make_request(results), len(owner.subscriptions))
+        now = time.monotonic()
+        while owner.queue.is_ready:
+            late = [subscription for subscription in owner.subscriptions.values() if subscription.is_late]
+            if not late:
+                return
+            first = max(late, key=lambda each: (each.terms.priority, -each.published_at))
+            first.publish(now)
+
+    def republish(self, owner: Owner, params: ua.RepublishParameters) -> bytes:
+        """Return a NotificationMessage that was sent and not acknowledged (§5.14.6)."""
+        subscription = self.own(owner, params.SubscriptionId)
+        message = subscription.kept(params.RetransmitSequenceNumber)
+        if message is None:
+            raise ua.uaerrors.BadMessageNotAvailable
+        return message
+
+    def transfer(self, owner: Owner, ids: Sequence[int], *, send_initial: bool) -> list[ua.TransferResult]:
+        """Take over subscriptions with all that waits in them (§5.14.7)."""
+        require(len(ids), self._limits.max_subscriptions_per_session)
+        return [self._transfer(owner, subscription_id, send_initial=send_initial) for subscription_id in ids]
+
+    def delete(self, owner: Owner, ids: Sequence[int]) -> list[int]:
+        """End subscriptions (§5.14.8)."""
+        require(len(ids), self._limits.max_subscriptions_per_session)
+        codes: list[int] = []
+        for subscription_id in ids:
+            subscription = owner.subscriptions.get(subscription_id)
+            if subscription is not None:
+                self._end(subscription)
+            codes.append(quality.GOOD if subscription else ua.StatusCodes.BadSubscriptionIdInvalid)
+        if not owner.subscriptions:
+            owner.queue.fail_all(ua.StatusCodes.BadNoSubscription)
+        return codes
+
+    def own(self, owner: Owner, subscription_id: int) -> Subscription:
+        """Return a subscription of this session.
+
+        Raises:
+            ua.uaerrors.BadSubscriptionIdInvalid: when there is none, or it is another's.
+        """
+        subscription = owner.subscriptions.get(subscription_id)
+        if subscription is None:
+            raise ua.uaerrors.BadSubscriptionIdInvalid
+        subscription.hear()
+        return subscription
+
+    @property
+    def item_count(self) -> int:
+        """Monitored items of all subscriptions."""
+        return sum(len(subscription.items) for subscription in self._all.values())
+
+    def exists(self, subscription_id: int) -> bool:
+        """Tell whether it is anybody's."""
+        return subscription_id in self._all
+
+    def touched(self, subscription: Subscription) -> None:
+        """Take note that its items or intervals have changed."""
+        self._engine.schedule(subscription)
+        self.on_change()
+
+    def close(self, owner: Owner, *, delete: bool) -> None:
+        """End a session's subscriptions, or let them wait for a transfer."""
+        for subscription in list(owner.subscriptions.values()):
+            if delete:
+                self._end(subscription)
+            else:
+                del owner.subscriptions[subscription.id]
+                self._owners[subscription.id] = None
+                subscription.queue = None
+
+    def expire(self, subscription: Subscription) -> None:
+        """End a subscription whose client has been silent for its lifetime."""
+        owner = self._owners[subscription.id]
+        number = subscription.next_sequence_number
+        self._end(subscription)
+        if owner is not None:
+            owner.queue.ended(subscription.id, number, ua.StatusCodes.BadTimeout)
+
+    def _transfer(self, owner: Owner, subscription_id: int, *, send_initial: bool) -> ua.TransferResult:
+        subscription = self._all.get(subscription_id)
+        if subscription is None:
+            return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadSubscriptionIdInvalid))
+        if self._users[subscription_id].name != owner.user.name:
+            return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadUserAccessDenied))
+        before = self._owners[subscription_id]
+        if before is not owner:
+            if before is not None:
+                del before.subscriptions[subscription_id]
+                status = ua.StatusCodes.GoodSubscriptionTransferred
+                before.queue.ended(subscription_id, subscription.next_sequence_number, status)
+            self._give(subscription, owner)
+        subscription.hear()
+        if send_initial:
+            subscription.items.resend()
+        return ua.TransferResult(
+            AvailableSequenceNumbers=[ua.UInt32(number) for number in subscription.available],
+        )
+
+    def _give(self, subscription: Subscription, owner: Owner) -> None:
+        self._owners[subscription.id] = owner
+        self._users[subscription.id] = owner.user
+        owner.subscriptions[subscription.id] = subscription
+        subscription.queue = owner.queue
+
+    def _end(self, subscription: Subscription) -> None:
+        self._engine.remove(subscription)
+        owner = self._owners.pop(subscription.id)
+        if owner is not None:
+            del owner.subscriptions[subscription.id]
+        del self._all[subscription.id], self._users[subscription.id]
+        subscription.queue = None
+        subscription.items.clear()
+
+
+def _agree(publishing_ms: float, lifetimes: int, keep_alives: int, most: int, priority: int) -> Terms:
+    """Return the revised terms (§5.14.2.2): a lifetime is at least three keep-alives."""
+    publishing_ms = min(publishing_ms, LONGEST_MS) if publishing_ms > SHORTEST_MS else SHORTEST_MS
+    keep_alives = min(keep_alives or KEEP_ALIVES, MOST_KEEP_ALIVES)
+    lifetimes = max(min(lifetimes, int(LONGEST_MS / publishing_ms)), 3 * keep_alives)
+    return Terms(publishing_ms, lifetimes, keep_alives, most, priority)
+
+
+def _code(code: int) -> ua.StatusCode:
+    return ua.StatusCode(ua.UInt32(code))

@@ -1,0 +1,79 @@
+"""Reads requests without a codec made for any structure: NodeIds stay bytes, and are keys."""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+_HEADER = struct.Struct("<qII")
+_LENGTH = struct.Struct("<i")
+_U4 = struct.Struct("<I")
+_FIXED = {0: 2, 1: 4, 2: 7, 4: 19}
+"""Bytes of TwoByte, FourByte, Numeric and Guid NodeIds (OPC 10000-6 v1.05 §5.2.2.9)."""
+_STRING, _BYTE_STRING = 3, 5
+MALFORMED = (struct.error, IndexError, ValueError)
+"""What reading malformed bytes raises."""
+
+
+class RequestHeader(NamedTuple):
+    """What the server needs of a RequestHeader (OPC 10000-4 v1.05 §7.33)."""
+
+    type_number: int
+    """Of the request's encoding in namespace 0."""
+    token: bytes
+    """AuthenticationToken on the wire."""
+    handle: int
+    timeout_ms: int
+    end: int
+    """Offset of what follows the header."""
+
+
+def end_of_node_id(data: bytes, at: int) -> int:
+    """Return the offset behind a NodeId."""
+    kind = data[at]
+    size = _FIXED.get(kind)
+    if size is not None:
+        return at + size
+    if kind in (_STRING, _BYTE_STRING):
+        length: int = _LENGTH.unpack_from(data, at + 3)[0]
+        return at + 7 + max(length, 0)
+    message = f"NodeId of kind {kind:#x}"
+    raise ValueError(message)
+
+
+def end_of_string(data: bytes, at: int) -> int:
+    """Return the offset behind a String or ByteString."""
+    length: int = _LENGTH.unpack_from(data, at)[0]
+    return at + 4 + max(length, 0)
+
+
+def count_of(data: bytes, at: int) -> int:
+    """Return the length of an array, 0 for null."""
+    length: int = _LENGTH.unpack_from(data, at)[0]
+    return max(length, 0)
+
+
+def request_header(data: bytes, at: int) -> RequestHeader:
+    """Return the type and the header of a request."""
+    kind = data[at]
+    end = end_of_node_id(data, at)
+    type_number = 0
+    if kind == 1 and data[at + 1] == 0:
+        type_number = data[at + 2] | data[at + 3] << 8
+    elif kind == 2 and data[at + 1] == data[at + 2] == 0:
+        (type_number,) = _U4.unpack_from(data, at + 3)
+    begin, end = end, end_of_node_id(data, end)
+    token = data[begin:end]
+    _, handle, _ = _HEADER.unpack_from(data, end)
+    end = end_of_string(data, end + _HEADER.size)
+    (timeout_ms,) = _U4.unpack_from(data, end)
+    end = end_of_node_id(data, end + 4)
+    encoding = data[end]
+    end = end_of_string(data, end + 1) if encoding in (1, 2) else end + 1
+    return RequestHeader(type_number, token, handle, timeout_ms, end)
+
+
+def unsigned(data: bytes, at: int) -> int:
+    """Return a UInt32 or an enumeration."""
+    number: int = _U4.unpack_from(data, at)[0]
+    return number

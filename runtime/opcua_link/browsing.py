@@ -1,0 +1,65 @@
+"""Finds the Variables below the Plant object, and what they are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from asyncua import ua
+
+from plant.names import PLANT
+from runtime.opcua_link.datavalues import plain
+from runtime.opcua_link.session import ITEMS_PER_CALL, Session
+from runtime.opcua_link.values import VariableInfo
+
+
+async def variables(session: Session) -> list[VariableInfo]:
+    """Browse level by level, reactor by reactor."""
+    names: list[str] = []
+    todo = deque([session.node_id(PLANT)])
+    while todo:
+        level = [todo.popleft() for _ in range(min(len(todo), ITEMS_PER_CALL))]
+        for reference in await _children(session, level):
+            if reference.NodeClass == ua.NodeClass.Variable:
+                names.append(str(reference.NodeId.Identifier))
+            elif reference.NodeClass == ua.NodeClass.Object:
+                todo.append(reference.NodeId)
+    types = await session.read(names, ua.AttributeIds.DataType)
+    historizing = await session.read(names, ua.AttributeIds.Historizing)
+    units = await session.read([f"{name}.EngineeringUnits" for name in names], ua.AttributeIds.Value)
+    return [
+        VariableInfo(name, builtin_type(data_type), _symbol(unit), bool(plain(recorded)))
+        for name, data_type, recorded, unit in zip(names, types, historizing, units, strict=True)
+    ]
+
+
+def builtin_type(data: ua.DataValue) -> int:
+    """Return the built-in type that a DataType attribute names, 0 for others."""
+    value: Any = data.Value.Value if data.Value is not None else None
+    if isinstance(value, ua.NodeId) and value.NamespaceIndex == 0 and isinstance(value.Identifier, int):
+        return value.Identifier if value.Identifier <= 25 else 0
+    return 0
+
+
+async def _children(session: Session, nodes: Sequence[ua.NodeId]) -> list[ua.ReferenceDescription]:
+    params = ua.BrowseParameters(
+        NodesToBrowse=[
+            ua.BrowseDescription(
+                NodeId=node,
+                BrowseDirection=ua.BrowseDirection.Forward,
+                ReferenceTypeId=ua.NodeId(ua.Int32(ua.ObjectIds.HasComponent)),
+                IncludeSubtypes=True,
+                NodeClassMask=ua.UInt32(0),
+                ResultMask=ua.UInt32(ua.BrowseResultMask.All),
+            )
+            for node in nodes
+        ]
+    )
+    results = await session.answer(session.services.browse(params))
+    return [reference for result in results for reference in result.References]
+
+
+def _symbol(data: ua.DataValue) -> str:
+    value: Any = data.Value.Value if data.Value is not None else None
+    return (value.DisplayName.Text or "") if isinstance(value, ua.EUInformation) else ""

@@ -1,0 +1,56 @@
+"""The services of one session, with names for NodeIds; every call raises `LinkLost` when the server is away."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from asyncua import Client, ua
+from asyncua.client.ua_session import UaSession
+
+from runtime.opcua_link.errors import link_errors
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+ITEMS_PER_CALL = 1000
+
+
+def in_calls(items: Sequence[S]) -> Iterator[Sequence[S]]:
+    """Cut a list into parts that a server takes in one call."""
+    for start in range(0, len(items), ITEMS_PER_CALL):
+        yield items[start : start + ITEMS_PER_CALL]
+
+
+class Session:
+    """Used by the parts of the link."""
+
+    def __init__(self, client: Client, namespace: int) -> None:
+        self._namespace = namespace
+        self.where = client.server_url.geturl()
+        self.services: UaSession = client.uaclient.session
+
+    def node_id(self, name: str) -> ua.NodeId:
+        """Return the NodeId of a name such as `R101.T`."""
+        return ua.NodeId(ua.String(name), ua.Int16(self._namespace))
+
+    async def answer(self, call: Awaitable[T]) -> T:
+        """Return what a service answers."""
+        with link_errors(self.where):
+            return await call
+
+    async def send(self, request: Any, timeout: float | None = None) -> bytes:
+        """Return the bytes of a response from its type id on, not decoded; 0 waits for it without end."""
+        data = await self.services._send_request(request, timeout=timeout)
+        return data.read(len(data))
+
+    async def read(self, names: Sequence[str], attribute: ua.AttributeIds) -> list[ua.DataValue]:
+        """Read an Attribute of any number of nodes."""
+        answers: list[ua.DataValue] = []
+        for part in in_calls(names):
+            params = ua.ReadParameters(
+                TimestampsToReturn=ua.TimestampsToReturn.Both,
+                NodesToRead=[ua.ReadValueId(self.node_id(name), attribute) for name in part],
+            )
+            answers += await self.answer(self.services.read(params))
+        return answers

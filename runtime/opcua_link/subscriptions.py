@@ -1,0 +1,144 @@
+"""Subscriptions of one session: their items, and the publish loop that hands on what they report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+from asyncua import ua
+from asyncua.ua.ua_binary import struct_from_binary
+
+from plant import quality
+from runtime.errors import BadInput, LinkLost
+from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.records import decode
+from runtime.opcua_link.responses import (
+    DATA_CHANGES,
+    STATUS_CHANGE,
+    Published,
+    read_published,
+    read_status_change,
+)
+from runtime.opcua_link.session import Session, in_calls
+from runtime.opcua_link.values import Notification
+
+OnData = Callable[[Notification], Awaitable[None]]
+
+PUBLISH_REQUESTS = 3
+"""In flight at once, so that the server never waits for one while a notification is being stored."""
+
+
+class Subscriptions:
+    """Not by the library's own calls, which start its publish loop: that acknowledges whatever happens."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._present: dict[int, tuple[list[str], OnData]] = {}
+        self._is_any = asyncio.Event()
+
+    async def subscribe(self, names: Sequence[str], on_data: OnData, publishing_s: float, queue_size: int) -> int:
+        """Have `on_data` awaited with each notification, before it is acknowledged; return the id.
+
+        Raises:
+            BadInput: naming the first signal that the server refuses.
+        """
+        signals = list(names)
+        created = await self._session.answer(self._create(publishing_s))
+        self._present[created] = (signals, on_data)
+        self._is_any.set()
+        for part in in_calls(range(len(signals))):
+            params = ua.CreateMonitoredItemsParameters(
+                SubscriptionId=ua.UInt32(created),
+                TimestampsToReturn=ua.TimestampsToReturn.Both,
+                ItemsToCreate=[self._item(signals[handle], handle, queue_size) for handle in part],
+            )
+            results = await self._session.answer(self._session.services.create_monitored_items(params))
+            for handle, result in zip(part, results, strict=True):
+                if not result.StatusCode.is_good():
+                    status = quality.name_of(int(result.StatusCode.value))
+                    message = f"{signals[handle]}: cannot be subscribed to: {status}"
+                    raise BadInput(message)
+        return created
+
+    async def unsubscribe(self, subscription: int) -> None:
+        """End a subscription."""
+        self._present.pop(subscription, None)
+        if not self._present:
+            self._is_any.clear()
+        await self._session.answer(self._session.services.delete_subscriptions([subscription]))
+
+    async def run(self) -> None:
+        """Receive and hand on, for ever; ends with `LinkLost`."""
+        waiting: deque[asyncio.Task[Published | None]] = deque()
+        acknowledge: list[ua.SubscriptionAcknowledgement] = []
+        try:
+            while True:
+                await self._is_any.wait()
+                while len(waiting) < PUBLISH_REQUESTS:
+                    waiting.append(asyncio.create_task(self._publish(acknowledge)))
+                    acknowledge = []
+                message = await self._session.answer(waiting.popleft())
+                if message is None or message.subscription not in self._present or not message.parts:
+                    continue  # a keep-alive, or of a subscription that is being made
+                await self._deliver(*self._present[message.subscription], message)
+                acknowledge.append(
+                    ua.SubscriptionAcknowledgement(
+                        SubscriptionId=ua.UInt32(message.subscription),
+                        SequenceNumber=ua.UInt32(message.sequence_number),
+                    )
+                )
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _deliver(self, signals: list[str], on_data: OnData, message: Published) -> None:
+        for kind, body in message.parts:
+            if kind == STATUS_CHANGE:
+                with link_errors(self._session.where):
+                    status = read_status_change(body)
+                raise LinkLost(f"the server ended a subscription: {quality.name_of(status)}")
+            if kind == DATA_CHANGES:
+                with link_errors(self._session.where):
+                    data = decode(body, signals)
+                await on_data(data)
+
+    async def _publish(self, acknowledgements: list[ua.SubscriptionAcknowledgement]) -> Published | None:
+        """Return what was published; None when the last subscription has just been ended."""
+        request = ua.PublishRequest()
+        request.Parameters.SubscriptionAcknowledgements = acknowledgements
+        try:
+            message = read_published(await self._session.send(request, timeout=0))
+            ua.StatusCode(ua.UInt32(message.service_result)).check()
+        except ua.uaerrors.BadNoSubscription:
+            if self._is_any.is_set():
+                raise
+            return None
+        return message
+
+    async def _create(self, publishing_s: float) -> int:
+        request = ua.CreateSubscriptionRequest()
+        request.Parameters = ua.CreateSubscriptionParameters(
+            RequestedPublishingInterval=publishing_s * 1000.0,
+            RequestedLifetimeCount=ua.UInt32(max(300, round(60 / publishing_s))),
+            RequestedMaxKeepAliveCount=ua.UInt32(max(10, round(1 / publishing_s))),
+            MaxNotificationsPerPublish=ua.UInt32(0),
+            PublishingEnabled=True,
+        )
+        data = await self._session.services._send_request(request)
+        response = struct_from_binary(ua.CreateSubscriptionResponse, data)
+        response.ResponseHeader.ServiceResult.check()
+        return int(response.Parameters.SubscriptionId)
+
+    def _item(self, name: str, handle: int, queue_size: int) -> ua.MonitoredItemCreateRequest:
+        return ua.MonitoredItemCreateRequest(
+            ItemToMonitor=ua.ReadValueId(self._session.node_id(name), ua.AttributeIds.Value),
+            MonitoringMode=ua.MonitoringMode.Reporting,
+            RequestedParameters=ua.MonitoringParameters(
+                ClientHandle=ua.UInt32(handle),
+                SamplingInterval=0.0,
+                QueueSize=ua.UInt32(queue_size),
+                DiscardOldest=True,
+            ),
+        )

@@ -1,0 +1,41 @@
+"""What the watcher knows of the plant: the newest usable values, by reactor."""
+
+from __future__ import annotations
+
+import math
+
+from detector.stream.normal_run import SIGNALS
+from detector.stream.watcher import CLOCK, Watcher
+from plant import quality
+from plant.sample import Scalar
+from runtime.opcua_link.values import Notification, Reading
+
+REACTORS = ["R101", "R102"]
+
+
+def told(name: str, value: Scalar | None, time: int = 0, status: int = quality.GOOD) -> Reading:
+    return Reading(name, value, status, time, time)
+
+
+def everything() -> list[Reading]:
+    signals = [told(f"{reactor}.{name}", place + 1.0) for place, reactor in enumerate(REACTORS) for name in SIGNALS]
+    loops = [told(f"{reactor}.TIC{reactor[1:]}.{leaf}", 2) for reactor in REACTORS for leaf in ("WSP", "Mode")]
+    return signals + loops
+
+
+def test_values_stand_in_the_column_of_their_signal_and_the_row_of_their_reactor() -> None:
+    watcher = Watcher(None, REACTORS, 1.0, None, None, None)  # type: ignore[arg-type]
+    names = [each.name for each in everything()] + [CLOCK]
+    assert sorted(names) == sorted(watcher._names)
+    assert watcher._take(Notification.of(everything(), watcher._names)) == 0
+    assert not watcher._is_known.all()
+    newest = [told(CLOCK, "2031-11-22T04:00:00Z", time) for time in (5, 9, 7)]
+    newest += [told("R102.T", 350.0), told("R102.T", 351.0), told("R102.q", 9.0, status=quality.BAD_SENSOR_FAILURE)]
+    assert watcher._take(Notification.of(newest, watcher._names)) == 9
+    assert watcher._is_known.all()
+    columns, wsp_k, judged = watcher._inputs_now()
+    assert columns["T"].tolist() == [1.0, 351.0]
+    assert columns["q"].tolist()[0] == 1.0
+    assert math.isnan(columns["q"][1])
+    assert wsp_k.tolist() == [2.0, 2.0]
+    assert judged.tolist() == [True, False]

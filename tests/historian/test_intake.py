@@ -1,0 +1,71 @@
+"""What is kept of a notification: the same as of its readings one by one."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from historian.epochs import EPOCH
+from historian.intake import Intake
+from plant import quality
+from plant.sample import Scalar
+from runtime.opcua_link.values import Notification, Reading, VariableInfo
+
+INTERVAL = 10
+TYPES = {
+    "R101.T": 11,
+    "R101.Alarms.T_H": 1,
+    "R101.TIC101.Mode": 6,
+    "R101.Detector.Cause": 12,
+    "R101.Detector.Since": 13,
+}
+TYPES |= {EPOCH: 7, "Tank.Other": 15}
+INFOS = [VariableInfo(name, data_type, "", True) for name, data_type in TYPES.items()]
+ALLOWED: dict[int, tuple[type, ...]] = {1: (bool,), 6: (int,), 7: (int,), 11: (float,), 12: (str,), 13: (str,)}
+
+values = st.sampled_from([None, 1.5, math.nan, math.inf, 7, 2**63, True, "hot", "heiß", "\udcff"])
+codes = st.sampled_from([quality.GOOD, 0x480, quality.UNCERTAIN, quality.BAD_SENSOR_FAILURE])
+readings = st.builds(Reading, st.sampled_from(list(TYPES)), values, codes, st.integers(0, 60), st.just(5))
+
+
+def is_sample(data_type: int, value: Scalar | None) -> bool:
+    if isinstance(value, str) and value == "\udcff":
+        return False
+    return type(value) in ALLOWED.get(data_type, ()) and not (isinstance(value, float) and not math.isfinite(value))
+
+
+def one_by_one(received: list[Reading], kept: dict[str, int]) -> tuple[list[Reading], dict[str, int]]:
+    accepted: list[Reading] = []
+    rejected = {"never_measured": 0, "type": 0, "thinned": 0}
+    for each in received:
+        if each.source_time == 0:
+            rejected["never_measured"] += 1
+        elif not quality.is_bad(each.status) and not is_sample(TYPES[each.name], each.value):
+            rejected["type"] += 1
+        elif each.name in kept and 0 <= each.source_time - kept[each.name] < INTERVAL:
+            rejected["thinned"] += 1
+        else:
+            kept[each.name] = each.source_time
+            accepted.append(each)
+    return accepted, rejected
+
+
+@given(st.lists(st.lists(readings, max_size=20), max_size=4))
+def test_columns_are_taken_as_their_readings_would_be(notifications: list[list[Reading]]) -> None:
+    intake = Intake(INFOS, INTERVAL)
+    kept: dict[str, int] = {}
+    for received in notifications:
+        wanted, reasons = one_by_one(received, kept)
+        accepted, rejected = intake.accepted(Notification.of(received, list(TYPES)))
+        assert [repr(each) for each in accepted.readings()] == [repr(each) for each in wanted]
+        assert rejected == reasons
+
+
+def test_jumps_of_plant_time_are_found_wherever_they_stand() -> None:
+    jumps = [Reading(EPOCH, epoch, quality.GOOD, epoch, 5) for epoch in (3, 4)]
+    other = Reading("R101.T", 350.0, quality.GOOD, 1, 5)
+    found = Intake(INFOS, 0).jumps(Notification.of([other, jumps[0], other, jumps[1]], list(TYPES)))
+    assert found == jumps
+    assert Intake(INFOS[:1], 0).jumps(Notification.of([other], list(TYPES)[:1])) == []

@@ -1,0 +1,180 @@
+"""What a server publishes: handed on in order, acknowledged when it was taken, and the link ends where it must."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+from asyncua import ua
+from asyncua.ua.ua_binary import struct_to_binary
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plant import quality
+from runtime.errors import LinkLost
+from runtime.opcua_link.binary import Malformed
+from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.responses import DATA_CHANGES, PUBLISH_RESPONSE, STATUS_CHANGE, read_published
+from runtime.opcua_link.subscriptions import Subscriptions
+from runtime.opcua_link.values import Notification
+
+SUBSCRIPTION = 3
+GOOD_SUBSCRIPTION_TRANSFERRED, BAD_TIMEOUT = 0x002D0000, 0x800A0000
+
+
+def data_changes(*values: float, handle: int = 0) -> ua.DataChangeNotification:
+    items = [
+        ua.MonitoredItemNotification(ua.UInt32(handle), ua.DataValue(ua.Variant(value, ua.VariantType.Double)))
+        for value in values
+    ]
+    return ua.DataChangeNotification(MonitoredItems=items)
+
+
+def response(number: int, *parts: Any, subscription: int = SUBSCRIPTION, status: int = 0) -> ua.PublishResponse:
+    found = ua.PublishResponse()
+    found.ResponseHeader.ServiceResult = ua.StatusCode(ua.UInt32(status))
+    found.Parameters.SubscriptionId = ua.UInt32(subscription)
+    found.Parameters.NotificationMessage.SequenceNumber = ua.UInt32(number)
+    found.Parameters.NotificationMessage.NotificationData = list(parts)
+    return found
+
+
+class Server:
+    """Stands where a session would: answers Publish with what a test says, then with nothing."""
+
+    def __init__(self, *answers: ua.PublishResponse | bytes) -> None:
+        self._answers = [each if isinstance(each, bytes) else struct_to_binary(each) for each in answers]
+        self.acknowledged: list[tuple[int, int]] = []
+        self.services = self
+        self.where = "test"
+
+    async def answer(self, call: Awaitable[Any]) -> Any:
+        with link_errors("test"):
+            return await call
+
+    async def send(self, request: Any, timeout: float) -> bytes:
+        self.acknowledged += [
+            (each.SubscriptionId, each.SequenceNumber) for each in request.Parameters.SubscriptionAcknowledgements
+        ]
+        if not self._answers:
+            await asyncio.Event().wait()
+        return self._answers.pop(0)
+
+    async def _send_request(self, request: Any) -> Any:
+        made = ua.CreateSubscriptionResponse()
+        made.Parameters.SubscriptionId = ua.UInt32(SUBSCRIPTION)
+        return ua.utils.Buffer(struct_to_binary(made))
+
+    async def create_monitored_items(self, params: Any) -> list[ua.MonitoredItemCreateResult]:
+        return [ua.MonitoredItemCreateResult() for _ in params.ItemsToCreate]
+
+    def node_id(self, name: str) -> ua.NodeId:
+        return ua.NodeId(name, 2)
+
+
+async def received(server: Server, count: int) -> list[Any]:
+    """Return the first values that are handed on, and for each what had been acknowledged before it."""
+    found: list[Any] = []
+    enough = asyncio.Event()
+
+    async def on_data(data: Notification) -> None:
+        found.append((data.values, list(server.acknowledged)))
+        if len(found) == count:
+            enough.set()
+
+    subscriptions = Subscriptions(server)  # type: ignore[arg-type]
+    await subscriptions.subscribe(["R101.T"], on_data, 0.1, 10)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        running = group.create_task(subscriptions.run())
+        await enough.wait()
+        while len(server.acknowledged) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        running.cancel()
+    return found
+
+
+async def test_notifications_come_in_order_and_are_acknowledged_after_they_were_taken() -> None:
+    answers = [
+        response(1, data_changes(1.0, 2.0)),
+        response(2),
+        response(2, data_changes(3.0)),
+        response(3, data_changes(4.0)),
+    ]
+    server = Server(*answers, response(9, data_changes(9.0), subscription=8))
+    found = await received(server, 3)
+    assert [values for values, _ in found] == [[1.0, 2.0], [3.0], [4.0]]
+    assert all((SUBSCRIPTION, number) not in before for number, (_, before) in enumerate(found, 1))
+    assert server.acknowledged == [(SUBSCRIPTION, 1), (SUBSCRIPTION, 2), (SUBSCRIPTION, 3)]
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        (response(2, ua.StatusChangeNotification(ua.StatusCode(ua.UInt32(BAD_TIMEOUT)))), quality.name_of(BAD_TIMEOUT)),
+        (
+            response(2, ua.StatusChangeNotification(ua.StatusCode(ua.UInt32(GOOD_SUBSCRIPTION_TRANSFERRED)))),
+            quality.name_of(GOOD_SUBSCRIPTION_TRANSFERRED),
+        ),
+        (response(2, data_changes(1.0, handle=1)), "unknown item 1"),
+        (response(2, status=0x80790000), "BadNoSubscription"),
+        (struct_to_binary(response(2, data_changes(1.0)))[:-20], "cannot be read"),
+        (struct_to_binary(ua.ReadResponse()), "cannot be read"),
+        (b"", "cannot be read"),
+    ],
+)
+async def test_the_link_ends_when_a_subscription_does_or_cannot_be_understood(
+    last: ua.PublishResponse | bytes, why: str
+) -> None:
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await received(Server(response(1, data_changes(1.0)), last), 2)
+    assert [type(each) for each in ended.value.exceptions] == [LinkLost]
+    assert why in str(ended.value.exceptions[0])
+
+
+def test_encodings_are_those_of_the_standard() -> None:
+    assert ua.ObjectIds.PublishResponse_Encoding_DefaultBinary == PUBLISH_RESPONSE
+    assert ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary == DATA_CHANGES
+    assert ua.ObjectIds.StatusChangeNotification_Encoding_DefaultBinary == STATUS_CHANGE
+
+
+texts = st.none() | st.text(max_size=5)
+diagnostics = st.builds(
+    ua.DiagnosticInfo,
+    SymbolicId=st.none() | st.just(ua.Int32(1)),
+    LocalizedText=st.none() | st.just(ua.Int32(2)),
+    AdditionalInfo=texts,
+    InnerStatusCode=st.none() | st.just(ua.StatusCode(ua.UInt32(BAD_TIMEOUT))),
+)
+
+
+@given(
+    st.lists(texts),
+    st.lists(st.integers(0, 2**32 - 1).map(ua.UInt32)),
+    diagnostics,
+    st.booleans(),
+    st.integers(0, 3),
+    st.data(),
+)
+def test_any_response_is_read_as_asyncua_writes_it_and_a_cut_one_is_an_error(
+    strings: list[str],
+    available: list[ua.UInt32],
+    diagnostic: ua.DiagnosticInfo,
+    more: bool,
+    parts: int,
+    data: st.DataObject,
+) -> None:
+    sent = response(5, *[data_changes(1.0, 2.0)] * parts)
+    sent.ResponseHeader.StringTable = strings
+    sent.ResponseHeader.ServiceDiagnostics = diagnostic
+    sent.ResponseHeader.AdditionalHeader = data.draw(st.sampled_from([None, ua.Range(1.0, 2.0)]))
+    sent.Parameters.AvailableSequenceNumbers = available
+    sent.Parameters.MoreNotifications = more
+    octets = struct_to_binary(sent)
+    found = read_published(octets)
+    assert (found.service_result, found.subscription, found.sequence_number) == (0, SUBSCRIPTION, 5)
+    assert found.parts == ((DATA_CHANGES, struct_to_binary(data_changes(1.0, 2.0))),) * parts
+    end = octets.rindex(found.parts[-1][1]) + len(found.parts[-1][1]) if parts else 20
+    with pytest.raises(Malformed):
+        read_published(octets[: data.draw(st.integers(0, end - 1))])
