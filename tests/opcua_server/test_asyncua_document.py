@@ -11,7 +11,7 @@ DOCUMENT = (ROOT / "docs" / "asyncua.md").read_text()
 CONFORMITY = Path(__file__).with_name("conformity")
 
 
-def tests_of(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return {f"{path.name}::{each.name}" for each in functions if each.name.startswith("test_")}
@@ -19,7 +19,7 @@ def tests_of(path: Path) -> set[str]:
 
 def test_every_conformity_test_is_listed_and_no_other() -> None:
     listed = re.findall(r"^\| `(test_\w+\.py::test_\w+)` \| (?:fails|passes) \|$", DOCUMENT, re.MULTILINE)
-    there = {name for path in CONFORMITY.glob("test_*.py") for name in tests_of(path)}
+    there = {name for path in CONFORMITY.glob("test_*.py") for name in functions_of(path)}
     assert len(there) > 100
     assert sorted(listed) == sorted(there)
 

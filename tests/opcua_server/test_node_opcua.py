@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,8 @@ EXPECTED: dict[str, Any] = {
 }
 
 
-async def run(folder: Path, modules: Path, *argv: str) -> tuple[int | None, str]:
-    """Run node to its end; return its exit code and what it printed."""
-    process = await asyncio.create_subprocess_exec(
+async def start(folder: Path, modules: Path, *argv: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
         "node",
         *argv,
         env={**os.environ, "NODE_PATH": str(modules), "HOME": str(folder)},
@@ -40,13 +40,17 @@ async def run(folder: Path, modules: Path, *argv: str) -> tuple[int | None, str]
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+
+
+async def output(process: asyncio.subprocess.Process) -> str:
+    """Return what it printed to its end, which comes now or soon."""
     try:
         printed, _ = await asyncio.wait_for(process.communicate(), 120)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return process.returncode, printed.decode()
+    return printed.decode()
 
 
 async def test_a_second_vendors_client_sees_the_same_behaviour(
@@ -54,14 +58,17 @@ async def test_a_second_vendors_client_sees_the_same_behaviour(
 ) -> None:
     modules = component("node-opcua")
     async with serving() as endpoint:
-        _, printed = await run(tmp_path, modules, str(SCRIPT), endpoint, str(free_port()))
+        printed = await output(await start(tmp_path, modules, str(SCRIPT), endpoint, str(free_port())))
     lines = [line for line in printed.splitlines() if line.startswith("RESULT ")]
     assert lines, printed
     assert json.loads(lines[0].removeprefix("RESULT ")) == EXPECTED
 
 
 async def test_its_own_sample_client_runs_unchanged(serving: Serving, tmp_path: Path) -> None:
-    """Opt-in: CSTR_GATEWAY_NODE_OPCUA_SAMPLES names a node_modules with node-opcua, node-opcua-samples and theirs."""
+    """It browses, subscribes, breaks its own connection, comes back, and ends on SIGINT.
+
+    Opt-in: CSTR_GATEWAY_NODE_OPCUA_SAMPLES names a node_modules with node-opcua, node-opcua-samples and theirs.
+    """
     modules = os.environ.get("CSTR_GATEWAY_NODE_OPCUA_SAMPLES")
     if modules is None:
         pytest.skip(
@@ -69,9 +76,17 @@ async def test_its_own_sample_client_runs_unchanged(serving: Serving, tmp_path: 
         )
     sample = Path(modules) / "node-opcua-samples" / "bin" / "client_example.cjs"
     async with serving({"server.lockstep": False}) as endpoint:
-        code, printed = await run(
-            tmp_path, Path(modules), str(sample), "-e", endpoint, "-n", "ns=2;s=R101.T", "-t", "5"
-        )
-    assert code == 0, printed
-    assert "Monitoring node  ns=2;s=R101.T" in printed
+        process = await start(tmp_path, Path(modules), str(sample), "-e", endpoint, "-n", "ns=2;s=R101.T", "-t", "4")
+        assert process.stdout is not None
+        printed = ""
+        async with asyncio.timeout(60):
+            while "CONNECTION RE-ESTABLISHED" not in printed:
+                line = await process.stdout.readline()
+                assert line, printed
+                printed += line.decode()
+            while "value has changed" not in printed.partition("RE-ESTABLISHED")[2]:
+                printed += (await process.stdout.readline()).decode()
+        process.send_signal(signal.SIGINT)
+        printed += await output(process)
+    assert process.returncode == 0, printed
     assert "implement getMonitoredItems" not in printed

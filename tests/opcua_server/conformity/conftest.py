@@ -61,6 +61,7 @@ class ServerProcess:
         return self._endpoint
 
     def _start(self) -> None:
+        (self._folder / "server" / "checkpoint").unlink(missing_ok=True)
         port = free_port()
         settings = {
             "PLANT__REACTORS": 2,

@@ -84,19 +84,6 @@ async def step(session: Session, seconds: float = SCAN_S) -> None:
     await invoke(session, "Plant.Simulation", "Plant.Simulation.Step", ua.Variant(seconds, DOUBLE))
 
 
-async def fail_sensor(session: Session) -> None:
-    """T goes Bad."""
-    kind, parameters = ua.Variant("sensor-failure", STRING), ua.Variant('{"signal": "T"}', STRING)
-    await invoke(session, "R101.Simulation", "R101.Simulation.Inject", kind, parameters)
-    await step(session)
-
-
-async def mend_sensor(session: Session) -> None:
-    """T is Good again."""
-    await invoke(session, "R101.Simulation", "R101.Simulation.Clear", ua.Variant("", STRING))
-    await step(session)
-
-
 def call_request(target: NodeName, method: NodeName, *arguments: ua.Variant) -> ua.CallRequest:
     return ua.CallRequest(
         Parameters=ua.CallParameters([ua.CallMethodRequest(node(target), node(method), list(arguments))])

@@ -20,32 +20,19 @@ START = {DataType.DOUBLE: 320.0, DataType.INT32: 0, DataType.UINT32: 0, DataType
 
 
 class Plant:
-    """R101.T moves by each Step, and is Bad while its sensor has failed."""
+    """R101.T moves by each Step."""
 
     def __init__(self, t: Node) -> None:
         self.t = t
         self.t_k = 320.0
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
-        self.failed = False
 
     async def step(self, parent: ua.NodeId, seconds: ua.Variant) -> list[ua.Variant]:
         del parent
         for _ in range(round(seconds.Value / 0.1)):
             self.time += timedelta(seconds=0.1)
             self.t_k += 0.01
-            value = ua.Variant() if self.failed else ua.Variant(self.t_k, DOUBLE)
-            status = ua.StatusCodes.BadSensorFailure if self.failed else ua.StatusCodes.Good
-            await self.t.write_value(ua.DataValue(value, ua.StatusCode(ua.UInt32(status)), self.time))
-        return []
-
-    async def inject(self, parent: ua.NodeId, kind: ua.Variant, parameters: ua.Variant) -> list[ua.Variant]:
-        del parent, kind, parameters
-        self.failed = True
-        return [ua.Variant("1", STRING)]
-
-    async def clear(self, parent: ua.NodeId, fault: ua.Variant) -> list[ua.Variant]:
-        del parent, fault
-        self.failed = False
+            await self.t.write_value(ua.DataValue(ua.Variant(self.t_k, DOUBLE), None, self.time))
         return []
 
 
@@ -92,17 +79,6 @@ async def build(server: Server) -> None:
     simulation = await owner_of("Plant.Simulation")
     await simulation.add_method(
         ua.NodeId("Plant.Simulation.Step", index), ua.QualifiedName("Step", index), plant.step, [DOUBLE]
-    )
-    reactor = await owner_of("R101.Simulation")
-    await reactor.add_method(
-        ua.NodeId("R101.Simulation.Inject", index),
-        ua.QualifiedName("Inject", index),
-        plant.inject,
-        [STRING, STRING],
-        [STRING],
-    )
-    await reactor.add_method(
-        ua.NodeId("R101.Simulation.Clear", index), ua.QualifiedName("Clear", index), plant.clear, [STRING]
     )
 
 

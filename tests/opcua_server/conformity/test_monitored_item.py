@@ -24,9 +24,7 @@ from .services import (
     changes,
     deadband,
     delete_items_request,
-    fail_sensor,
     item,
-    mend_sensor,
     modify_items_request,
     monitor,
     monitor_all,
@@ -48,7 +46,7 @@ from .wire import Session
 
 Trigger = ua.DataChangeTrigger
 Mode = ua.MonitoringMode
-BAD_SENSOR = ua.StatusCodes.BadSensorFailure
+WAITING = ua.StatusCodes.BadWaitingForInitialData
 UNKNOWN = 4_000_000_000
 """Of an item or a subscription that nobody has created."""
 
@@ -98,14 +96,11 @@ async def test_an_event_filter_is_not_for_a_variable(session: Session) -> None:
 
 
 async def test_a_change_of_status_passes_every_deadband(session: Session) -> None:
-    await monitor(session, (await subscribe(session)).SubscriptionId, T, filter=deadband(ABSOLUTE, 1000.0))
-    assert [change.status for change in await changes(session)] == [0]
-    await fail_sensor(session)
-    assert [change.status for change in await changes(session)] == [BAD_SENSOR]
-    await mend_sensor(session)
-    (good,) = await changes(session)
-    assert good.status == 0
-    assert 280 < good.value < 420
+    score = "R101.Detector.Score"  # written by this test only
+    await monitor(session, (await subscribe(session)).SubscriptionId, score, filter=deadband(ABSOLUTE, 1000.0))
+    assert [change[1:3] for change in await changes(session)] == [(None, WAITING)]
+    await put(session, score, 0.5, 0.75)
+    assert [change[1:3] for change in await changes(session)] == [(0.5, 0)]
 
 
 async def test_deadband_with_the_timestamp_trigger_is_deadband_with_the_value_trigger(session: Session) -> None:
@@ -119,15 +114,12 @@ async def test_deadband_with_the_timestamp_trigger_is_deadband_with_the_value_tr
 # ---------------------------------------------------------------- triggers
 
 
-async def test_the_status_trigger_reports_no_value(session: Session) -> None:
-    await monitor(session, (await subscribe(session)).SubscriptionId, T, filter=on(Trigger.Status))
-    assert len(await changes(session)) == 1
-    for _ in range(5):
-        await step(session)
-    assert await changes(session) == []
-    await fail_sensor(session)
-    await mend_sensor(session)
-    assert [change.status for change in await changes(session)] == [BAD_SENSOR, 0]
+async def test_the_status_trigger_reports_no_change_of_value(session: Session) -> None:
+    score = "R102.Detector.Score"  # written by this test only
+    await monitor(session, (await subscribe(session)).SubscriptionId, score, filter=on(Trigger.Status))
+    assert [change.status for change in await changes(session)] == [WAITING]
+    await put(session, score, 0.5, 0.75, 1.0)
+    assert [change[1:3] for change in await changes(session)] == [(0.5, 0)]
 
 
 @pytest.mark.parametrize("filter_", [None, on(Trigger.StatusValue)])
@@ -138,15 +130,20 @@ async def test_an_equal_value_is_no_change(session: Session, filter_: ua.DataCha
     assert await values(session) == [320.0, 321.0, 322.0]
 
 
-async def test_the_timestamp_trigger_reports_each_change_of_the_source_timestamp(session: Session) -> None:
+async def test_the_timestamp_trigger_reports_each_change_of_value_or_source_timestamp(session: Session) -> None:
     await put(session, SP, 320.0)
     await monitor(session, (await subscribe(session)).SubscriptionId, SP, filter=on(Trigger.StatusValueTimestamp))
-    seen = [(await read(session, SP))[0].SourceTimestamp]
+
+    async def shown() -> tuple[float, datetime]:
+        (data,) = await read(session, SP)
+        return data.Value.Value, data.SourceTimestamp
+
+    seen = [await shown()]
     for value in (321.0, 321.0, 322.0, 322.0):
         await put(session, SP, value)
-        now = (await read(session, SP))[0].SourceTimestamp
+        now = await shown()
         seen += [now] if now != seen[-1] else []
-    assert [change.source for change in await changes(session)] == seen
+    assert [(change.value, change.source) for change in await changes(session)] == seen
 
 
 # ---------------------------------------------------------------- queue
@@ -204,13 +201,6 @@ async def test_a_queue_of_none_is_one_and_of_any_size_is_bounded(session: Sessio
     subscription = (await subscribe(session)).SubscriptionId
     assert (await monitor(session, subscription, SP, queue=0)).RevisedQueueSize == 1
     assert 1 <= (await monitor(session, subscription, SP, queue=2**32 - 1)).RevisedQueueSize < 2**32 - 1
-
-
-async def test_a_bad_value_that_is_marked_stays_bad(session: Session) -> None:
-    await monitor(session, (await subscribe(session)).SubscriptionId, T, queue=2, filter=deadband(ABSOLUTE, 1000.0))
-    await fail_sensor(session)
-    await mend_sensor(session)
-    assert [change.status for change in await changes(session)] == [BAD_SENSOR | OVERFLOW, 0]
 
 
 # ---------------------------------------------------------------- monitoring mode
@@ -346,9 +336,9 @@ async def test_an_attribute_other_than_the_value_can_be_monitored(session: Sessi
 
 
 async def test_the_first_sample_is_reported_also_when_it_is_bad(session: Session) -> None:
-    await monitor(session, (await subscribe(session)).SubscriptionId, "R102.Detector.Score")
+    await monitor(session, (await subscribe(session)).SubscriptionId, "R102.Detector.Cause")
     (change,) = await changes(session)
-    assert change.status == ua.StatusCodes.BadWaitingForInitialData
+    assert change.status == WAITING
 
 
 @pytest.mark.parametrize(
@@ -364,6 +354,7 @@ async def test_timestamps_are_returned_as_asked(
     session: Session, wanted: ua.TimestampsToReturn, source: bool, server: bool
 ) -> None:
     await put(session, SP, 320.0)
+    await put(session, CAUSE, "none", kind=STRING)
     subscription = (await subscribe(session)).SubscriptionId
     await monitor_all(session, subscription, item(SP), item(CAUSE, 2), timestamps=wanted)
     await put(session, SP, 321.0)

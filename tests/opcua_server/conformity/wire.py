@@ -153,6 +153,7 @@ class Connection:
             return
         body = message.body()
         self.arrivals.append(message.request_id())
+        assert message.request_id() in self._waiting, "an answer to what was not asked on this connection"
         answer_type, answer = self._waiting.pop(message.request_id())
         is_fault = nodeid_from_binary(body.copy()) == SERVICE_FAULT
         if not answer.done():
