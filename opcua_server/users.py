@@ -50,7 +50,7 @@ class Users:
         """Return the user, or None to refuse."""
         del iserver, certificate
         if username is None:
-            return PlantUser(role=UserRole.User, name="anonymous", roles=self.anonymous) if self.anonymous else None
+            return PlantUser(role=UserRole.User, roles=self.anonymous) if self.anonymous else None
         login = self._logins.get(username)
         try:
             expected = login.password() if login is not None else ""

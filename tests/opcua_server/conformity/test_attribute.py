@@ -126,7 +126,7 @@ async def test_an_index_range_cuts_a_string(session: Session) -> None:
     "item",
     [
         rvid(SP, index_range="0"),
-        rvid(NAMESPACES, index_range="0,0"),
+        rvid(NAMESPACES, index_range="0,0,0"),
         rvid(SP, ua.AttributeIds.NodeId, index_range="0"),
     ],
 )
