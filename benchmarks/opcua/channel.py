@@ -28,7 +28,7 @@ SIGNATURE = 32
 GROWTH = 1 << 20
 
 
-class Disconnected(ConnectionError):
+class Disconnected(ConnectionError):  # noqa: N818
     """The server closed the connection, or ended it with an error."""
 
 
@@ -55,7 +55,7 @@ class Channel:
 
     def __init__(self, endpoint: str, policy: SecurityPolicy | None = None, timeout_s: float = 30.0) -> None:
         address = urlsplit(endpoint)
-        self.policy = policy or SecurityPolicyNone()
+        self.policy: SecurityPolicy = policy or SecurityPolicyNone()  # type: ignore[no-untyped-call]
         self.bytes_received = 0
         self._secure = policy is not None
         self._connection = SecureConnection(self.policy, TransportLimits(BUFFER, BUFFER, 0, 0))
@@ -146,7 +146,8 @@ class Channel:
         request.Parameters.SecurityMode = self.policy.Mode
         request.Parameters.RequestedLifetime = ua.UInt32(LIFETIME_MS)
         request.Parameters.ClientNonce = nonce
-        sent = self._connection.message_to_binary(struct_to_binary(request), ua.MessageType.SecureOpen, 1)
+        kind: Any = ua.MessageType.SecureOpen
+        sent = self._connection.message_to_binary(struct_to_binary(request), kind, 1)
         self._socket.sendall(sent)
         buffer = Buffer(self._first(b"OPN"))
         answer = self._connection.receive_from_header_and_body(header_from_binary(buffer), buffer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import selectors
 import time
 from collections.abc import Callable
@@ -53,8 +52,7 @@ class Load:
         if self.writer is not None:
             sessions.append(self.writer.session)
         for session in sessions:
-            with contextlib.suppress(OSError):
-                session.close()
+            session.close()
         self._selector.close()
 
     def reset(self) -> None:
@@ -73,4 +71,3 @@ class Load:
         except (OSError, Disconnected) as error:
             self.lost.append(str(error))
             self._selector.unregister(client.session.channel)
-

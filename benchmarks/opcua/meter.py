@@ -40,7 +40,9 @@ class Delays:
         self._shift: int | None = None
 
     def add(self, run: Run, received: int) -> None:
-        """Take a run of records."""
+        """Take a run of records; what a client wrote may have no source time."""
+        if run.source_time is None:
+            return
         first = int(run.source_time[0])
         if self._base is None:
             self._base = received - first - BEFORE_TICKS

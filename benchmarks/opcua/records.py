@@ -21,10 +21,10 @@ SHRUNK = 16
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Records of one layout; `status` is None where all are Good, `server_time` where there is none."""
+    """Records of one layout; `status` is None where all are Good, a time where it is not given."""
 
     handles: NDArray[np.uint32]
-    source_time: NDArray[np.int64]
+    source_time: NDArray[np.int64] | None
     server_time: NDArray[np.int64] | None
     status: NDArray[np.uint32] | None
 
@@ -59,7 +59,7 @@ def runs(body: bytes, offset: int, count: int) -> Iterator[Run]:
 def _run(rows: NDArray[Any], mask: int) -> Run:
     return Run(
         rows["handle"],
-        rows["source_time"] if mask & SOURCE_TIME else np.zeros(len(rows), np.int64),
+        rows["source_time"] if mask & SOURCE_TIME else None,
         rows["server_time"] if mask & SERVER_TIME else None,
         rows["status"] if mask & STATUS else None,
     )

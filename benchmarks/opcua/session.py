@@ -1,4 +1,4 @@
-"""A raw session: the services the generator asks for, encoded with asyncua's codec; nothing of that while it measures."""
+"""A raw session and its services, encoded with asyncua's codec, none of which is used while it measures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 from asyncua import ua
 from asyncua.common.utils import Buffer, create_nonce
-from asyncua.crypto import uacrypto
 from asyncua.crypto.security_policies import SecurityPolicy, SecurityPolicyBasic256Sha256
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from cryptography import x509
@@ -33,7 +32,7 @@ class Security:
         """Return the policy with the server's certificate, which it is asked for."""
         identity = own_identity(self.pki, (), APPLICATION)
         peer = next(each for each in endpoints(endpoint) if each.SecurityPolicyUri == SecurityPolicyBasic256Sha256.URI)
-        return SecurityPolicyBasic256Sha256(
+        return SecurityPolicyBasic256Sha256(  # type: ignore[no-untyped-call]
             peer.ServerCertificate,
             x509.load_der_x509_certificate(identity.certificate.read_bytes()),
             serialization.load_pem_private_key(identity.key.read_bytes(), None),
@@ -51,11 +50,13 @@ class Session:
         self._activate(self._create(endpoint))
 
     def close(self) -> None:
-        """Take leave, without waiting for an answer."""
-        request = ua.CloseSessionRequest()
-        request.RequestHeader.AuthenticationToken = self._token
-        self.channel.send(struct_to_binary(request))
-        self.channel.close()
+        """End the session with its subscriptions."""
+        try:
+            self.exchange(self.encoded(ua.CloseSessionRequest(DeleteSubscriptions=True)))
+        except OSError:
+            pass  # the server has ended it, or itself
+        finally:
+            self.channel.close()
 
     def call(self, request: Any, response: type[Any]) -> Any:
         """Ask for a service and return its response, checked."""
@@ -127,7 +128,7 @@ class Session:
         return result
 
     def _activate(self, created: Any) -> None:
-        policy = self.channel.policy
+        policy: Any = self.channel.policy
         own = next(
             each
             for each in created.ServerEndpoints
@@ -137,7 +138,7 @@ class Session:
         request = ua.ActivateSessionRequest()
         parameters = request.Parameters
         if policy.host_certificate:
-            challenge = uacrypto.der_from_x509(uacrypto.x509_from_der(created.ServerCertificate)) + created.ServerNonce
+            challenge = policy.peer_certificate + created.ServerNonce
             parameters.ClientSignature.Algorithm = policy.AsymmetricSignatureURI
             parameters.ClientSignature.Signature = policy.asymmetric_cryptography.signature(challenge)
         parameters.UserIdentityToken = ua.AnonymousIdentityToken(PolicyId=anonymous.PolicyId)

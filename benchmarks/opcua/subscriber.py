@@ -151,7 +151,7 @@ def _check(message: bytes, items: Sequence[Item]) -> None:
 
 
 def after_header(message: bytes) -> int:
-    """Return where a response's parameters begin (OPC 10000-4 v1.05 §7.34); neither diagnostics nor strings are read."""
+    """Return where a response's parameters begin; neither diagnostics nor strings are read."""
     if message[16:20] != b"\0\0\0\0" or message[20] or message[21:25] not in NO_STRINGS:
         text = f"a response has service result {int.from_bytes(message[16:20], 'little'):#x}"
         raise Disconnected(text)

@@ -101,7 +101,7 @@ class Server(ABC):
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),  # noqa: PLW1509 - one thread forks
+            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
         )
         return self
 
@@ -180,6 +180,6 @@ def line_of(stream: Any) -> str:
     """
     line = stream.readline()
     if not line:
-        message = "the server ended"
+        message = "it ended"
         raise NotReady(message)
     return str(line)

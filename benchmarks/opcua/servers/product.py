@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import re
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -57,7 +55,9 @@ class Product(Server):
 
     @property
     def tags(self) -> TagSet:
-        changing = [f"ns=2;s={each}.{name.replace('TIC', loop_name(each))}" for each in self.reactors for name in CHANGING]
+        changing = [
+            f"ns=2;s={each}.{name.replace('TIC', loop_name(each))}" for each in self.reactors for name in CHANGING
+        ]
         # Loops first, then the detector's verdicts: Booleans that are Bad until somebody writes them.
         loops = [
             (f"ns=2;s={each}.{loop_name(each)}.{leaf}", kind)
@@ -91,7 +91,9 @@ class Product(Server):
         for node in self.tags.failing[:failing]:
             reactor = node.removeprefix("ns=2;s=").partition(".")[0]
             parameters = json.dumps({"signal": "T", "for_s": FAILS_S})
-            self._session.method(f"ns=2;s={reactor}.Simulation", f"ns=2;s={reactor}.Simulation.Inject", FAULT, parameters)
+            self._session.method(
+                f"ns=2;s={reactor}.Simulation", f"ns=2;s={reactor}.Simulation.Inject", FAULT, parameters
+            )
 
     def produced(self, tags: Sequence[str]) -> list[int]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=60) as answer:
@@ -100,10 +102,8 @@ class Product(Server):
 
     def __exit__(self, *error: object) -> None:
         if self._control is not None:
-            with contextlib.suppress(OSError):
-                self._control.close()
-        with contextlib.suppress(subprocess.SubprocessError):
-            super().__exit__(*error)
+            self._control.close()
+        super().__exit__(*error)
 
     @property
     def _session(self) -> Session:

@@ -2,7 +2,8 @@
 
     stock_asyncua.py PORT TAGS WRITABLE FOLDER PERIOD_S
 
-Told on standard input: `resume N F` (change the first N tags, F of them to Bad every tenth time), `pause`, `counts`; each is answered with one line.
+Told on standard input: `resume N F` (change the first N tags, F of them to Bad every tenth time), `pause`, `counts`;
+each is answered with one line.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import json
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC
 
 from asyncua import Server, ua
 
@@ -31,7 +32,7 @@ class Tags:
 
     def __init__(self, server: Server, count: int, period_s: float) -> None:
         self._server = server
-        self._ids = [ua.NodeId(f"D{index}", 2) for index in range(count)]
+        self._ids = [own(f"D{index}") for index in range(count)]
         self._failing = 0
         self._period_s = period_s
         self._present = 0
@@ -69,7 +70,7 @@ class Tags:
 
     async def _write(self) -> None:
         self._round += 1
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now = ua.DateTime.now(UTC).replace(tzinfo=None)
         for index in range(self._present):
             bad = index < self._failing and self._round % 10 == 0
             value = ua.Variant(300.0 + self._round % 1000 * 0.001 + index * 1e-6, ua.VariantType.Double)
@@ -85,34 +86,44 @@ class Tags:
                 await asyncio.sleep(0)
 
 
+def own(name: str) -> ua.NodeId:
+    """Return a NodeId of the server's namespace."""
+    return ua.NodeId(ua.String(name), ua.Int16(2))
+
+
+def standard(number: int) -> ua.NodeId:
+    """Return a NodeId of OPC UA's namespace."""
+    return ua.NodeId(ua.Int32(number))
+
+
 async def add(server: Server, names: list[str], folder_size: int) -> None:
     """Add AnalogItems in folders of so many."""
-    parent = ua.NodeId(ua.ObjectIds.ObjectsFolder)
+    parent = standard(ua.ObjectIds.ObjectsFolder)
     for start in range(0, len(names), folder_size):
-        folder = await server.get_node(parent).add_folder(ua.NodeId(f"F{names[start]}", 2), f"2:F{names[start]}")
+        folder = await server.get_node(parent).add_folder(own(f"F{names[start]}"), f"2:F{names[start]}")
         for name in names[start : start + folder_size]:
             attributes = ua.VariableAttributes(
                 DisplayName=ua.LocalizedText(name),
                 Value=ua.Variant(0.0, ua.VariantType.Double),
-                DataType=ua.NodeId(ua.ObjectIds.Double),
+                DataType=standard(ua.ObjectIds.Double),
                 ValueRank=ua.ValueRank.Scalar,
                 AccessLevel=ua.UInt32(ua.AccessLevel.CurrentRead.mask | ua.AccessLevel.CurrentWrite.mask),
                 UserAccessLevel=ua.UInt32(ua.AccessLevel.CurrentRead.mask | ua.AccessLevel.CurrentWrite.mask),
             )
             item = ua.AddNodesItem(
                 ParentNodeId=folder.nodeid,
-                ReferenceTypeId=ua.NodeId(ua.ObjectIds.Organizes),
-                RequestedNewNodeId=ua.NodeId(name, 2),
+                ReferenceTypeId=standard(ua.ObjectIds.Organizes),
+                RequestedNewNodeId=own(name),
                 BrowseName=ua.QualifiedName(name, 2),
                 NodeClass=ua.NodeClass.Variable,
                 NodeAttributes=attributes,
-                TypeDefinition=ua.NodeId(ua.ObjectIds.AnalogItemType),
+                TypeDefinition=standard(ua.ObjectIds.AnalogItemType),
             )
             (added,) = await server.iserver.isession.add_nodes([item])
             added.StatusCode.check()
             node = server.get_node(added.AddedNodeId)
-            await node.add_property(ua.NodeId(f"{name}.EURange", 2), "0:EURange", ua.Range(250.0, 550.0))
-            await node.add_property(ua.NodeId(f"{name}.EngineeringUnits", 2), "0:EngineeringUnits", UNIT)
+            await node.add_property(own(f"{name}.EURange"), "0:EURange", ua.Range(250.0, 550.0))
+            await node.add_property(own(f"{name}.EngineeringUnits"), "0:EngineeringUnits", UNIT)
 
 
 async def main(port: int, count: int, writable: int, folder: int, period_s: float) -> None:
@@ -135,4 +146,5 @@ async def main(port: int, count: int, writable: int, folder: int, period_s: floa
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*(int(word) for word in sys.argv[1:5]), float(sys.argv[5])))
+    port, count, writable, folder = (int(word) for word in sys.argv[1:5])
+    asyncio.run(main(port, count, writable, folder, float(sys.argv[5])))

@@ -40,9 +40,7 @@ def calls(server: Server, seconds: float) -> Calls:
     for turn in range(VALUES):
         write = ua.WriteRequest()
         value = ua.DataValue(ua.Variant(value_of(node, kind, turn), kind))
-        write.Parameters.NodesToWrite = [
-            ua.WriteValue(ua.NodeId.from_string(node), ua.AttributeIds.Value, None, value)
-        ]
+        write.Parameters.NodesToWrite = [ua.WriteValue(ua.NodeId.from_string(node), ua.AttributeIds.Value, None, value)]
         writes.append(session.encoded(write))
     try:
         return Calls(_rate(session, [session.encoded(read)], NODES, seconds), _rate(session, writes, 1, seconds))

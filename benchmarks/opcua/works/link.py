@@ -12,10 +12,20 @@ from typing import Any
 
 from benchmarks.opcua.measure import LATE_MS
 from benchmarks.opcua.progress import say
-from benchmarks.opcua.servers.process import ROOT, Server, line_of
+from benchmarks.opcua.servers.process import END_S, ROOT, NotReady, Server, line_of
 
 LEVELS = {
-    "link": ((500, 1), (2_000, 1), (5_000, 1), (10_000, 1), (10_000, 2), (10_000, 4), (10_000, 8), (10_000, 12), (10_000, 16)),
+    "link": (
+        (500, 1),
+        (2_000, 1),
+        (5_000, 1),
+        (10_000, 1),
+        (10_000, 2),
+        (10_000, 4),
+        (10_000, 8),
+        (10_000, 12),
+        (10_000, 16),
+    ),
     "asyncua": ((200, 1), (500, 1), (1_000, 1), (2_000, 1), (5_000, 1), (10_000, 1)),
 }
 """Tags and subscriptions of them in one session."""
@@ -70,13 +80,20 @@ def _within(levels: Sequence[tuple[int, int]], tags: int) -> list[tuple[int, int
 def _take(server: Server, client: str, nodes: list[str], subscriptions: int, seconds: float) -> Taken:
     server.pause()
     command = [sys.executable, "-m", "benchmarks.opcua.clients", client, server.endpoint, str(subscriptions)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    log = server.folder / "client-log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
         try:
             return _counted(server, client, process, nodes, subscriptions, seconds)
+        except NotReady:
+            message = f"the client {client} ended: {log.read_text(errors='replace')[-2000:]}"
+            raise NotReady(message) from None
         finally:
-            process.kill()
+            _end(process)
 
 
 def _counted(
@@ -115,6 +132,16 @@ def _counted(
         report["p99_ms"],
         max(0, changes * subscriptions - int(report["records"])),
     )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let it take leave: the server must not keep its subscriptions."""
+    if process.stdin is not None:
+        process.stdin.close()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _drained(ask: Any) -> dict[str, float]:

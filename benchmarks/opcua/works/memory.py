@@ -41,9 +41,7 @@ def per_item(server: Server, tags: int, items: int) -> Memory:
         before = server.rss()
         for _ in range(items // tags):
             sessions.append(Session(server.endpoint))
-            Subscriber(
-                sessions[-1], nodes, Delays(paused_before=False), publishing_ms=100.0, queue=QUEUE
-            )
+            Subscriber(sessions[-1], nodes, Delays(paused_before=False), publishing_ms=100.0, queue=QUEUE)
             say(f"{server.name}: {len(sessions) * tags:,} items, {(server.rss() - before) / 1e6:,.1f} MB more")
         made = len(sessions) * tags
         new = (server.rss() - before) / made
