@@ -11,6 +11,8 @@ from benchmarks.opcua.session import Session
 from benchmarks.opcua.subscriber import Subscriber
 from benchmarks.opcua.writer import Writer
 
+ASK_S = 0.1
+
 
 class Load:
     """Reads whatever has arrived for any of its subscribers; a connection that ends is kept in `lost`."""
@@ -18,6 +20,7 @@ class Load:
     def __init__(self) -> None:
         self.subscribers: list[Subscriber] = []
         self.writer: Writer | None = None
+        self._period_s = 0.0
         self.lost: list[str] = []
         self._selector = selectors.DefaultSelector()
 
@@ -27,19 +30,21 @@ class Load:
         self._selector.register(subscriber.session.channel, selectors.EVENT_READ, subscriber)
         subscriber.ask()
 
-    def write_with(self, writer: Writer) -> None:
-        """Have it write every 0.1 s while `run` is told to."""
+    def write_with(self, writer: Writer, period_s: float) -> None:
+        """Have it write every period while `run` is told to."""
         self.writer = writer
+        self._period_s = period_s
         self._selector.register(writer.session.channel, selectors.EVENT_READ, writer)
 
     def run(self, seconds: float, *, until: Callable[[], bool] | None = None, writing: bool = False) -> None:
-        """Receive so long at most; `until` is asked every 0.1 s whether it is enough."""
+        """Receive so long at most; `until` is asked now and then whether it is enough."""
         end = time.monotonic() + seconds
-        due = time.monotonic()
+        due = writes = time.monotonic()
         while (now := time.monotonic()) < end:
             if now >= due:
-                due += 0.1
-                if writing and self.writer is not None:
+                due += ASK_S
+                if writing and self.writer is not None and now >= writes:
+                    writes += self._period_s
                     self.writer.write()
                 if until is not None and until():
                     return

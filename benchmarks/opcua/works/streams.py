@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.opcua.measure import Measurement, Plan, Result, plan
+from benchmarks.opcua.measure import LATE_MS, Measurement, Plan, Result, plan
 from benchmarks.opcua.progress import say
 from benchmarks.opcua.servers.process import Server
 from benchmarks.opcua.session import Security
@@ -13,12 +13,14 @@ from benchmarks.opcua.session import Security
 SUBSCRIBERS = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 64)
 TAGS = (100, 200, 500, 1_000, 2_000, 3_500, 5_000, 7_000, 10_000)
 SESSIONS = {
-    "product": (100, 200, 400, 600, 900, 1200, 1600, 2000),
+    "product": (50, 100, 200, 400, 600, 900, 1200, 1600, 2000),
     "asyncua": (10, 20, 40, 60, 80, 120, 160),
     "node-opcua": (15, 30, 60, 90, 120, 180, 240),
 }
 SESSION_TAGS = 200
 SESSION_POOL = 1_000
+TIMER_LATE_MS = LATE_MS + 1000.0
+"""A server whose publishing timers run apart from its changes is late by up to an interval before it does anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,18 @@ def one_subscriber(server: Server, tags: int, seconds: float, *, mixed: bool) ->
 
 
 def sessions(server: Server, options: Options) -> list[Result]:
-    """Add sessions of 200 tags until it is too much."""
+    """Add sessions of 200 tags until it is too much, even when what waits for the publishing timer is not late yet."""
 
     def of_session(index: int) -> Plan:
         first = index % (SESSION_POOL // SESSION_TAGS) * SESSION_TAGS
         return plan(server, SESSION_TAGS, mixed=True, first=first)
 
-    return _ramp(server, SESSIONS[server.name], of_session, options, publishing_ms=1000.0)
+    return _ramp(server, SESSIONS[server.name], of_session, options, publishing_ms=1000.0, late_ms=TIMER_LATE_MS)
 
 
-def best(results: Iterable[Result], by: Callable[[Result], float]) -> Result | None:
+def best(results: Iterable[Result], by: Callable[[Result], float], late_ms: float = LATE_MS) -> Result | None:
     """Return the largest that was sustained."""
-    return max((each for each in results if each.sustained), key=by, default=None)
+    return max((each for each in results if each.within(late_ms)), key=by, default=None)
 
 
 def _ramp(
@@ -76,6 +78,7 @@ def _ramp(
     *,
     publishing_ms: float,
     security: Security | None = None,
+    late_ms: float = LATE_MS,
 ) -> list[Result]:
     results: list[Result] = []
     server.pause()
@@ -85,7 +88,7 @@ def _ramp(
             measurement.grow(level)
             results.append(result := measurement.run(options.seconds))
             say(f"{server.name}: {line(result)}")
-            if not result.sustained:
+            if not result.within(late_ms):
                 break
     finally:
         measurement.close()
