@@ -16,6 +16,8 @@ from benchmarks.opcua.session import Security, Session
 from benchmarks.opcua.subscriber import Item, Subscriber
 from benchmarks.opcua.writer import Writer
 
+QUEUE = 20
+"""Of each item: twice as many changes as come within the second that a value may take."""
 WARM_UP_S = 1.0
 INITIAL_S = 120.0
 DRAIN_S = 30.0
@@ -119,7 +121,7 @@ class Measurement:
             if load.writer is None and own.written:
                 load.write_with(Writer(server.endpoint, server.tags.written[: own.written]), server.period_s)
             session = Session(server.endpoint, self._security)
-            subscriber = Subscriber(session, own.items, self._delays, publishing_ms=self._publishing_ms)
+            subscriber = Subscriber(session, own.items, self._delays, publishing_ms=self._publishing_ms, queue=QUEUE)
             self._all.append(own)
             load.add(subscriber)
             load.run(0.0)

@@ -42,7 +42,7 @@ class Subscriber:
     """One subscription of a session; its meter counts by the place of a tag in `items`."""
 
     def __init__(
-        self, session: Session, items: Sequence[Item], delays: Delays, *, publishing_ms: float, queue: int = 10
+        self, session: Session, items: Sequence[Item], delays: Delays, *, publishing_ms: float, queue: int
     ) -> None:
         self.session = session
         self.meter = Meter(len(items), delays)

@@ -23,7 +23,7 @@ Work = Callable[[str, Options, Report], None]
 
 
 def fan_out(name: str, options: Options, found: Report) -> None:
-    """The product feeds more and more subscribers of all tags; the others more and more tags to one."""
+    """The product feeds more and more subscribers of all tags; the others more and more tags to one, and few to more."""
     kinds = [(report.VALUES, True, False)]
     if name == "product":
         kinds += [(report.ENCRYPTED, True, True), (report.DOUBLES, False, False)]
@@ -33,6 +33,8 @@ def fan_out(name: str, options: Options, found: Report) -> None:
                 results = streams.by_subscribers(server, options, mixed=mixed, secure=secure)
             else:
                 results = streams.by_tags(server, options)
+                few = Options(options.seconds, min(options.tags, streams.FEW_TAGS))
+                results += streams.by_subscribers(server, few, mixed=mixed, secure=secure)
         found.add("Fan-out", [each.row() for each in results], server=name, case=_case(mixed, secure))
         most = streams.best(results, lambda each: each.delivered_per_s)
         found.note(title, name, _values(most) if most is not None else "none")

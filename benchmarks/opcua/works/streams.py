@@ -12,6 +12,8 @@ from benchmarks.opcua.session import Security
 
 SUBSCRIBERS = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 64)
 TAGS = (100, 200, 500, 1_000, 2_000, 3_500, 5_000, 7_000, 10_000)
+FEW_TAGS = 500
+"""What a server that cannot serve all tags serves to more and more subscribers."""
 SESSIONS = {
     "product": (50, 100, 200, 400, 600, 900, 1200, 1600, 2000),
     "asyncua": (10, 20, 40, 60, 80, 120, 160),
