@@ -23,7 +23,7 @@ Work = Callable[[str, Options, Report], None]
 
 
 def fan_out(name: str, options: Options, found: Report) -> None:
-    """The product feeds more and more subscribers of all tags; the others more and more tags to one, and few to more."""
+    """The product feeds all tags to more and more subscribers; the others more tags to one, then few tags to more."""
     kinds = [(report.VALUES, True, False)]
     if name == "product":
         kinds += [(report.ENCRYPTED, True, True), (report.DOUBLES, False, False)]
