@@ -41,7 +41,7 @@ def main(
         os.sched_setaffinity(0, {GENERATOR_CORE})
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    found = Report()
+    found = Report(settings=f"{tags:,} tags, {seconds:g} s each.")
     steps = [(work_name, server_name) for work_name in works for server_name in servers]
     for number, (work_name, server_name) in enumerate(steps, 1):
         say(f"{number} of {len(steps)}: {work_name}, {server_name}")

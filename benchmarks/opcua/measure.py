@@ -62,6 +62,7 @@ class Result:
     distinct_per_s: float
     """Changes that the server made, of the tags subscribed to."""
     delivered_per_s: float
+    """Within the window, without what had piled up before it."""
     cpu_ms_per_1000: float
     server_cpu: float
     """Share of a core."""
@@ -133,11 +134,11 @@ class Measurement:
         server, load = self._server, self._load
         before = self._produced()
         load.reset()
-        self._delays.reset()
         load.lost.clear()
         running = time.monotonic()
         server.resume(max(each.last for each in self._all), max(each.failing for each in self._all))
         load.run(WARM_UP_S, writing=True)
+        self._delays.reset()
         began, cpu, own_cpu, records = time.monotonic(), server.cpu_s(), time.process_time(), load.records
         load.run(seconds, writing=True)
         window = time.monotonic() - began
@@ -157,7 +158,7 @@ class Measurement:
             tags=len({item.node for each in self._all for item in each.items}),
             subscribers=len(self._all),
             distinct_per_s=distinct / ran,
-            delivered_per_s=records / window,
+            delivered_per_s=min(records / window, load.records / ran),
             cpu_ms_per_1000=cpu * 1e6 / max(1, records),
             server_cpu=cpu / window,
             generator_cpu=own_cpu / window,

@@ -49,6 +49,8 @@ class Report:
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Work -> rows."""
     failures: list[str] = field(default_factory=list)
+    settings: str = ""
+    """How many tags, how long."""
 
     def note(self, work: str, server: str, text: str) -> None:
         """Set a cell of the summary."""
@@ -72,7 +74,13 @@ class Report:
 
     def write_json(self, path: Path) -> None:
         """Write everything."""
-        content = {"machine": machine(), "summary": self.summary, "tables": self.tables, "failures": self.failures}
+        content = {
+            "machine": machine(),
+            "settings": self.settings,
+            "summary": self.summary,
+            "tables": self.tables,
+            "failures": self.failures,
+        }
         path.write_text(json.dumps(content, indent=1) + "\n")
 
     def write_markdown(self, path: Path) -> None:
@@ -81,10 +89,10 @@ class Report:
         before, _, rest = text.partition(BEGIN)
         after = rest.partition(END)[2]
         facts = ", ".join(f"{name} {value}" for name, value in machine().items())
-        parts = [f"Machine: {facts}.", ""]
+        parts = [f"Machine: {facts}. {self.settings}", ""]
         for title, header, rows in self._all_tables():
             parts += [f"### {title}", "", _line(header), _line(["---"] * len(header)), *map(_line, rows), ""]
-        parts += [f"Not measured: {failure}" for failure in self.failures]
+        parts += [f"Not measured: {failure}\n" for failure in self.failures]
         path.write_text(f"{before}{BEGIN}\n\n" + "\n".join(parts).rstrip() + f"\n\n{END}{after}")
 
     def _all_tables(self, leave_out: Collection[str] = ()) -> list[tuple[str, list[str], list[list[str]]]]:

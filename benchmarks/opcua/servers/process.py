@@ -148,8 +148,9 @@ class Server(ABC):
         raise NotReady(f"{self.name} did not serve within {within_s:g} s: {self.last_words()}")
 
     def last_words(self) -> str:
-        """Return the end of what it wrote on standard error."""
-        return (self.folder / "log").read_text(errors="replace")[-400:].strip()
+        """Return the last line that it wrote on standard error."""
+        lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
+        return lines[-1].strip() if lines else "it said nothing"
 
     def cpu_s(self) -> float:
         """Return utime and stime so far."""

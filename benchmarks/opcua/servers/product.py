@@ -68,7 +68,7 @@ class Product(Server):
             (f"ns=2;s={each}.Detector.Anomaly", ua.VariantType.Boolean)
             for each in self.reactors[: self._mixed // 2 + 1]
         ]
-        failing = [f"ns=2;s={each}.T" for each in self.reactors[-self._mixed :]] if FAULT in AVAILABLE else []
+        failing = [f"ns=2;s={each}.T" for each in self.reactors[: self._mixed]] if FAULT in AVAILABLE else []
         return TagSet(changing, loops + verdicts, failing)
 
     def command(self) -> tuple[list[str], Mapping[str, str]]:

@@ -63,7 +63,14 @@ def by_client(server: Server, client: str, tags: int, seconds: float) -> list[Ta
     """Offer more and more to a client until it is too much."""
     results: list[Taken] = []
     for count, subscriptions in _within(LEVELS[client], tags):
-        results.append(taken := _take(server, client, server.tags.changing[:count], subscriptions, seconds))
+        try:
+            taken = _take(server, client, server.tags.changing[:count], subscriptions, seconds)
+        except NotReady as error:
+            if not results:
+                raise
+            say(f"{client}: {count:,} tags x {subscriptions}: {error}")
+            break
+        results.append(taken)
         say(
             f"{client}: {count:,} tags x {subscriptions}: {taken.values_per_s:,.0f} values/s, "
             f"{taken.values_per_cpu_s:,.0f} a CPU second, p99 {taken.p99_ms:.0f} ms, lost {taken.lost:,}"
@@ -90,8 +97,7 @@ def _take(server: Server, client: str, nodes: list[str], subscriptions: int, sec
         try:
             return _counted(server, client, process, nodes, subscriptions, seconds)
         except NotReady:
-            message = f"the client {client} ended: {log.read_text(errors='replace')[-2000:]}"
-            raise NotReady(message) from None
+            raise NotReady(f"the client {client} ended: {_reason(log.read_text(errors='replace'))}") from None
         finally:
             _end(process)
 
@@ -132,6 +138,12 @@ def _counted(
         report["p99_ms"],
         max(0, changes * subscriptions - int(report["records"])),
     )
+
+
+def _reason(log: str) -> str:
+    """Return the last exception of a traceback, in one line."""
+    lines = [line.strip(" |+-") for line in log.splitlines()]
+    return next((line for line in reversed(lines) if "Error: " in line or "Lost: " in line), "no reason given")
 
 
 def _end(process: subprocess.Popen[str]) -> None:
