@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
-from benchmarks.opcua.load import Load
 from benchmarks.opcua.meter import Delays
 from benchmarks.opcua.progress import say
 from benchmarks.opcua.servers.process import Server
@@ -30,11 +30,10 @@ class Memory:
 def per_item(server: Server, tags: int, items: int) -> Memory:
     """Make subscriptions of all tags, without asking for notifications, until there are so many items."""
     server.pause()
-    load = Load()
     nodes = [Item(node) for node in server.tags.changing[:tags]]
-    _change(server, load, tags)
+    _change(server, tags)
     before = server.rss()
-    _change(server, load, tags)
+    _change(server, tags)
     history = server.rss() - before
     sessions = []
     try:
@@ -45,16 +44,19 @@ def per_item(server: Server, tags: int, items: int) -> Memory:
             say(f"{server.name}: {len(sessions) * tags:,} items, {(server.rss() - before) / 1e6:,.1f} MB more")
         made = len(sessions) * tags
         new = (server.rss() - before) / made
-        _change(server, load, tags)
+        _change(server, tags)
         return Memory(made, new, (server.rss() - before - history) / made)
     finally:
         for session in sessions:
             session.close()
-        load.close()
 
 
-def _change(server: Server, load: Load, tags: int) -> None:
+def _change(server: Server, tags: int) -> None:
     """Let every tag change more often than a queue holds; what that adds without items is history."""
-    server.resume(tags, 0)
-    load.run(min(LONGEST_S, ROUNDS * server.period_s))
-    server.pause()
+    node = server.tags.changing[tags - 1 : tags]
+    (before,) = server.produced(node)
+    end = time.monotonic() + LONGEST_S
+    while server.produced(node)[0] - before < ROUNDS and time.monotonic() < end:
+        server.resume(tags, 0)
+        time.sleep(ROUNDS * server.period_s)
+        server.pause()
