@@ -10,7 +10,7 @@ from benchmarks.opcua.progress import say
 from benchmarks.opcua.servers.process import Server
 from benchmarks.opcua.session import Security
 
-SUBSCRIBERS = (1, 2, 4, 8, 12, 16, 24, 32, 40, 48, 64)
+SUBSCRIBERS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 80, 96, 128)
 TAGS = (100, 200, 500, 1_000, 2_000, 3_500, 5_000, 7_000, 10_000)
 FEW_TAGS = 500
 """What a server that cannot serve all tags serves to more and more subscribers."""
