@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,7 @@ def main(
         say("one core: server and load generator take it from each other, and the figures say little")
     else:
         os.sched_setaffinity(0, {GENERATOR_CORE})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its servers end with it
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     found = Report(settings=f"{tags:,} tags, {seconds:g} s each.")
