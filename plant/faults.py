@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from plant.sensors import SENSOR_OF
 
@@ -23,8 +24,19 @@ KINDS = {
 }  # fmt: skip
 """Every kind of plant.md, by what it touches."""
 
-AVAILABLE = ("feed-temperature", "bias")
-"""The kinds this version can inject."""
+PARAMETERS = {
+    "feed-temperature": ("size", "ramp_s", "for_s"),
+    "bias": ("signal", "size", "ramp_s", "for_s"),
+    "sensor-failure": ("signal", "for_s"),
+    "last-usable": ("signal", "for_s"),
+}
+"""The kinds this version can inject, and what each takes: the signal and size are required."""
+
+STATUS_OF = {
+    "sensor-failure": quality.BAD_SENSOR_FAILURE,
+    "last-usable": quality.UNCERTAIN_LAST_USABLE_VALUE,
+}
+"""The StatusCode of a signal under the kinds that give it another than Good; it shows no new value meanwhile."""
 
 LARGEST_FEED_TEMPERATURE_K = 100.0
 _LONGEST_S = 10 * 365 * 86_400.0
@@ -49,7 +61,7 @@ class Fault:
     signal: str
     """Of the transmitter it touches; empty for a process fault."""
     size: float
-    """In the signal's unit."""
+    """In the signal's unit; 0 where the kind has none."""
     ramp_s: float
     """Time over which the size is reached."""
     for_s: float | None
@@ -128,17 +140,16 @@ class Faults:
 
 
 def _checked(fault_id: str, kind: str, reactor: int, parameters: Mapping[str, object], now: int) -> Fault:
-    if kind not in AVAILABLE:
+    if kind not in PARAMETERS:
         known = any(kind in kinds for kinds in KINDS.values())
         why = "not available in this version" if known else "unknown"
-        raise FaultError("kind", f"{kind!r} is {why}; allowed are {', '.join(AVAILABLE)}")
-    takes_signal = kind in KINDS["instrument"]
-    allowed = ("signal", "size", "ramp_s", "for_s") if takes_signal else ("size", "ramp_s", "for_s")
+        raise FaultError("kind", f"{kind!r} is {why}; allowed are {', '.join(PARAMETERS)}")
+    allowed = PARAMETERS[kind]
     for name in parameters:
         if name not in allowed:
-            raise FaultError(name, f"unknown parameter of {kind}; allowed are {', '.join(allowed)}")
+            raise FaultError(name, f"no parameter of {kind}; allowed are {', '.join(allowed)}")
     signal = parameters.get("signal", "")
-    if takes_signal and (not isinstance(signal, str) or signal not in SENSOR_OF):
+    if "signal" in allowed and (not isinstance(signal, str) or signal not in SENSOR_OF):
         raise FaultError("signal", f"{signal!r}: allowed are {', '.join(SENSOR_OF)}")
     sensor = SENSOR_OF.get(str(signal))
     largest = LARGEST_FEED_TEMPERATURE_K if sensor is None else sensor.high - sensor.low
@@ -148,7 +159,7 @@ def _checked(fault_id: str, kind: str, reactor: int, parameters: Mapping[str, ob
         kind,
         reactor,
         str(signal),
-        _number("size", parameters.get("size"), -largest, largest),
+        _number("size", parameters.get("size"), -largest, largest) if "size" in allowed else 0.0,
         _number("ramp_s", parameters.get("ramp_s", 0.0), 0.0, _LONGEST_S),
         None if for_s is None else _number("for_s", for_s, 0.0, _LONGEST_S),
         now,

@@ -35,6 +35,8 @@ SENSORS = (
     Sensor("q", "q", 1.0, 2, 0, 250),
 )
 SENSOR_OF = {sensor.signal: sensor for sensor in SENSORS}
+ROW_OF = {sensor.signal: row for row, sensor in enumerate(SENSORS)}
+"""Where a transmitter stands among them, in arrays of all."""
 
 
 def measure(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plant import actuator, quality
 from plant.clock import TICKS_PER_SECOND
 from plant.disturbances import DRIFTS, drift
-from plant.faults import Fault, Faults
+from plant.faults import STATUS_OF, Fault, Faults
 from plant.integrate import advance
 from plant.noise import NoiseSource
 from plant.reactor import (
@@ -25,14 +25,15 @@ from plant.reactor import (
     heat_removed_kw,
     rate_constant,
 )
-from plant.sensors import SENSORS, measure
+from plant.sensors import ROW_OF, SENSORS, measure
 
 COMPUTED_FROM = {"X": ("Ca", "Caf"), "r": ("T", "Ca"), "Qc": ("T", "TcActual")}
 """What is computed, and the transmitters it has its status from: the worst, which is the largest StatusCode."""
 
 Floats = NDArray[np.float64]
 Columns = dict[str, Floats]
-CHECKPOINT_VERSION = 1
+Statuses = NDArray[np.uint32]
+CHECKPOINT_VERSION = 2
 FEED_LIMITS_K = (250.0, 450.0)
 """Whatever the faults add up to: beyond it the equations say nothing of a liquid."""
 
@@ -78,8 +79,8 @@ class Plant:
         self.true: Columns = {}
         """Noise-free T, Ca, Cb, TcActual, Tf, Caf, q, k0, UA."""
         self.measured: Columns = {}
-        """T, TB, Ca, Cb, TcActual, Tf, Caf, q as transmitted; X, r, Qc computed from them."""
-        self.status: dict[str, NDArray[np.uint32]] = {}
+        """T, TB, Ca, Cb, TcActual, Tf, Caf, q as transmitted, where not Good the last Good value; X, r, Qc of them."""
+        self.status: dict[str, Statuses] = {}
         """StatusCode of each measured column."""
         self._observe(self._normals()[: len(SENSORS)])
 
@@ -124,6 +125,7 @@ class Plant:
             jacket=self._jacket,
             drift=self._drift,
             tc_demand=self.tc_demand,
+            transmitted=np.stack([self.measured[sensor.signal] for sensor in SENSORS]),
         )
         return buffer.getvalue()
 
@@ -137,7 +139,7 @@ class Plant:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 facts = json.loads(str(arrays["facts"]))
-                kept = {name: arrays[name] for name in ("state", "jacket", "drift", "tc_demand")}
+                kept = {name: arrays[name] for name in arrays.files if name != "facts"}
         except Exception as error:
             message = f"checkpoint is damaged: {error}"
             raise ValueError(message) from error
@@ -153,6 +155,8 @@ class Plant:
         for name, now in (("state", plant._state), ("drift", plant._drift), ("jacket", plant._jacket)):
             now[..., :both] = kept[name][..., :both]
         plant.tc_demand[:both] = kept["tc_demand"][:both]
+        for sensor, shown in zip(SENSORS, kept["transmitted"], strict=True):
+            plant.measured[sensor.signal][:both] = shown[:both]
         faults = (Fault(**fault) for fault in facts["faults"])
         plant.faults = Faults(config.reactors, tuple(fault for fault in faults if fault.reactor < config.reactors))
         plant._observe(plant._normals()[: len(SENSORS)])
@@ -187,21 +191,28 @@ class Plant:
         true: Columns = {"T": t, "Ca": ca, "Cb": cb, "TcActual": self._jacket}
         true |= dict(zip(("Tf", "Caf", "q", "k0", "UA"), inputs[1:], strict=True))
         measured: Columns = {}
-        for row, sensor in enumerate(SENSORS):
-            offset = np.zeros(self.config.reactors)
-            for fault in self.faults.active:
-                if fault.kind == "bias" and fault.signal == sensor.signal:
-                    offset[fault.reactor] += fault.level(self.time)
+        offsets, statuses = self._transmitter_faults()
+        for sensor, noise, offset, status in zip(SENSORS, normals, offsets, statuses, strict=True):
             shown = true[sensor.source]
-            measured[sensor.signal] = (
-                shown + offset if self.config.ideal else measure(sensor, shown, normals[row], offset)
-            )
+            now = shown + offset if self.config.ideal else measure(sensor, shown, noise, offset)
+            before = self.measured.get(sensor.signal, now)
+            measured[sensor.signal] = np.where(status == quality.GOOD, now, before)
         params = self.config.parameters
         measured["X"] = conversion(measured["Ca"], measured["Caf"])
         measured["r"] = rate_constant(measured["T"], params.k0_per_min, params) * measured["Ca"]
         measured["Qc"] = heat_removed_kw(measured["T"], measured["TcActual"], params.ua_j_per_min_k)
         self.true, self.measured = true, measured
-        good = np.full(self.config.reactors, quality.GOOD, np.uint32)
-        self.status = {sensor.signal: good for sensor in SENSORS}
+        self.status = {sensor.signal: status for sensor, status in zip(SENSORS, statuses, strict=True)}
         for name, inputs_of in COMPUTED_FROM.items():
             self.status[name] = np.maximum.reduce([self.status[each] for each in inputs_of])
+
+    def _transmitter_faults(self) -> tuple[Floats, Statuses]:
+        """Return what is added to each transmitter before rounding, and its status: shape (sensors, reactors)."""
+        shape = (len(SENSORS), self.config.reactors)
+        offsets, statuses = np.zeros(shape), np.full(shape, quality.GOOD, np.uint32)
+        for fault in self.faults.active:
+            if fault.signal:
+                place = ROW_OF[fault.signal], fault.reactor
+                offsets[place] += fault.level(self.time)
+                statuses[place] = max(statuses[place], STATUS_OF.get(fault.kind, quality.GOOD))
+        return offsets, statuses

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+
 import numpy as np
 import pytest
 
@@ -50,6 +53,39 @@ def test_a_plant_of_another_size_goes_on_with_the_reactors_it_has() -> None:
     assert np.array_equal(many[:, :, :2], few)
     assert [fault.id for fault in more.faults.log] == ["F1", "F2"]
     assert more.inject(3, "bias", {"signal": "T", "size": 1.0}) == "F3"
+
+
+def test_a_held_value_outlives_a_checkpoint_to_the_bit() -> None:
+    plant = Plant(PlantConfig(2, seed=1), 0)
+    run(plant, 5)
+    plant.inject(1, "last-usable", {"signal": "T"})
+    plant.inject(1, "sensor-failure", {"signal": "Ca"})
+    before = run(plant, 30)
+    again = Plant.restored(plant.checkpoint(), plant.config)
+    assert {name: again.measured[name].tolist() for name in again.measured} == {
+        name: plant.measured[name].tolist() for name in plant.measured
+    }
+    assert {name: again.status[name].tolist() for name in again.status} == {
+        name: plant.status[name].tolist() for name in plant.status
+    }
+    together = run(again, 30)
+    assert np.array_equal(together, run(plant, 30))
+    row = sorted(plant.measured).index("T")
+    assert len(set(np.concatenate([before, together])[:, row, 1].tolist())) == 1
+    again.clear(1)
+    assert np.isfinite(run(again, 1)).all()
+    assert again.measured["T"][1] != plant.measured["T"][1]
+
+
+def test_a_checkpoint_of_an_earlier_version_is_refused_as_such() -> None:
+    """Version 1 had no transmitted values."""
+    kept = dict(np.load(io.BytesIO(Plant(PlantConfig(1), 0).checkpoint())))
+    facts = json.loads(str(kept["facts"])) | {"version": 1}
+    del kept["transmitted"]
+    buffer = io.BytesIO()
+    np.savez(buffer, **(kept | {"facts": np.array(json.dumps(facts))}))
+    with pytest.raises(ValueError, match="version differs"):
+        Plant.restored(buffer.getvalue(), PlantConfig(1))
 
 
 def test_a_checkpoint_of_another_plant_or_a_damaged_one_is_refused() -> None:
@@ -109,6 +145,49 @@ def test_a_feed_temperature_fault_ramps_into_the_plant() -> None:
     assert faulty.true["T"][0] > plain.true["T"][0]
 
 
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("sensor-failure", quality.BAD_SENSOR_FAILURE), ("last-usable", quality.UNCERTAIN_LAST_USABLE_VALUE)],
+)
+def test_a_transmitter_without_a_new_value_keeps_the_last_good_one_and_says_so(kind: str, status: int) -> None:
+    plain, faulty = Plant(PlantConfig(2, seed=4), 0), Plant(PlantConfig(2, seed=4), 0)
+    for plant in (plain, faulty):
+        run(plant, 10)
+    last = faulty.measured["T"][0]
+    faulty.inject(0, kind, {"signal": "T", "for_s": 2.0})
+    for _ in range(19):
+        run(plain, 1)
+        shown = run(faulty, 1)
+        assert np.isfinite(shown).all()
+        assert faulty.measured["T"].tolist() == [last, plain.measured["T"][1]]
+        worst = {name: codes.tolist() for name, codes in faulty.status.items() if codes.any()}
+        assert worst == {name: [status, quality.GOOD] for name in ("T", "r", "Qc")}
+    assert len({plant.true["T"].tobytes() for plant in (plain, faulty)}) == 1
+    assert np.array_equal(run(plain, 1), run(faulty, 1))
+    assert not any(codes.any() for codes in faulty.status.values())
+
+
+def test_of_several_faults_the_worst_status_stands_and_the_value_is_the_last_good_one() -> None:
+    plant = Plant(PlantConfig(1, seed=4), 0)
+    plant.inject(0, "bias", {"signal": "Ca", "size": 0.2})
+    run(plant, 1)
+    last = plant.measured["Ca"][0]
+    plant.inject(0, "sensor-failure", {"signal": "Ca"})
+    plant.inject(0, "last-usable", {"signal": "Ca", "for_s": 2.0})
+    plant.inject(0, "last-usable", {"signal": "Caf"})
+    run(plant, 5)
+    assert plant.status["Ca"][0] == plant.status["X"][0] == plant.status["r"][0] == quality.BAD_SENSOR_FAILURE
+    assert plant.status["Caf"][0] == quality.UNCERTAIN_LAST_USABLE_VALUE
+    plant.clear(0, "F2")
+    run(plant, 5)
+    assert plant.status["Ca"][0] == plant.status["X"][0] == quality.UNCERTAIN_LAST_USABLE_VALUE
+    assert plant.measured["Ca"][0] == last
+    run(plant, 20)
+    assert plant.status["Ca"][0] == plant.status["r"][0] == quality.GOOD
+    assert plant.status["X"][0] == quality.UNCERTAIN_LAST_USABLE_VALUE
+    assert plant.measured["Ca"][0] != last
+
+
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_whatever_the_faults_add_up_to_the_plant_stays_physical(sign: float) -> None:
     plant = Plant(PlantConfig(1, seed=4), 0)
@@ -135,6 +214,11 @@ def test_whatever_the_faults_add_up_to_the_plant_stays_physical(sign: float) -> 
         ("bias", {"signal": "T", "size": "big"}, "size"),
         ("bias", {"signal": "T", "size": 1, "for": 3}, "for"),
         ("bias", {"signal": "T", "size": 301}, "size"),
+        ("sensor-failure", {}, "signal"),
+        ("sensor-failure", {"signal": "X"}, "signal"),
+        ("sensor-failure", {"signal": "T", "size": 1.0}, "size"),
+        ("last-usable", {"signal": "T", "ramp_s": 1.0}, "ramp_s"),
+        ("last-usable", {"signal": "T", "for_s": -1.0}, "for_s"),
         ("feed-temperature", {"size": -1000}, "size"),
         ("feed-temperature", {"signal": "T", "size": 1}, "signal"),
         ("feed-temperature", {"size": 1, "ramp_s": -1}, "ramp_s"),
