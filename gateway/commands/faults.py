@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from plant.clock import seconds_from_duration
-from plant.faults import FaultError, Faults
+from plant.faults import PARAMETERS, FaultError, Faults
 from plant.names import FIRST_REACTOR, node_id_text
 from runtime.errors import BadInput
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def inject(
     reactor: Annotated[str, typer.Argument(help="E.g. R101.")],
-    kind: Annotated[str, typer.Argument(help="E.g. bias or feed-temperature.")],
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(PARAMETERS)}.")],
     parameters: Annotated[list[str] | None, typer.Argument(help="signal=T size=10 ramp=30s for=10min")] = None,
     data: Data = Path("data"),
 ) -> None:
