@@ -19,20 +19,38 @@ DOUBLE, STRING = ua.VariantType.Double, ua.VariantType.String
 START = {DataType.DOUBLE: 320.0, DataType.INT32: 0, DataType.UINT32: 0, DataType.BOOLEAN: False, DataType.STRING: ""}
 
 
+STATUS = {
+    "sensor-failure": ua.StatusCodes.BadSensorFailure,
+    "last-usable": ua.StatusCodes.UncertainLastUsableValue,
+}
+
+
 class Plant:
-    """R101.T moves by each Step."""
+    """R101.T moves by each Step; a fault gives it another status."""
 
     def __init__(self, t: Node) -> None:
         self.t = t
         self.t_k = 320.0
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
+        self.status = ua.StatusCodes.Good
+
+    async def inject(self, parent: ua.NodeId, kind: ua.Variant, parameters: ua.Variant) -> list[ua.Variant]:
+        del parent, parameters
+        self.status = STATUS[kind.Value]
+        return [ua.Variant("F1", STRING)]
+
+    async def clear(self, parent: ua.NodeId, fault: ua.Variant) -> list[ua.Variant]:
+        del parent, fault
+        self.status = ua.StatusCodes.Good
+        return []
 
     async def step(self, parent: ua.NodeId, seconds: ua.Variant) -> list[ua.Variant]:
         del parent
         for _ in range(round(seconds.Value / 0.1)):
             self.time += timedelta(seconds=0.1)
-            self.t_k += 0.01
-            await self.t.write_value(ua.DataValue(ua.Variant(self.t_k, DOUBLE), None, self.time))
+            self.t_k += 0.01 if self.status == ua.StatusCodes.Good else 0.0
+            value = ua.Variant() if self.status == ua.StatusCodes.BadSensorFailure else ua.Variant(self.t_k, DOUBLE)
+            await self.t.write_value(ua.DataValue(value, ua.StatusCode(ua.UInt32(self.status)), self.time))
         return []
 
 
@@ -80,6 +98,11 @@ async def build(server: Server) -> None:
     await simulation.add_method(
         ua.NodeId("Plant.Simulation.Step", index), ua.QualifiedName("Step", index), plant.step, [DOUBLE]
     )
+    faults = await owner_of("R101.Simulation")
+    for name, method, inputs in (("Inject", plant.inject, [STRING, STRING]), ("Clear", plant.clear, [STRING])):
+        await faults.add_method(
+            ua.NodeId(f"R101.Simulation.{name}", index), ua.QualifiedName(name, index), method, inputs, [STRING]
+        )
 
 
 async def main(port: int, folder: Path) -> None:
