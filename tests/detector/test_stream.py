@@ -85,6 +85,32 @@ def test_a_loop_outside_auto_is_not_judged(model: Model, normal: NormalRun) -> N
     assert history[-1][4].anomaly
 
 
+def test_a_signal_without_a_value_is_no_anomaly_nor_is_its_return(model: Model, normal: NormalRun) -> None:
+    """T, and r with it, of one reactor; Ca, and X and r with it, of another: NaN, as the watcher has Bad values."""
+    failed = {3: ("T", "r"), 4: ("Ca", "X", "r")}
+    watcher = Judge(model, REACTORS)
+    verdicts, scores = [Verdict() for _ in range(REACTORS)], []
+    for number, wsp_k in enumerate(normal.wsp_k):
+        columns = {name: normal.columns[name][number].copy() for name in SIGNALS}
+        judged = np.ones(REACTORS, bool)
+        for reactor, names in failed.items() if 600 <= number < 620 else ():
+            judged[reactor] = False
+            for name in names:
+                columns[name][reactor] = np.nan
+        row = watcher.step(columns, wsp_k, judged, 1.0)
+        assert np.isfinite(row.deviation).all()
+        verdicts = [
+            verdict.after(float(score), cause, number + 1, 1.0)
+            for verdict, score, cause in zip(verdicts, row.score, row.cause, strict=True)
+        ]
+        assert not any(verdict.anomaly for verdict in verdicts)
+        scores.append(row.score)
+    absent = np.array(scores)[600:620]
+    assert not absent[:, list(failed)].any()
+    assert (np.delete(absent, list(failed), axis=1) > 0).all()
+    assert (np.array(scores)[620:, list(failed)] > 0).all()
+
+
 def test_a_late_row_weighs_no_more_than_one_of_the_calibration(model: Model, normal: NormalRun) -> None:
     watcher = Judge(model, REACTORS)
     columns = {name: normal.columns[name][0] for name in SIGNALS}

@@ -39,3 +39,19 @@ def test_values_stand_in_the_column_of_their_signal_and_the_row_of_their_reactor
     assert math.isnan(columns["q"][1])
     assert wsp_k.tolist() == [2.0, 2.0]
     assert judged.tolist() == [True, False]
+
+
+def test_a_reactor_is_not_judged_while_a_value_is_bad_and_is_while_it_is_uncertain() -> None:
+    watcher = Watcher(None, REACTORS, 1.0, None, None, None)  # type: ignore[arg-type]
+
+    def judged_after(*readings: Reading) -> list[bool]:
+        watcher._take(Notification.of(list(readings), watcher._names))
+        judged: list[bool] = watcher._inputs_now()[2].tolist()
+        return judged
+
+    assert judged_after(*everything()) == [True, True]
+    failed = [told(f"R101.{name}", None, status=quality.BAD_SENSOR_FAILURE) for name in ("T", "r")]
+    assert judged_after(*failed) == [False, True]
+    assert judged_after(told("R101.T", 350.0)) == [False, True]
+    assert judged_after(told("R101.r", 1.0, status=quality.UNCERTAIN_LAST_USABLE_VALUE)) == [True, True]
+    assert watcher._inputs_now()[0]["T"].tolist() == [350.0, 2.0]

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import logging
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from runtime.settings import load_settings
 
 from .conftest import Serving, step, value
 
-AUTO = 2
+MAN, AUTO = 1, 2
 
 
 class Proxy:
@@ -200,3 +200,43 @@ async def test_a_lockstep_plant_moves_on_in_man_too(serving: Serving, tmp_path: 
             return bool((now - before).total_seconds() > 10.0)
 
         await until("ten seconds of plant time", moved)
+
+
+async def test_on_a_bad_pv_it_holds_tc_in_man_and_returns_by_itself_without_a_bump(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """In lockstep, so that all can be read afterwards from history; AUTO at an unstable steady state, from 350 K."""
+    async with serving({"plant.reactors": 1}) as endpoint, Client(endpoint) as client:
+        start = await value(client, "Plant.Simulation.Time")
+
+        async def passed(seconds: float) -> bool:
+            return bool((await value(client, "Plant.Simulation.Time") - start).total_seconds() > seconds)
+
+        async with controlled(endpoint, tmp_path):
+            await until("the ramp is done", lambda: passed(420.0), 60.0)
+            parameters = '{"signal": "T", "for_s": 10}'
+            await client.get_node("ns=2;s=R101.Simulation").call_method("2:Inject", "sensor-failure", parameters)
+            start = await value(client, "Plant.Simulation.Time")
+            await until("it is over", lambda: passed(60.0), 60.0)
+        since = start - timedelta(seconds=1)
+        mode, target, tc, pv, true = [
+            await history(client, f"R101.{name}", since)
+            for name in ("TIC101.Mode", "TIC101.ModeTarget", "Tc", "TIC101.PV", "Simulation.True.T")
+        ]
+    (left, man), (back, auto) = mode[:2]
+    assert (man, auto, target) == (MAN, AUTO, [])
+    assert 9.0 <= (back - left).total_seconds() <= 11.0
+    assert [shown for _, shown in pv].count(None) == 1
+    assert [demand for time, demand in tc if left < time <= back] == []
+    held = next(demand for time, demand in reversed(tc) if time <= left)
+    first = next(demand for time, demand in tc if time > back)
+    assert abs(first - held) < 8.0  # noise, times the gain; the setpoint's own error would be worth more
+    assert max(abs(kelvin - 350.0) for _, kelvin in true) < 5.0
+    assert len([demand for time, demand in tc if time > back]) > 50
+
+
+async def history(client: Client, name: str, since: datetime) -> list[tuple[datetime, Any]]:
+    """Return times and values of what a signal has been since."""
+    node = client.get_node(f"ns=2;s={name}")
+    samples = await node.read_raw_history(since, since + timedelta(hours=1), return_bounds=False)
+    return [(data.SourceTimestamp, data.Value.Value if data.Value else None) for data in samples]
