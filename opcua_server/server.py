@@ -70,7 +70,7 @@ class PlantServer(InternalServer):
         items.count = lambda: subscriptions.item_count
         self.dispatcher = Dispatcher(
             attributes,
-            WriteService(nodes, simulator, commands),
+            WriteService(nodes, simulator, commands, limits),
             ViewService(nodes, limits),
             MethodService(nodes, commands, subscriptions),
             items,
