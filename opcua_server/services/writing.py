@@ -74,9 +74,8 @@ class WriteService:
             return status
         simulator = self._simulator
         index = simulator.index_of(tag.name)
-        loop = simulator.loops[index] if index is not None else None
-        mode = simulator.mode_of(index) if index is not None else ownership.MAN
-        status = ownership.refusal(tag.signal.writer, item.value, session, session.roles, loop, mode, simulator.now)
+        claim = simulator.claim(index, session) if index is not None else None
+        status = ownership.refusal(tag.signal.writer, item.value, session.roles, claim)
         if not quality.is_bad(status):
             simulator.write(tag, item.value, session)
         return status
