@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,13 +99,20 @@ class Items:
         singles = (item.single.waiting for item in self._singles.values() if item.single)
         return max(max((group.longest() for group in self._groups.values()), default=0), max(singles, default=0))
 
-    def create(self, item_id: int, spec: Spec, now: float) -> Item:
-        """Add an item; it is sampled at once, unless it is disabled."""
-        item = self._items[item_id] = Item(item_id, spec)
-        if spec.mode != DISABLED:
+    def create(self, specs: Mapping[int, Spec], now: float) -> None:
+        """Add items by their ids; each is sampled at once, unless it is disabled."""
+        slots: dict[Group, list[int]] = {}
+        for item_id, spec in specs.items():
+            item = self._items[item_id] = Item(item_id, spec)
+            if spec.mode == DISABLED:
+                continue
             self._place(item, now)
-            self._sample_first(item)
-        return item
+            if item.group is not None:
+                slots.setdefault(item.group, []).append(item.slot)
+            else:
+                self._sample_first(item)
+        for group, new in slots.items():
+            group.sample_slots(np.array(new, np.intp))
 
     def modify(self, item: Item, spec: Spec, now: float) -> None:
         """Change all but what is monitored and the mode; what waits is kept as far as it fits the new queue."""
