@@ -191,12 +191,14 @@ class Items:
         return min(self._due.values(), default=float("inf"))
 
     def resend(self) -> None:
-        """Queue the present value of every reporting item (OPC 10000-5 v1.05 §9.2, ResendData)."""
+        """Queue the present value of every reporting item of which nothing waits (OPC 10000-4 v1.05 §5.14.7.2)."""
         for group in self._groups.values():
             group.resend()
         for item in self._singles.values():
+            if item.single is None or item.single.waiting or item.spec.mode != REPORTING:
+                continue
             sample = item.spec.source.sample()
-            if item.single is not None and sample is not None and item.spec.mode == REPORTING:
+            if sample is not None:
                 item.single.offer(sample, always=True)
                 item.single.release()
 

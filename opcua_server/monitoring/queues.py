@@ -87,6 +87,10 @@ class LatestQueue:
         """Return the length of the longest queue."""
         return int(self.waiting > 0)
 
+    def has_waiting(self) -> NDArray[np.bool_]:
+        """Tell of each slot whether anything waits."""
+        return self._waits
+
 
 class LogQueue:
     """Queues of more: one log for all slots, cut to their sizes when it is read or has grown long.
@@ -162,6 +166,10 @@ class LogQueue:
     def longest(self) -> int:
         """Return the length of the longest queue."""
         return int(self._queued.max(initial=0))
+
+    def has_waiting(self) -> NDArray[np.bool_]:
+        """Tell of each slot whether anything waits."""
+        return self._queued > 0
 
     def _settle(self) -> None:
         if not self._is_over:
