@@ -110,6 +110,9 @@ class Items:
     def modify(self, item: Item, spec: Spec, now: float) -> None:
         """Change all but what is monitored and the mode; what waits is kept as far as it fits the new queue."""
         spec = replace(spec, source=item.spec.source, mode=item.spec.mode)
+        if spec.mode == DISABLED:
+            item.spec = spec
+            return
         group, single = item.group, item.single
         if group is not None and self._kind_of(item, spec) == group.kind:
             group.modify(item.slot, spec.handle, spec.size, discard_oldest=spec.discard_oldest, filter_=spec.filter)
