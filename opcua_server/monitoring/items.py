@@ -104,11 +104,14 @@ class Items:
         item = self._items[item_id] = Item(item_id, spec)
         if spec.mode != DISABLED:
             self._place(item, now)
-            self._sample_first(item)
+            self._sample(item)
         return item
 
     def modify(self, item: Item, spec: Spec, now: float) -> None:
-        """Change all but what is monitored and the mode; what waits is kept as far as it fits the new queue."""
+        """Change all but what is monitored and the mode; what waits is kept as far as it fits the new queue.
+
+        An item that takes every change is sampled at once, since the new filter may pass what the old one held back.
+        """
         spec = replace(spec, source=item.spec.source, mode=item.spec.mode)
         if spec.mode == DISABLED:
             item.spec = spec
@@ -125,6 +128,8 @@ class Items:
             self._list(item, now)
         else:
             self._move(item, spec, now)
+        if not spec.sampling_ms:
+            self._sample(item)
 
     def set_mode(self, item: Item, mode: int, now: float) -> None:
         """Set the MonitoringMode; a disabled item forgets what waits, an enabled one is sampled at once."""
@@ -137,7 +142,7 @@ class Items:
         elif before == DISABLED:
             item.spec = spec
             self._place(item, now)
-            self._sample_first(item)
+            self._sample(item)
         else:
             self._move(item, spec, now)
 
@@ -316,7 +321,7 @@ class Items:
     def _sample_from(self, spec: Spec, bits: int, status: int, source: int, server: int) -> Sample:
         return of_bits(int(self._bank.types[spec.row]), bits, status, source, server)
 
-    def _sample_first(self, item: Item) -> None:
+    def _sample(self, item: Item) -> None:
         if item.group is not None:
             item.group.sample_slots(np.array([item.slot], np.intp))
         else:
