@@ -176,12 +176,11 @@ class Items:
             if not kind.sampling_ms:
                 group.sample(rows)
         if self._by_row:
-            for row in self._by_row.keys() & set(rows.tolist()):
-                for item in self._by_row[row]:
-                    self._offer(item)
+            self._offer([item for row in self._by_row.keys() & set(rows.tolist()) for item in self._by_row[row]])
 
     def sample_due(self, now: float, tolerance: float) -> None:
         """Sample what is due by its sampling interval, within so many seconds."""
+        due_singles: list[Item] = []
         for interval in [interval for interval, due in self._due.items() if due <= now + tolerance]:
             period = interval / 1000.0
             self._due[interval] += period * max(1, math.floor((now - self._due[interval]) / period) + 1)
@@ -189,10 +188,10 @@ class Items:
             singles = [item for item in self._singles.values() if item.spec.sampling_ms == interval]
             for group in groups:
                 group.sample()
-            for item in singles:
-                self._offer(item)
+            due_singles += singles
             if not groups and not singles:
                 del self._due[interval]
+        self._offer(due_singles)
 
     def next_due(self) -> float:
         """Return when something is to be sampled next; infinity when nothing is."""
@@ -325,15 +324,20 @@ class Items:
         if item.group is not None:
             item.group.sample_slots(np.array([item.slot], np.intp))
         else:
-            self._offer(item)
+            self._offer([item])
 
-    def _offer(self, item: Item) -> None:
-        single, sample = item.single, item.spec.source.sample()
-        if single is None or sample is None or not single.offer(sample):
-            return
-        if item.spec.mode == REPORTING:
-            single.release()
-        for linked in self._linked(item.links or ()):
+    def _offer(self, items: list[Item]) -> None:
+        """Sample singles at one time, then let those that queued something trigger others."""
+        triggered: set[int] = set()
+        for item in items:
+            single, sample = item.single, item.spec.source.sample()
+            if single is None or sample is None or not single.offer(sample):
+                continue
+            if item.spec.mode == REPORTING:
+                single.release()
+            if item.links:
+                triggered |= item.links
+        for linked in self._linked(triggered):
             linked.release()
 
     def _linked(self, ids: Iterable[int]) -> Iterator[SingleItem]:
