@@ -69,6 +69,8 @@ class Items:
         self._singles: dict[int, Item] = {}
         self._by_row: dict[int, list[Item]] = {}
         """Singles that take every change of a row."""
+        self._triggering: dict[int, Item] = {}
+        """Items that have, or had, links."""
         self._due: dict[float, float] = {}
         """When each sampling interval (ms) samples next, monotonic seconds."""
         self._overflows = 0
@@ -150,7 +152,8 @@ class Items:
         """End an item, and the links from and to it."""
         self._remove(item)
         del self._items[item.id]
-        for other in self._items.values():
+        self._triggering.pop(item.id, None)
+        for other in self._triggering.values():
             if other.links:
                 other.links.discard(item.id)
 
@@ -160,6 +163,7 @@ class Items:
         self._groups.clear()
         self._singles.clear()
         self._by_row.clear()
+        self._triggering.clear()
         self._due.clear()
 
     def link(self, item: Item, linked: Item, now: float) -> None:
@@ -169,6 +173,7 @@ class Items:
             if each.group is not None:
                 self._move(each, each.spec, now)
         item.links = (item.links or set()) | {linked.id}
+        self._triggering[item.id] = item
 
     def sample_rows(self, rows: Rows) -> None:
         """Take the present contents of these rows, for the items that take every change."""
