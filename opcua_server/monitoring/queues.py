@@ -87,6 +87,10 @@ class LatestQueue:
         """Return the length of the longest queue."""
         return int(self.waiting > 0)
 
+    def has_waiting(self) -> NDArray[np.bool_]:
+        """Tell of each slot whether anything waits."""
+        return self._waits
+
 
 class LogQueue:
     """Queues of more: one log for all slots, cut to their sizes when it is read or has grown long.
@@ -166,6 +170,10 @@ class LogQueue:
     def longest(self) -> int:
         """Return the length of the longest queue."""
         return int(self._queued.max(initial=0))
+
+    def has_waiting(self) -> NDArray[np.bool_]:
+        """Tell of each slot whether anything waits."""
+        return self._queued > 0
 
     def _drop_oldest_batch(self) -> bool:
         """Drop the oldest batch if each of its samples is to be dropped, and tell whether it was."""
