@@ -130,6 +130,7 @@ class SubscriptionService:
         for subscription in owner.subscriptions.values():
             subscription.hear()
         owner.queue.push(make_request(results), len(owner.subscriptions))
+        self._engine.flush()
         now = time.monotonic()
         while owner.queue.is_ready:
             late = [subscription for subscription in owner.subscriptions.values() if subscription.is_late]
@@ -165,7 +166,7 @@ class SubscriptionService:
         return codes
 
     def own(self, owner: Owner, subscription_id: int) -> Subscription:
-        """Return a subscription of this session.
+        """Return a subscription of this session, with what has changed until now sampled.
 
         Raises:
             ua.uaerrors.BadSubscriptionIdInvalid: when there is none, or it is another's.
@@ -174,6 +175,7 @@ class SubscriptionService:
         if subscription is None:
             raise ua.uaerrors.BadSubscriptionIdInvalid
         subscription.hear()
+        self._engine.flush()
         return subscription
 
     @property
@@ -224,6 +226,7 @@ class SubscriptionService:
         self._give(subscription, owner)
         subscription.hear()
         if send_initial:
+            self._engine.flush()
             subscription.items.resend()
         return ua.TransferResult(
             AvailableSequenceNumbers=[ua.UInt32(number) for number in subscription.available],
