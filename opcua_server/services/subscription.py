@@ -51,6 +51,8 @@ class SubscriptionService:
         """Whom each is for: the user, or of the Anonymous the application."""
         self._all: dict[int, Subscription] = {}
         self._last_id = 0
+        self._ended_overflows = 0
+        self._ended_published = 0
         self.on_change: Callable[[], None] = lambda: None
         """Called when something may be due earlier than before."""
 
@@ -183,6 +185,21 @@ class SubscriptionService:
         """Monitored items of all subscriptions."""
         return sum(len(subscription.items) for subscription in self._all.values())
 
+    @property
+    def single_count(self) -> int:
+        """Those of them that are kept one by one."""
+        return sum(subscription.items.singles for subscription in self._all.values())
+
+    @property
+    def overflows(self) -> int:
+        """Samples that full queues have dropped."""
+        return self._ended_overflows + sum(subscription.items.overflows for subscription in self._all.values())
+
+    @property
+    def published(self) -> int:
+        """Monitored item notifications sent, those sent again not counted."""
+        return self._ended_published + sum(subscription.published for subscription in self._all.values())
+
     def exists(self, subscription_id: int) -> bool:
         """Tell whether it is anybody's."""
         return subscription_id in self._all
@@ -245,6 +262,8 @@ class SubscriptionService:
             del owner.subscriptions[subscription.id]
         del self._all[subscription.id], self._for[subscription.id]
         subscription.queue = None
+        self._ended_overflows += subscription.items.overflows
+        self._ended_published += subscription.published
         subscription.items.clear()
 
 
