@@ -53,6 +53,7 @@ async def serve(context: Context) -> None:
     checkpoints.restore(simulator, now_ticks())
     commands = Commands(simulator, internal.longest_queue)
     publisher = internal.serve(simulator, commands, HistoryReader(tags, history, internal.aspace.__contains__))
+    context.registry.register(internal.metrics())
     simulator.show()
     await serving.listen(server, settings.server)
     context.health.detail["endpoint"] = settings.server.endpoint

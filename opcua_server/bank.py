@@ -68,6 +68,9 @@ class Bank:
             rows, bits, status = rows[changed], bits[changed], status[changed]
             if not len(rows):
                 return
+        self._take(rows, bits, status, time, server_time)
+
+    def _take(self, rows: Rows, bits: Bits, status: Statuses, time: int, server_time: int) -> None:
         for listener in self.listeners:
             listener.will_change(rows)
         source = np.maximum(time, self.source[rows] + 1)
@@ -81,11 +84,10 @@ class Bank:
 
     def set(self, row: int, bits: int, time: int, server_time: int, status: int = quality.GOOD) -> None:
         """Take one value."""
-        if status < quality.BAD and bits == int(self.bits[row]) and status == int(self.status[row]):
-            return
-        self.commit(
-            np.array([row], np.intp), np.array([bits], np.uint64), np.array([status], np.uint32), time, server_time
-        )
+        bits = 0 if status >= quality.BAD else bits
+        if bits != self.bits.item(row) or status != self.status.item(row):
+            one = np.array([row], np.intp), np.array([bits], np.uint64), np.array([status], np.uint32)
+            self._take(*one, time, server_time)
 
     def set_text(self, row: int, text: str | None, time: int, server_time: int, status: int = quality.GOOD) -> None:
         """Take one text."""

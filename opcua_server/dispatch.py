@@ -171,9 +171,7 @@ class Dispatcher:
         return self._attributes.read(request.body, request.header.end)
 
     def _write(self, request: _Request) -> bytes:
-        params = request.parameters(ua.WriteParameters)
-        require(len(params.NodesToWrite), self._limits.max_nodes_per_write)
-        return _codes(self._writes.write(request.session, params.NodesToWrite))
+        return _codes(self._writes.write(request.session, request.body, request.header.end))
 
     def _publish(self, request: _Request) -> None:
         header, connection = request.header, request.connection

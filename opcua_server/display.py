@@ -34,12 +34,17 @@ class Display:
         self._scanned = tags.rows(names)
         self._demands = [(tags[f"{reactor}.Tc"], self.loop_tag(index, "OUT")) for index, reactor in enumerate(reactors)]
         self._modes = tags.rows(f"{loop}.Mode" for loop in loops)
+        self._mode_targets = tags.rows(f"{loop}.ModeTarget" for loop in loops)
         self._alive = tags.rows(f"{loop}.Alive" for loop in loops)
 
     def loop_tag(self, index: int, leaf: str) -> Tag:
         """Return a tag of the faceplate of the reactor with this index."""
         reactor = self._reactors[index]
         return self._tags[f"{reactor}.{loop_name(reactor)}.{leaf}"]
+
+    def mode_targets(self) -> NDArray[np.int64]:
+        """Return the mode that each loop is asked for."""
+        return self._tags.bank.integers[self._mode_targets]
 
     def show_scan(self, plant: Plant, server_time: int) -> None:
         """Show what the transmitters say, the truth, the demands and the alarms."""

@@ -15,6 +15,7 @@ from opcua_server.commands import Commands
 from opcua_server.dispatch import Dispatcher
 from opcua_server.history_read import HistoryReader
 from opcua_server.limits import ServerLimits, show
+from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.items import Items
 from opcua_server.nodes import NodeBuilder
@@ -70,7 +71,7 @@ class PlantServer(InternalServer):
         items.count = lambda: subscriptions.item_count
         self.dispatcher = Dispatcher(
             attributes,
-            WriteService(nodes, simulator, commands),
+            WriteService(nodes, simulator, commands, limits),
             ViewService(nodes, limits),
             MethodService(nodes, commands, subscriptions),
             items,
@@ -82,6 +83,12 @@ class PlantServer(InternalServer):
         subscriptions.on_change = self.publisher.wake
         self._simulator, self._engine, self._subscriptions = simulator, engine, subscriptions
         return self.publisher
+
+    def metrics(self) -> ClientMetrics:
+        """Return what is told of the clients; there must be a plant."""
+        if self._subscriptions is None:
+            raise ua.uaerrors.BadServerHalted
+        return ClientMetrics(self._subscriptions, lambda: len(self._external_sessions))
 
     def longest_queue(self) -> int:
         """Return how many notifications wait for the slowest reader of any one item, of those that are connected."""

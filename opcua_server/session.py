@@ -91,5 +91,4 @@ class PlantSession(InternalSession):
 
     def release_loops(self) -> None:
         """Hold no loop any longer."""
-        for loop in self._simulator.loops:
-            loop.release(self)
+        self._simulator.loops.release(self)

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from opcua_server import ownership
 from opcua_server.display import Display
-from opcua_server.ownership import Loop
+from opcua_server.loops import Loops
+from opcua_server.ownership import Claim
 from opcua_server.tags import Tag, Tags
 from plant import quality
 from plant.clock import ticks_from_seconds
@@ -64,7 +63,7 @@ class Simulator:
         self.epoch = 0
         self.plant = Plant(config, start)
         self._display = Display(reactors, tags, self.plant)
-        self.loops = [Loop() for _ in reactors]
+        self.loops = Loops(len(reactors))
         self.gap_from: int | None = None
         """The latest that can have been sent before this start: what follows is a gap, bounded by a Bad status."""
         self._index = {reactor: index for index, reactor in enumerate(self.reactors)}
@@ -114,10 +113,8 @@ class Simulator:
         before = len(self.plant.faults.active)
         self.plant.advance(ticks)
         server_time = self._server_clock()
-        for index, loop in enumerate(self.loops):
-            if loop.must_trip(self.now, self._kept[index]["ModeTarget"]):
-                loop.tripped = True
-                self.plant.tc_demand[index] = SAFE_TC_K
+        for index in self.loops.trip(self.now, self._display.mode_targets()):
+            self.plant.tc_demand[index] = SAFE_TC_K
         self._show_scan(server_time)
         if len(self.plant.faults.active) != before:
             self._display.show_faults(self.plant, server_time)
@@ -140,14 +137,14 @@ class Simulator:
         return all(
             index in self._demanded
             or (index in self._beaten and self.mode_of(index) <= ownership.MAN)
-            or not loop.is_fresh(self.now)
-            for index, loop in enumerate(self.loops)
+            or not self.loops.is_fresh(index, self.now)
+            for index in range(len(self.loops))
         )
 
     @property
     def is_controlled(self) -> bool:
         """True when a loop is held."""
-        return any(loop.is_fresh(self.now) for loop in self.loops)
+        return bool(self.loops.fresh(self.now).any())
 
     def write(self, tag: Tag, value: Any, session: object) -> None:
         """Carry out a write that was allowed."""
@@ -155,18 +152,23 @@ class Simulator:
         index = self.index_of(tag.name)
         leaf = tag.name.rpartition(".")[2]
         if tag.signal.writer is Writer.HEARTBEAT and index is not None:
-            self.loops[index].beat(session, value, self.now)
+            self.loops.beat(index, session, value, self.now)
             self._beaten.add(index)
             self._display.show_alive(index, self.now, server_time)
         if tag.signal.writer in (Writer.DEMAND, Writer.OUTPUT) and index is not None:
             self.plant.tc_demand[index] = value
-            if self.loops[index].is_held_by(session, self.now):
+            if self.loops.is_held_by(index, session, self.now):
                 self._demanded.add(index)
             self._display.show_demand(index, float(value), self.now, server_time)
             return
         if index is not None and leaf in KEPT:
             self._kept[index][leaf] = value
         tag.set(value, self.now, server_time)
+
+    def claim(self, index: int, session: object) -> Claim:
+        """Return how a session and a loop stand to each other."""
+        loops, now = self.loops, self.now
+        return Claim(loops.is_fresh(index, now), loops.is_held_by(index, session, now), self.mode_of(index))
 
     def mode_of(self, index: int) -> int:
         """Return the actual mode of a loop as its tag has it."""
@@ -194,9 +196,9 @@ class Simulator:
     def reset(self) -> None:
         """Put every reactor back to its start state, all loops free; plant time goes on, Epoch counts it."""
         faults = self.plant.faults
-        for index, loop in enumerate(self.loops):
+        self.loops.free()
+        for index in range(len(self.loops)):
             faults.clear(index, "", self.now)
-            loop.holder, loop.tripped = None, False
         self.plant = Plant(self.plant.config, self.now + self.timing.scan)
         self.plant.faults = faults
         self.epoch += 1
@@ -216,7 +218,7 @@ class Simulator:
             "speed": self.speed,
             "epoch": self.epoch,
             "faceplates": self._kept,
-            "controlled": [loop.beaten_at is not None for loop in self.loops],
+            "controlled": self.loops.controlled,
         }
         return json.dumps(facts).encode() + b"\n" + self.plant.checkpoint()
 
@@ -249,16 +251,14 @@ class Simulator:
         self.plant, self.epoch, self.gap_from = plant, facts["epoch"] + jumped, latest
         both = min(len(self.reactors), len(facts["faceplates"]))
         self._kept[:both] = facts["faceplates"][:both]
-        for loop, controlled in zip(self.loops, facts["controlled"], strict=False):
-            loop.beaten_at = plant.time if controlled else None
+        self.loops.restore(facts["controlled"], plant.time)
 
     def _show_scan(self, server_time: int) -> None:
         self._display.show_scan(self.plant, server_time)
         self._show_loops(server_time)
 
     def _show_loops(self, server_time: int) -> None:
-        fresh = np.array([loop.is_fresh(self.now) for loop in self.loops])
-        self._display.show_loops(fresh, self.now, server_time)
+        self._display.show_loops(self.loops.fresh(self.now), self.now, server_time)
 
     def _show_clock(self, server_time: int) -> None:
         self._display.show_clock(self.plant, server_time, state=self.state, speed=self.speed, epoch=self.epoch)

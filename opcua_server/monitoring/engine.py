@@ -126,8 +126,10 @@ class Engine:
             subscription = self._subscriptions.get(subscription_id)
             if subscription is None:
                 continue
-            subscription.items.sample_due(now, tolerance)
-            if subscription.due <= now + tolerance:
+            is_due = subscription.due <= now + tolerance
+            # What is to be sampled with the next scan at the latest is sampled before it is published.
+            subscription.items.sample_due(now, 2.0 * tolerance if is_due else tolerance)
+            if is_due:
                 subscription.on_timer(now)
             if subscription.is_expired:
                 self._on_expired(subscription)

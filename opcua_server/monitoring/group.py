@@ -133,8 +133,8 @@ class Group:
         self._report(slots, rows, bits, status)
 
     def resend(self) -> None:
-        """Queue the present value of every item, whatever was reported last."""
-        slots = np.flatnonzero(self._active[: self._used])
+        """Queue the present value of every item of which nothing waits, whatever was reported last."""
+        slots = np.flatnonzero(self._active[: self._used] & ~self._queue.has_waiting()[: self._used])
         rows = self._rows[slots]
         self._report(slots, rows, self._bank.bits[rows], self._bank.status[rows])
 

@@ -69,18 +69,19 @@ class SingleItem:
         surplus = len(self._queue) - self.size
         if surplus <= 0:
             return
-        self.overflows += surplus
+        if self.size > 1:
+            self.overflows += surplus
         if self.discard_oldest:
             for _ in range(surplus):
                 self._queue.popleft()
             self.released = max(0, self.released - surplus)
             marked = 0
         else:
+            self.released = min(self.released, self.size - (self.released < len(self._queue)))
             newest = self._queue[-1]
             self._queue = deque(islice(self._queue, self.size - 1))
             self._queue.append(newest)
             marked = self.size - 1
-        self.released = min(self.released, len(self._queue))
         if self.size > 1:
             self._queue[marked] = self._queue[marked][0], OVERFLOW
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,6 +69,8 @@ class Items:
         self._singles: dict[int, Item] = {}
         self._by_row: dict[int, list[Item]] = {}
         """Singles that take every change of a row."""
+        self._triggering: dict[int, Item] = {}
+        """Items that have, or had, links."""
         self._due: dict[float, float] = {}
         """When each sampling interval (ms) samples next, monotonic seconds."""
         self._overflows = 0
@@ -99,17 +101,30 @@ class Items:
         singles = (item.single.waiting for item in self._singles.values() if item.single)
         return max(max((group.longest() for group in self._groups.values()), default=0), max(singles, default=0))
 
-    def create(self, item_id: int, spec: Spec, now: float) -> Item:
-        """Add an item; it is sampled at once, unless it is disabled."""
-        item = self._items[item_id] = Item(item_id, spec)
-        if spec.mode != DISABLED:
+    def create(self, specs: Mapping[int, Spec], now: float) -> None:
+        """Add items by their ids; each is sampled at once, unless it is disabled."""
+        slots: dict[Group, list[int]] = {}
+        for item_id, spec in specs.items():
+            item = self._items[item_id] = Item(item_id, spec)
+            if spec.mode == DISABLED:
+                continue
             self._place(item, now)
-            self._sample_first(item)
-        return item
+            if item.group is not None:
+                slots.setdefault(item.group, []).append(item.slot)
+            else:
+                self._sample(item)
+        for group, new in slots.items():
+            group.sample_slots(np.array(new, np.intp))
 
     def modify(self, item: Item, spec: Spec, now: float) -> None:
-        """Change all but what is monitored and the mode; what waits is kept as far as it fits the new queue."""
+        """Change all but what is monitored and the mode; what waits is kept as far as it fits the new queue.
+
+        An item that takes every change is sampled at once, since the new filter may pass what the old one held back.
+        """
         spec = replace(spec, source=item.spec.source, mode=item.spec.mode)
+        if spec.mode == DISABLED:
+            item.spec = spec
+            return
         group, single = item.group, item.single
         if group is not None and self._kind_of(item, spec) == group.kind:
             group.modify(item.slot, spec.handle, spec.size, discard_oldest=spec.discard_oldest, filter_=spec.filter)
@@ -122,6 +137,8 @@ class Items:
             self._list(item, now)
         else:
             self._move(item, spec, now)
+        if not spec.sampling_ms:
+            self._sample(item)
 
     def set_mode(self, item: Item, mode: int, now: float) -> None:
         """Set the MonitoringMode; a disabled item forgets what waits, an enabled one is sampled at once."""
@@ -134,7 +151,7 @@ class Items:
         elif before == DISABLED:
             item.spec = spec
             self._place(item, now)
-            self._sample_first(item)
+            self._sample(item)
         else:
             self._move(item, spec, now)
 
@@ -142,7 +159,8 @@ class Items:
         """End an item, and the links from and to it."""
         self._remove(item)
         del self._items[item.id]
-        for other in self._items.values():
+        self._triggering.pop(item.id, None)
+        for other in self._triggering.values():
             if other.links:
                 other.links.discard(item.id)
 
@@ -152,6 +170,7 @@ class Items:
         self._groups.clear()
         self._singles.clear()
         self._by_row.clear()
+        self._triggering.clear()
         self._due.clear()
 
     def link(self, item: Item, linked: Item, now: float) -> None:
@@ -161,6 +180,7 @@ class Items:
             if each.group is not None:
                 self._move(each, each.spec, now)
         item.links = (item.links or set()) | {linked.id}
+        self._triggering[item.id] = item
 
     def sample_rows(self, rows: Rows) -> None:
         """Take the present contents of these rows, for the items that take every change."""
@@ -168,12 +188,11 @@ class Items:
             if not kind.sampling_ms:
                 group.sample(rows)
         if self._by_row:
-            for row in self._by_row.keys() & set(rows.tolist()):
-                for item in self._by_row[row]:
-                    self._offer(item)
+            self._offer([item for row in self._by_row.keys() & set(rows.tolist()) for item in self._by_row[row]])
 
     def sample_due(self, now: float, tolerance: float) -> None:
         """Sample what is due by its sampling interval, within so many seconds."""
+        due_singles: list[Item] = []
         for interval in [interval for interval, due in self._due.items() if due <= now + tolerance]:
             period = interval / 1000.0
             self._due[interval] += period * max(1, math.floor((now - self._due[interval]) / period) + 1)
@@ -181,22 +200,24 @@ class Items:
             singles = [item for item in self._singles.values() if item.spec.sampling_ms == interval]
             for group in groups:
                 group.sample()
-            for item in singles:
-                self._offer(item)
+            due_singles += singles
             if not groups and not singles:
                 del self._due[interval]
+        self._offer(due_singles)
 
     def next_due(self) -> float:
         """Return when something is to be sampled next; infinity when nothing is."""
         return min(self._due.values(), default=float("inf"))
 
     def resend(self) -> None:
-        """Queue the present value of every reporting item (OPC 10000-5 v1.05 §9.2, ResendData)."""
+        """Queue the present value of every reporting item of which nothing waits (OPC 10000-4 v1.05 §5.14.7.2)."""
         for group in self._groups.values():
             group.resend()
         for item in self._singles.values():
+            if item.single is None or item.single.waiting or item.spec.mode != REPORTING:
+                continue
             sample = item.spec.source.sample()
-            if item.single is not None and sample is not None and item.spec.mode == REPORTING:
+            if sample is not None:
                 item.single.offer(sample, always=True)
                 item.single.release()
 
@@ -311,19 +332,24 @@ class Items:
     def _sample_from(self, spec: Spec, bits: int, status: int, source: int, server: int) -> Sample:
         return of_bits(int(self._bank.types[spec.row]), bits, status, source, server)
 
-    def _sample_first(self, item: Item) -> None:
+    def _sample(self, item: Item) -> None:
         if item.group is not None:
             item.group.sample_slots(np.array([item.slot], np.intp))
         else:
-            self._offer(item)
+            self._offer([item])
 
-    def _offer(self, item: Item) -> None:
-        single, sample = item.single, item.spec.source.sample()
-        if single is None or sample is None or not single.offer(sample):
-            return
-        if item.spec.mode == REPORTING:
-            single.release()
-        for linked in self._linked(item.links or ()):
+    def _offer(self, items: list[Item]) -> None:
+        """Sample singles at one time, then let those that queued something trigger others."""
+        triggered: set[int] = set()
+        for item in items:
+            single, sample = item.single, item.spec.source.sample()
+            if single is None or sample is None or not single.offer(sample):
+                continue
+            if item.spec.mode == REPORTING:
+                single.release()
+            if item.links:
+                triggered |= item.links
+        for linked in self._linked(triggered):
             linked.release()
 
     def _linked(self, ids: Iterable[int]) -> Iterator[SingleItem]:

@@ -87,6 +87,10 @@ class LatestQueue:
         """Return the length of the longest queue."""
         return int(self.waiting > 0)
 
+    def has_waiting(self) -> NDArray[np.bool_]:
+        """Tell of each slot whether anything waits."""
+        return self._waits
+
 
 class LogQueue:
     """Queues of more: one log for all slots, cut to their sizes when it is read or has grown long.
@@ -100,6 +104,8 @@ class LogQueue:
         self._sizes: NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._keeps_newest = np.zeros(0, np.bool_)
         self._queued: NDArray[np.uint32] = np.zeros(0, np.uint32)
+        self._lost = np.zeros(0, np.bool_)
+        """Slots whose oldest sample was dropped since: the one that is now the oldest is to be marked."""
         self._room = 0
         self._is_over = False
         self.overflows = 0
@@ -108,7 +114,7 @@ class LogQueue:
 
     def grow(self, length: int) -> None:
         """Have room for so many slots."""
-        for name in ("_sizes", "_keeps_newest", "_queued"):
+        for name in ("_sizes", "_keeps_newest", "_queued", "_lost"):
             setattr(self, name, _grown(getattr(self, name), length))
 
     def resize(self, slot: int, size: int, *, discard_oldest: bool) -> None:
@@ -126,6 +132,8 @@ class LogQueue:
         self.waiting += len(batch)
         if not self._is_over:
             self._is_over = bool((self._queued[batch.slots] > self._sizes[batch.slots]).any())
+        while self._is_over and self._drop_oldest_batch():
+            pass
         if self._is_over and self.waiting > 2 * self._room + _SLACK:
             self._settle()
 
@@ -163,7 +171,40 @@ class LogQueue:
         """Return the length of the longest queue."""
         return int(self._queued.max(initial=0))
 
+    def has_waiting(self) -> NDArray[np.bool_]:
+        """Tell of each slot whether anything waits."""
+        return self._queued > 0
+
+    def _drop_oldest_batch(self) -> bool:
+        """Drop the oldest batch if each of its samples is to be dropped, and tell whether it was."""
+        slots = self._log[0].slots
+        surplus = self._queued[slots] > self._sizes[slots]
+        if not (surplus & self._keeps_newest[slots]).all():
+            return False
+        self._log.popleft()
+        self._queued[slots] -= np.uint32(1)
+        self._lost[slots] = self._sizes[slots] > 1
+        self.waiting -= len(slots)
+        self.overflows += len(slots)
+        self._is_over = bool((self._queued > self._sizes).any())
+        return self._is_over
+
     def _settle(self) -> None:
+        self._cut()
+        self._mark()
+
+    def _mark(self) -> None:
+        """Mark the oldest sample of each slot that has lost one before it."""
+        if not self._lost.any():
+            return
+        for batch in self._log:
+            after_a_loss = self._lost[batch.slots]
+            if after_a_loss.any():
+                batch.status = np.where(after_a_loss, batch.status | np.uint32(OVERFLOW), batch.status)
+                self._lost[batch.slots] = False
+        self._lost[:] = False
+
+    def _cut(self) -> None:
         if not self._is_over:
             return
         self._is_over = False

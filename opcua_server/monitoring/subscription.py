@@ -47,6 +47,8 @@ class Subscription:
         self.is_expired = False
         self.published_at = 0.0
         """When a request was last answered, monotonic seconds: late subscriptions take turns."""
+        self.published = 0
+        """Monitored item notifications sent."""
         self._sequence_number = 1
         self._kept: dict[int, bytes] = {}
         self._kept_bytes = 0
@@ -112,6 +114,7 @@ class Subscription:
         limit = min(self.terms.max_notifications or MOST_NOTIFICATIONS, MOST_NOTIFICATIONS)
         parts, count = self.items.take(limit) if self.enabled else ([], 0)
         more = self.enabled and count >= limit and self.items.has_waiting()
+        self.published += count
         if count:
             message = notification_message(self._sequence_number, [data_changes(parts, count)])
             self._keep(message)

@@ -53,10 +53,11 @@ class MethodService:
         refused = _check(given, [ua.VariantType.UInt32])
         if refused is not None:
             return refused
-        subscription = session.subscriptions.get(given[0].Value)
-        if subscription is None:
-            known = self._subscriptions.exists(given[0].Value)
+        wanted = given[0].Value
+        if wanted not in session.subscriptions:
+            known = self._subscriptions.exists(wanted)
             return _refused(ua.StatusCodes.BadUserAccessDenied if known else ua.StatusCodes.BadSubscriptionIdInvalid)
+        subscription = self._subscriptions.own(session, wanted)
         return ua.CallMethodResult(
             InputArgumentResults=[ua.StatusCode()], OutputArguments=self._of_server[method](subscription)
         )

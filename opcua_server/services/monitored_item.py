@@ -56,6 +56,8 @@ class MonitoredItemService:
         self._limits = limits
         self._scan_ms = scan_ms
         self._last_id = 0
+        self._rows: dict[int, RowSource] = {}
+        """One source for each row, so that what is encoded for one subscriber serves all."""
         self.count: Callable[[], int] = lambda: 0
         """Returns the number of items of the whole server."""
 
@@ -70,10 +72,27 @@ class MonitoredItemService:
             self._limits.max_monitored_items_per_subscription - len(subscription.items),
         )
         results: list[ua.MonitoredItemCreateResult] = []
+        specs: dict[int, Spec] = {}
         for request in params.ItemsToCreate:
-            result = self._create(subscription, request, times_mask, is_full=room <= 0)
-            room -= result.StatusCode.is_good()
-            results.append(result)
+            try:
+                if len(specs) >= room:
+                    raise Refused(ua.StatusCodes.BadTooManyMonitoredItems)
+                mode = _mode(request.MonitoringMode)
+                source = self._source(request.ItemToMonitor)
+                spec = self._agree(subscription, source, request.RequestedParameters, times_mask, mode)
+            except Refused as refused:
+                results.append(ua.MonitoredItemCreateResult(StatusCode=_code(refused.code)))
+                continue
+            self._last_id = self._last_id % 0xFFFF_FFFF + 1
+            specs[self._last_id] = spec
+            results.append(
+                ua.MonitoredItemCreateResult(
+                    MonitoredItemId=ua.UInt32(self._last_id),
+                    RevisedSamplingInterval=self._told_ms(spec),
+                    RevisedQueueSize=ua.UInt32(spec.size),
+                )
+            )
+        subscription.items.create(specs, time.monotonic())
         return results
 
     def modify(
@@ -102,7 +121,9 @@ class MonitoredItemService:
     def set_mode(self, subscription: Subscription, params: ua.SetMonitoringModeParameters) -> list[int]:
         """Set the mode of items (§5.13.4)."""
         require(len(params.MonitoredItemIds), self._limits.operations.max_monitored_items_per_call)
-        mode = _mode(params.MonitoringMode)
+        mode = int(params.MonitoringMode)
+        if not DISABLED <= mode <= REPORTING:
+            raise ua.uaerrors.BadMonitoringModeInvalid
         results: list[int] = []
         for item_id in params.MonitoredItemIds:
             item = subscription.items.get(item_id)
@@ -146,27 +167,6 @@ class MonitoredItemService:
             results.append(quality.GOOD if item else ua.StatusCodes.BadMonitoredItemIdInvalid)
         return results
 
-    def _create(
-        self, subscription: Subscription, request: ua.MonitoredItemCreateRequest, times_mask: int, *, is_full: bool
-    ) -> ua.MonitoredItemCreateResult:
-        try:
-            if is_full:
-                raise Refused(ua.StatusCodes.BadTooManyMonitoredItems)
-            mode = _mode(request.MonitoringMode)
-            source = self._source(request.ItemToMonitor)
-            spec = self._agree(subscription, source, request.RequestedParameters, times_mask, mode)
-        except Refused as refused:
-            return ua.MonitoredItemCreateResult(StatusCode=_code(refused.code))
-        except ua.uaerrors.UaStatusCodeError as error:
-            return ua.MonitoredItemCreateResult(StatusCode=_code(error.code))
-        self._last_id = self._last_id % 0xFFFF_FFFF + 1
-        subscription.items.create(self._last_id, spec, time.monotonic())
-        return ua.MonitoredItemCreateResult(
-            MonitoredItemId=ua.UInt32(self._last_id),
-            RevisedSamplingInterval=self._told_ms(spec),
-            RevisedQueueSize=ua.UInt32(spec.size),
-        )
-
     def _source(self, read: ua.ReadValueId) -> Source:
         if read.AttributeId == ua.AttributeIds.EventNotifier:
             return self._notifier(read)
@@ -174,7 +174,7 @@ class MonitoredItemService:
         if row is not None and read.AttributeId == ua.AttributeIds.Value and not read.IndexRange:
             if read.DataEncoding is not None and read.DataEncoding.Name:
                 raise Refused(ua.StatusCodes.BadDataEncodingInvalid)
-            return RowSource(self._tags.bank, row)
+            return self._rows.get(row) or self._rows.setdefault(row, RowSource(self._tags.bank, row))
         data = self._attributes.data_value(read, row)
         status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
         if status in _REFUSING:
@@ -310,7 +310,7 @@ def _times_mask(wanted: int) -> int:
 
 def _mode(wanted: int) -> int:
     if not DISABLED <= int(wanted) <= REPORTING:
-        raise ua.uaerrors.BadMonitoringModeInvalid
+        raise Refused(ua.StatusCodes.BadMonitoringModeInvalid)
     return int(wanted)
 
 

@@ -51,6 +51,8 @@ class SubscriptionService:
         """Whom each is for: the user, or of the Anonymous the application."""
         self._all: dict[int, Subscription] = {}
         self._last_id = 0
+        self._ended_overflows = 0
+        self._ended_published = 0
         self.on_change: Callable[[], None] = lambda: None
         """Called when something may be due earlier than before."""
 
@@ -130,6 +132,7 @@ class SubscriptionService:
         for subscription in owner.subscriptions.values():
             subscription.hear()
         owner.queue.push(make_request(results), len(owner.subscriptions))
+        self._engine.flush()
         now = time.monotonic()
         while owner.queue.is_ready:
             late = [subscription for subscription in owner.subscriptions.values() if subscription.is_late]
@@ -165,7 +168,7 @@ class SubscriptionService:
         return codes
 
     def own(self, owner: Owner, subscription_id: int) -> Subscription:
-        """Return a subscription of this session.
+        """Return a subscription of this session, with what has changed until now sampled.
 
         Raises:
             ua.uaerrors.BadSubscriptionIdInvalid: when there is none, or it is another's.
@@ -174,12 +177,28 @@ class SubscriptionService:
         if subscription is None:
             raise ua.uaerrors.BadSubscriptionIdInvalid
         subscription.hear()
+        self._engine.flush()
         return subscription
 
     @property
     def item_count(self) -> int:
         """Monitored items of all subscriptions."""
         return sum(len(subscription.items) for subscription in self._all.values())
+
+    @property
+    def single_count(self) -> int:
+        """Those of them that are kept one by one."""
+        return sum(subscription.items.singles for subscription in self._all.values())
+
+    @property
+    def overflows(self) -> int:
+        """Samples that full queues have dropped."""
+        return self._ended_overflows + sum(subscription.items.overflows for subscription in self._all.values())
+
+    @property
+    def published(self) -> int:
+        """Monitored item notifications sent, those sent again not counted."""
+        return self._ended_published + sum(subscription.published for subscription in self._all.values())
 
     def exists(self, subscription_id: int) -> bool:
         """Tell whether it is anybody's."""
@@ -224,6 +243,7 @@ class SubscriptionService:
         self._give(subscription, owner)
         subscription.hear()
         if send_initial:
+            self._engine.flush()
             subscription.items.resend()
         return ua.TransferResult(
             AvailableSequenceNumbers=[ua.UInt32(number) for number in subscription.available],
@@ -242,6 +262,8 @@ class SubscriptionService:
             del owner.subscriptions[subscription.id]
         del self._all[subscription.id], self._for[subscription.id]
         subscription.queue = None
+        self._ended_overflows += subscription.items.overflows
+        self._ended_published += subscription.published
         subscription.items.clear()
 
 

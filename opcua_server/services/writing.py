@@ -6,96 +6,103 @@ asyncua's setters see no session and cannot refuse, and one that raises fails th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 from asyncua import ua
+from asyncua.common.utils import Buffer
 from asyncua.server.address_space import AddressSpace
-from asyncua.ua.ua_binary import nodeid_to_binary
+from asyncua.ua.ua_binary import nodeid_from_binary
 
 from opcua_server import ownership
 from opcua_server.commands import Commands
+from opcua_server.limits import ServerLimits, require
 from opcua_server.services import index_range
 from opcua_server.session import PlantSession
 from opcua_server.simulator import Simulator
 from opcua_server.tags import Tag
+from opcua_server.wire.requests import count_of
+from opcua_server.wire.written import Written, written_values
 from plant import quality
-from plant.signals import Writer
-from runtime.opcua_link.filetime import ticks_of
+from plant.signals import DataType, Writer
+
+_ANSWERS = (Writer.HEARTBEAT, Writer.HOLDER, Writer.DEMAND, Writer.OUTPUT)
+"""What a controller writes: lockstep goes on by it."""
 
 
 class WriteService:
     """Writes tags, item by item."""
 
-    def __init__(self, address_space: AddressSpace, simulator: Simulator, commands: Commands) -> None:
+    def __init__(
+        self, address_space: AddressSpace, simulator: Simulator, commands: Commands, limits: ServerLimits
+    ) -> None:
         self._address_space = address_space
         self._simulator = simulator
         self._commands = commands
+        self._limits = limits
 
-    def write(self, session: PlantSession, items: Sequence[ua.WriteValue]) -> list[int]:
-        """Return each item's StatusCode; a heartbeat in the call counts first, so that one call can claim a loop."""
+    def write(self, session: PlantSession, body: bytes, at: int) -> list[int]:
+        """Return each item's StatusCode; a heartbeat in the call counts first, so that one call can claim a loop.
+
+        Raises:
+            ua.uaerrors.UaStatusCodeError: when the whole call is refused.
+        """
+        require(count_of(body, at), self._limits.operations.max_nodes_per_write)
+        items = written_values(body, at)
         tags = [self._tag_of(item) for item in items]
-        order = sorted(range(len(items)), key=lambda place: not _is_heartbeat(tags[place]))
+        writers = [tag.signal.writer if tag is not None else Writer.NOBODY for tag in tags]
+        order = sorted(range(len(items)), key=lambda place: writers[place] is not Writer.HEARTBEAT)
         results = [quality.GOOD] * len(items)
         for place in order:
             results[place] = self._write(session, items[place], tags[place])
-        self._commands.note_demands()
+        if any(writer in _ANSWERS for writer in writers):
+            self._commands.note_demands()
         return results
 
-    def _tag_of(self, item: ua.WriteValue) -> Tag | None:
+    def _tag_of(self, item: Written) -> Tag | None:
         tags = self._simulator.tags
-        row = tags.row_of(nodeid_to_binary(item.NodeId))
+        row = tags.row_of(item.node)
         return tags.of_row(row) if row is not None else None
 
-    def _write(self, session: PlantSession, item: ua.WriteValue, tag: Tag | None) -> int:
-        if tag is None or item.AttributeId != ua.AttributeIds.Value:
+    def _write(self, session: PlantSession, item: Written, tag: Tag | None) -> int:
+        if tag is None or item.attribute != ua.AttributeIds.Value:
             return self._why_not(item)
         if tag.signal.writer is Writer.NOBODY:
             return quality.BAD_NOT_WRITABLE
         if not session.roles & ownership.MAY_WRITE[tag.signal.writer]:
             return quality.BAD_USER_ACCESS_DENIED
-        status, value = _checked(tag, item)
+        status = _check(tag, item)
         if quality.is_bad(status):
             return status
         simulator = self._simulator
         index = simulator.index_of(tag.name)
-        loop = simulator.loops[index] if index is not None else None
-        mode = simulator.mode_of(index) if index is not None else ownership.MAN
-        status = ownership.refusal(tag.signal.writer, value, session, session.roles, loop, mode, simulator.now)
+        claim = simulator.claim(index, session) if index is not None else None
+        status = ownership.refusal(tag.signal.writer, item.value, session.roles, claim)
         if not quality.is_bad(status):
-            simulator.write(tag, value, session)
+            simulator.write(tag, item.value, session)
         return status
 
-    def _why_not(self, item: ua.WriteValue) -> int:
+    def _why_not(self, item: Written) -> int:
         """Return why what is no tag's Value cannot be written."""
-        node = self._address_space.get(item.NodeId)
+        node = self._address_space.get(nodeid_from_binary(Buffer(item.node)))
         if node is None:
             return quality.BAD_NODE_ID_UNKNOWN
-        known = item.AttributeId in node.attributes
+        known = item.attribute in node.attributes
         return quality.BAD_NOT_WRITABLE if known else int(ua.StatusCodes.BadAttributeIdInvalid)
 
 
-def _is_heartbeat(tag: Tag | None) -> bool:
-    return tag is not None and tag.signal.writer is Writer.HEARTBEAT
-
-
-def _checked(tag: Tag, item: ua.WriteValue) -> tuple[int, Any]:
-    """Return (status, the plain value); a SourceTimestamp is accepted and replaced by plant time."""
-    data = item.Value
-    if item.IndexRange:
-        return _range_status(tag, item.IndexRange), None
-    if data.StatusCode is not None and data.StatusCode.value != quality.GOOD:
-        return quality.BAD_WRITE_NOT_SUPPORTED, None
-    variant = data.Value
-    if variant is None or variant.VariantType is not tag.vtype or variant.is_array or variant.Value is None:
-        return quality.BAD_TYPE_MISMATCH, None
-    value = ticks_of(variant.Value) if tag.vtype is ua.VariantType.DateTime else variant.Value
-    if isinstance(value, float) and not math.isfinite(value):
-        return quality.BAD_OUT_OF_RANGE, None
+def _check(tag: Tag, item: Written) -> int:
+    """Return Good, or why a value is not taken; a SourceTimestamp is accepted and replaced by plant time."""
+    if item.index_range:
+        return _range_status(tag, item.index_range)
+    if item.status != quality.GOOD:
+        return quality.BAD_WRITE_NOT_SUPPORTED
+    if item.type_number != tag.signal.data_type.value or item.value is None:
+        return quality.BAD_TYPE_MISMATCH
+    if isinstance(item.value, float) and not math.isfinite(item.value):
+        return quality.BAD_OUT_OF_RANGE
     limits = tag.signal.limits
-    if limits is not None and not limits[0] <= value <= limits[1]:
-        return quality.BAD_OUT_OF_RANGE, None
-    return quality.GOOD, value
+    if limits is not None and not limits[0] <= item.value <= limits[1]:
+        return quality.BAD_OUT_OF_RANGE
+    return quality.GOOD
 
 
 def _range_status(tag: Tag, text: str) -> int:
@@ -104,5 +111,5 @@ def _range_status(tag: Tag, text: str) -> int:
         index_range.parse(text)
     except ua.uaerrors.BadIndexRangeInvalid as error:
         return error.code
-    is_text = tag.vtype is ua.VariantType.String
+    is_text = tag.signal.data_type is DataType.STRING
     return quality.BAD_WRITE_NOT_SUPPORTED if is_text else int(ua.StatusCodes.BadIndexRangeNoData)

@@ -29,15 +29,23 @@ class Framer:
     def frame(self, body: bytes, request_id: int) -> bytes:
         """Return a message's chunks on the wire."""
         connection = self._connection
-        crypto: Any = connection.security_policy.symmetric_cryptography
-        room = MessageChunk.max_body_size(crypto, connection._limits.max_send_buffer)
+        policy = connection.security_policy
+        crypto: Any = policy.symmetric_cryptography
+        is_plain = policy.Mode == ua.MessageSecurityMode.None_
+        limit = connection._limits.max_send_buffer
+        room = limit - PLAIN_OVERHEAD if is_plain else MessageChunk.max_body_size(crypto, limit)
         token = connection.security_token
         chunks: list[bytes] = []
         for start in range(0, len(body), room):
-            part = body[start : start + room]
+            part = body[start : start + room] if len(body) > room else body
             kind = b"F" if start + room >= len(body) else b"C"
             connection._sequence_number = connection._sequence_number % _LAST_SEQUENCE_NUMBER + 1
-            plain = _SEQUENCE.pack(connection._sequence_number, request_id) + part
+            sequence = _SEQUENCE.pack(connection._sequence_number, request_id)
+            if is_plain:
+                size = PLAIN_OVERHEAD + len(part)
+                chunks += (_HEADER.pack(b"MSG", kind, size, token.ChannelId, token.TokenId), sequence, part)
+                continue
+            plain = sequence + part
             plain += crypto.padding(len(plain))
             signed = len(plain) + crypto.signature_size()
             size = signed // crypto.plain_block_size() * crypto.encrypted_block_size()

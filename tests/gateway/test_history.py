@@ -13,12 +13,15 @@ import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_to_binary
+from prometheus_client import CollectorRegistry
 
 from gateway.components.influxdb import InfluxDB
 from gateway.history import STORE, History, ServerHistory, StoreHistory
 from gateway.influx_history import InfluxHistory
 from historian.encoding import line_protocol
-from opcua_server.history import HistoryReader, Recording
+from opcua_server.history import History as RecordedHistory
+from opcua_server.history_read import HistoryReader
+from opcua_server.tags import Tags
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from plant.sample import Sample, Scalar
@@ -67,10 +70,11 @@ def store(tmp_path: Path) -> History:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
     """The link's own HistoryRead, and the server's own answer, as bytes without a wire."""
-    recordings = {name: Recording(ua.VariantType(number)) for name, number in TYPES.items()}
+    tags = Tags(["R101"], CollectorRegistry())
+    recorded = RecordedHistory(tags.bank, tags.recorded, 1 << 30)
     for each in SAMPLES:
-        recordings[each.signal].append(each.source_time, each.server_time, each.quality, each.value)
-    reader = HistoryReader(lambda node: recordings.get(node.Identifier), lambda node: True)
+        tags[each.signal].set(each.value, each.source_time, each.server_time, each.quality)
+    reader = HistoryReader(tags, recorded, lambda node: True)
 
     async def answer(request: ua.HistoryReadRequest, timeout: float | None) -> Buffer:
         results = await reader.read_history(request.Parameters)
