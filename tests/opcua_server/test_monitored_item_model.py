@@ -21,7 +21,7 @@ from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE, ON_STATU
 from opcua_server.monitoring.items import DISABLED, REPORTING, SAMPLING, Items, Spec
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.monitoring.sample import RowSource
-from opcua_server.monitoring.subscription import Subscription, Terms
+from opcua_server.monitoring.subscription import MOST_KEPT, Subscription, Terms
 from opcua_server.services.attribute import TIMES_MASKS
 from opcua_server.wire.records import SERVER, SOURCE
 from plant import quality
@@ -119,6 +119,8 @@ class Served:
             assert kept is not None
             assert kept in body
             self.unacknowledged[message.SequenceNumber] = kept
+            if len(self.unacknowledged) > MOST_KEPT:
+                del self.unacknowledged[min(self.unacknowledged)]
             self.next_number += 1
         assert list(result.AvailableSequenceNumbers) == list(self.unacknowledged)
 
