@@ -26,7 +26,10 @@ def test_ranges_are_first_and_last_of_each_dimension(text: str, ranges: list[tup
     assert index_range.parse(text) == ranges
 
 
-@pytest.mark.parametrize("text", ["", ",", "1,", "a", "-1", "1:", ":1", "2:1", "1:1", "1:2:3", " 1", "1\n", "9" * 11])
+@pytest.mark.parametrize(
+    "text",
+    ["", ",", "1,", "a", "-1", "1:", ":1", "2:1", "1:1", "1:2:3", " 1", "1\n", "\N{ARABIC-INDIC DIGIT ONE}", "9" * 11],
+)
 def test_what_is_no_range_is_refused(text: str) -> None:
     with pytest.raises(ua.uaerrors.BadIndexRangeInvalid):
         index_range.parse(text)
