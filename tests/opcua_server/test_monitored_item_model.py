@@ -33,10 +33,13 @@ TYPES = [DOUBLE, DOUBLE, INT32, UINT32, BOOLEAN, DATETIME, STRING, LOCALIZED_TEX
 MANY = 70
 """Rows that nobody monitors: with them a scan changes more rows than are looked up one by one."""
 SCAN_S = 0.125
+LIMIT_HIGH = 0x0600
+"""InfoType DataValue (bit 10) and LimitBits High (bits 8 and 9), OPC 10000-4 v1.05 §7.39.1."""
 STATUSES = [
     *[quality.GOOD] * 6,
     quality.GOOD_LOCAL_OVERRIDE,
     quality.UNCERTAIN_SENSOR_NOT_ACCURATE,
+    quality.UNCERTAIN_ENGINEERING_UNITS_EXCEEDED | LIMIT_HIGH,
     quality.BAD_SENSOR_FAILURE,
     quality.BAD_NOT_CONNECTED,
 ]
