@@ -55,16 +55,17 @@ VALUES: dict[int, st.SearchStrategy[Any]] = {
 wanted = st.builds(
     Wanted,
     handle=st.just(0),
-    sampling=st.sampled_from([0, 0, 0, 2, 3]),
-    size=st.sampled_from([1, 1, 2, 3, 4, 5, 40]),
+    sampling=st.sampled_from([0, 0, 0, 0, 2, 3]),
+    size=st.sampled_from([1, 1, 1, 2, 2, 3, 4, 5, 40]),
     discard_oldest=st.booleans(),
     trigger=st.sampled_from([ON_STATUS, ON_STATUS_VALUE, ON_STATUS_VALUE, ON_STATUS_VALUE_TIMESTAMP]),
     deadband=st.sampled_from([0.0, 0.0, 1.0, 2.5]),
-    times=st.sampled_from(sorted(TIMES_MASKS.values())),
+    times=st.sampled_from([*[SOURCE | SERVER] * 5, *TIMES_MASKS.values()]),
 )
 modes = st.sampled_from([DISABLED, SAMPLING, REPORTING, REPORTING, REPORTING])
 places = st.integers(0, 1000)
-rows = st.integers(0, len(TYPES) - 1)
+rows = st.sampled_from([0, 0, 0, 0, 1, 1, *range(len(TYPES))])
+"""Some more often: items that are alike share a group."""
 
 
 def cells(row: int) -> st.SearchStrategy[tuple[int, Any, int]]:
