@@ -156,7 +156,7 @@ class MonitoredItems(RuleBasedStateMachine):
         super().__init__()
         self.bank = Bank([*TYPES, *[DOUBLE] * MANY])
         self.engine = Engine(self.bank, lambda _subscription: None)
-        self.model = ModelBank(len(TYPES))
+        self.model = ModelBank(len(self.bank))
         self.served: list[Served] = []
         for number, columnar in enumerate((True, False)):
             subscription = ModelSubscription(self.model.cells)
@@ -328,7 +328,10 @@ class MonitoredItems(RuleBasedStateMachine):
             self.time // 2,
             self.time,
         )
-        self.model.write({row: self.cell(value, status) for row, value, status in contents})
+        changes = {row: self.cell(value, status) for row, value, status in contents}
+        if has_many:
+            changes |= {len(TYPES) + row: self.cell(self.time, quality.GOOD) for row in range(MANY)}
+        self.model.write(changes)
 
     @rule(scans=st.integers(1, 4), by_timer=st.booleans())
     def wait(self, scans: int, by_timer: bool) -> None:
