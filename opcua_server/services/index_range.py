@@ -8,7 +8,7 @@ from typing import Any
 
 from asyncua import ua
 
-_DIMENSION = re.compile(r"(\d{1,10})(?::(\d{1,10}))?")
+_DIMENSION = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
 
 
 def parse(text: str) -> list[tuple[int, int]]:

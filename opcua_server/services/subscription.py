@@ -138,6 +138,7 @@ class SubscriptionService:
             late = [subscription for subscription in owner.subscriptions.values() if subscription.is_late]
             if not late:
                 return
+            self._engine.flush()
             first = max(late, key=lambda each: (each.terms.priority, -each.published_at))
             first.publish(now)
 

@@ -21,7 +21,7 @@ from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE, ON_STATU
 from opcua_server.monitoring.items import DISABLED, REPORTING, SAMPLING, Items, Spec
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.monitoring.sample import RowSource
-from opcua_server.monitoring.subscription import Subscription, Terms
+from opcua_server.monitoring.subscription import MOST_KEPT, Subscription, Terms
 from opcua_server.services.attribute import TIMES_MASKS
 from opcua_server.wire.records import SERVER, SOURCE
 from plant import quality
@@ -33,10 +33,13 @@ TYPES = [DOUBLE, DOUBLE, INT32, UINT32, BOOLEAN, DATETIME, STRING, LOCALIZED_TEX
 MANY = 70
 """Rows that nobody monitors: with them a scan changes more rows than are looked up one by one."""
 SCAN_S = 0.125
+LIMIT_HIGH = 0x0600
+"""InfoType DataValue (bit 10) and LimitBits High (bits 8 and 9), OPC 10000-4 v1.05 §7.39.1."""
 STATUSES = [
     *[quality.GOOD] * 6,
     quality.GOOD_LOCAL_OVERRIDE,
     quality.UNCERTAIN_SENSOR_NOT_ACCURATE,
+    quality.UNCERTAIN_ENGINEERING_UNITS_EXCEEDED | LIMIT_HIGH,
     quality.BAD_SENSOR_FAILURE,
     quality.BAD_NOT_CONNECTED,
 ]
@@ -52,16 +55,17 @@ VALUES: dict[int, st.SearchStrategy[Any]] = {
 wanted = st.builds(
     Wanted,
     handle=st.just(0),
-    sampling=st.sampled_from([0, 0, 0, 2, 3]),
-    size=st.sampled_from([1, 1, 2, 3, 4, 5, 40]),
+    sampling=st.sampled_from([0, 0, 0, 0, 2, 3]),
+    size=st.sampled_from([1, 1, 1, 2, 2, 3, 4, 5, 40]),
     discard_oldest=st.booleans(),
     trigger=st.sampled_from([ON_STATUS, ON_STATUS_VALUE, ON_STATUS_VALUE, ON_STATUS_VALUE_TIMESTAMP]),
     deadband=st.sampled_from([0.0, 0.0, 1.0, 2.5]),
-    times=st.sampled_from(sorted(TIMES_MASKS.values())),
+    times=st.sampled_from([*[SOURCE | SERVER] * 5, *TIMES_MASKS.values()]),
 )
 modes = st.sampled_from([DISABLED, SAMPLING, REPORTING, REPORTING, REPORTING])
 places = st.integers(0, 1000)
-rows = st.integers(0, len(TYPES) - 1)
+rows = st.sampled_from([0, 0, 0, 0, 1, 1, *range(len(TYPES))])
+"""Some more often: items that are alike share a group."""
 
 
 def cells(row: int) -> st.SearchStrategy[tuple[int, Any, int]]:
@@ -119,6 +123,8 @@ class Served:
             assert kept is not None
             assert kept in body
             self.unacknowledged[message.SequenceNumber] = kept
+            if len(self.unacknowledged) > MOST_KEPT:
+                del self.unacknowledged[min(self.unacknowledged)]
             self.next_number += 1
         assert list(result.AvailableSequenceNumbers) == list(self.unacknowledged)
 
@@ -150,7 +156,7 @@ class MonitoredItems(RuleBasedStateMachine):
         super().__init__()
         self.bank = Bank([*TYPES, *[DOUBLE] * MANY])
         self.engine = Engine(self.bank, lambda _subscription: None)
-        self.model = ModelBank(len(TYPES))
+        self.model = ModelBank(len(self.bank))
         self.served: list[Served] = []
         for number, columnar in enumerate((True, False)):
             subscription = ModelSubscription(self.model.cells)
@@ -322,7 +328,10 @@ class MonitoredItems(RuleBasedStateMachine):
             self.time // 2,
             self.time,
         )
-        self.model.write({row: self.cell(value, status) for row, value, status in contents})
+        changes = {row: self.cell(value, status) for row, value, status in contents}
+        if has_many:
+            changes |= {len(TYPES) + row: self.cell(self.time, quality.GOOD) for row in range(MANY)}
+        self.model.write(changes)
 
     @rule(scans=st.integers(1, 4), by_timer=st.booleans())
     def wait(self, scans: int, by_timer: bool) -> None:
