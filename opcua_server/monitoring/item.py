@@ -1,99 +1,51 @@
-"""A monitored item on its own, for what no group of columns holds: texts, any attribute, Sampling mode, triggering."""
+"""A monitored item: what was agreed for it, and where it is kept."""
 
 from __future__ import annotations
 
-import struct
-from collections import deque
-from itertools import islice
+from dataclasses import dataclass
 
-from opcua_server.monitoring.filters import ON_STATUS, Filter
-from opcua_server.monitoring.queues import OVERFLOW
-from opcua_server.monitoring.sample import Sample
+from opcua_server.monitoring.filters import NO_FILTER, Filter
+from opcua_server.monitoring.group import Group
+from opcua_server.monitoring.sample import RowSource, Source
+from opcua_server.monitoring.single import SingleItem
+
+DISABLED, SAMPLING, REPORTING = range(3)
+"""MonitoringMode (OPC 10000-4 v1.05 §7.23)."""
+NO_ROW = -1
 
 
-class SingleItem:
-    """Filters and queues the samples of one attribute (OPC 10000-4 v1.05 §5.13.1)."""
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What was agreed for an item."""
 
-    __slots__ = ("_last", "_queue", "discard_oldest", "filter", "handle", "overflows", "released", "size", "times_mask")
-
-    def __init__(self, handle: int, times_mask: int, size: int, *, discard_oldest: bool, filter_: Filter) -> None:
-        self.handle = handle
-        self.times_mask = times_mask
-        self.size = size
-        self.discard_oldest = discard_oldest
-        self.filter = filter_
-        self.overflows = 0
-        self.released = 0
-        """How many of the oldest samples that wait may be published: all, or in Sampling mode those triggered."""
-        self._queue: deque[tuple[Sample, int]] = deque()
-        self._last: Sample | None = None
+    source: Source
+    handle: int
+    mode: int = REPORTING
+    sampling_ms: float = 0.0
+    """0: every change is a sample; only rows of the bank have that."""
+    size: int = 1
+    discard_oldest: bool = True
+    filter: Filter = NO_FILTER
+    times_mask: int = 0
 
     @property
-    def waiting(self) -> int:
-        """Samples in the queue."""
-        return len(self._queue)
+    def row(self) -> int:
+        """The row of the bank that is monitored, NO_ROW when none is."""
+        return self.source.row if isinstance(self.source, RowSource) else NO_ROW
 
-    def offer(self, sample: Sample, *, always: bool = False) -> bool:
-        """Queue a sample if it passes the filter, or in any case; tell whether it was queued."""
-        if not always and not self._passes(sample):
-            return False
-        self._last = sample
-        self._queue.append((sample, 0))
-        self._cut()
-        return True
 
-    def resize(self, size: int, *, discard_oldest: bool) -> None:
-        """Set the size and policy of the queue; what waits is kept as far as it fits."""
-        self.size, self.discard_oldest = size, discard_oldest
-        self._cut()
+class Item:
+    """One item, and where it is kept: in a group, on its own, or nowhere while it is disabled."""
 
-    def take(self, limit: int) -> tuple[list[bytes], int]:
-        """Return at most so many of the oldest samples that are released, and their number."""
-        count = min(limit, self.released, len(self._queue))
-        self.released -= count
-        handle = struct.pack("<I", self.handle)
-        taken = [self._queue.popleft() for _ in range(count)]
-        return [handle + sample.data_value(self.times_mask, bits) for sample, bits in taken], count
+    __slots__ = ("group", "id", "links", "single", "slot", "spec", "stays_single")
 
-    def _passes(self, sample: Sample) -> bool:
-        last = self._last
-        if last is None or sample.status != last.status:
-            return True
-        if self.filter.trigger == ON_STATUS or sample.variant == last.variant:
-            return False
-        if self.filter.deadband and sample.number is not None and last.number is not None:
-            return not abs(sample.number - last.number) <= self.filter.deadband
-        return True
-
-    def _cut(self) -> None:
-        surplus = len(self._queue) - self.size
-        if surplus <= 0:
-            return
-        if self.size > 1:
-            self.overflows += surplus
-        if self.discard_oldest:
-            for _ in range(surplus):
-                self._queue.popleft()
-            self.released = max(0, self.released - surplus)
-            marked = 0
-        else:
-            self.released = min(self.released, self.size - (self.released < len(self._queue)))
-            newest = self._queue[-1]
-            self._queue = deque(islice(self._queue, self.size - 1))
-            self._queue.append(newest)
-            marked = self.size - 1
-        if self.size > 1:
-            self._queue[marked] = self._queue[marked][0], OVERFLOW
-
-    def adopt(self, last: Sample | None, waiting: list[tuple[Sample, int]]) -> None:
-        """Go on with what the item left in a group: the last report, and samples with their info bits."""
-        self._last = last
-        self._queue.extend(waiting)
-
-    def state(self) -> tuple[Sample | None, list[tuple[Sample, int]]]:
-        """Return what `adopt` takes."""
-        return self._last, list(self._queue)
-
-    def release(self) -> None:
-        """Let all that waits be published."""
-        self.released = len(self._queue)
+    def __init__(self, item_id: int, spec: Spec) -> None:
+        self.id = item_id
+        self.spec = spec
+        self.group: Group | None = None
+        self.slot = -1
+        self.single: SingleItem | None = None
+        self.links: set[int] | None = None
+        """Items that this one triggers."""
+        self.stays_single = False
+        """It takes part in triggering."""

@@ -4,58 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from opcua_server.bank import Bank, Rows
-from opcua_server.monitoring.filters import NO_FILTER, Filter
 from opcua_server.monitoring.group import Group, Kind
-from opcua_server.monitoring.item import SingleItem
-from opcua_server.monitoring.queues import OVERFLOW, Batch
-from opcua_server.monitoring.sample import RowSource, Sample, Source, of_bits
+from opcua_server.monitoring.item import DISABLED, NO_ROW, REPORTING, Item, Spec
+from opcua_server.monitoring.moving import batch_of, last_of, reported, samples_of
+from opcua_server.monitoring.queues import Batch
+from opcua_server.monitoring.single import SingleItem
 from opcua_server.wire.records import WIDTHS
-
-DISABLED, SAMPLING, REPORTING = range(3)
-"""MonitoringMode (OPC 10000-4 v1.05 §7.23)."""
-NO_ROW = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What was agreed for an item."""
-
-    source: Source
-    handle: int
-    mode: int = REPORTING
-    sampling_ms: float = 0.0
-    """0: every change is a sample; only rows of the bank have that."""
-    size: int = 1
-    discard_oldest: bool = True
-    filter: Filter = NO_FILTER
-    times_mask: int = 0
-
-    @property
-    def row(self) -> int:
-        """The row of the bank that is monitored, NO_ROW when none is."""
-        return self.source.row if isinstance(self.source, RowSource) else NO_ROW
-
-
-class Item:
-    """One item, and where it is kept: in a group, on its own, or nowhere while it is disabled."""
-
-    __slots__ = ("group", "id", "links", "single", "slot", "spec", "stays_single")
-
-    def __init__(self, item_id: int, spec: Spec) -> None:
-        self.id = item_id
-        self.spec = spec
-        self.group: Group | None = None
-        self.slot = -1
-        self.single: SingleItem | None = None
-        self.links: set[int] | None = None
-        """Items that this one triggers."""
-        self.stays_single = False
-        """It takes part in triggering."""
 
 
 class Items:
@@ -225,11 +184,12 @@ class Items:
         """Return at most so many samples that wait as MonitoredItemNotifications, and their number."""
         parts: list[bytes] = []
         count = 0
-        for group in self._groups.values():
+        for kind, group in list(self._groups.items()):
             if group.waiting and count < limit:
                 more, taken = group.take(limit - count)
                 parts += more
                 count += taken
+                self._groups[kind] = self._groups.pop(kind)  # the others' turn comes first next time
         for item in self._singles.values():
             if item.single is not None and item.single.released and count < limit:
                 more, taken = item.single.take(limit - count)
@@ -304,33 +264,19 @@ class Items:
         self._place(item, now)
         if item.single is not None and left is not None:
             waiting, last = left
-            samples = [self._as_sample(spec, waiting, index) for index in range(len(waiting))]
-            item.single.adopt(self._last_sample(spec, last), samples)
+            type_number = int(self._bank.types[spec.row])
+            item.single.adopt(last_of(type_number, last), samples_of(type_number, waiting))
         elif item.single is not None and single is not None:
             item.single.adopt(*single.state())
         elif item.group is not None and left is not None:
             item.group.adopt(item.slot, *left)
         elif item.group is not None and single is not None:
             last_sample, queued = single.state()
-            item.group.adopt(item.slot, _as_batch(queued), _as_last(last_sample))
+            item.group.adopt(item.slot, batch_of(queued), reported(last_sample))
         if item.single is not None:
             item.single.resize(spec.size, discard_oldest=spec.discard_oldest)
             if spec.mode == REPORTING:
                 item.single.release()
-
-    def _as_sample(self, spec: Spec, batch: Batch, index: int) -> tuple[Sample, int]:
-        status = int(batch.status[index])
-        bits = status & OVERFLOW
-        sample = self._sample_from(
-            spec, int(batch.bits[index]), status & ~bits, int(batch.source[index]), int(batch.server[index])
-        )
-        return sample, bits
-
-    def _last_sample(self, spec: Spec, last: tuple[int, int]) -> Sample:
-        return self._sample_from(spec, *last, 0, 0)
-
-    def _sample_from(self, spec: Spec, bits: int, status: int, source: int, server: int) -> Sample:
-        return of_bits(int(self._bank.types[spec.row]), bits, status, source, server)
 
     def _sample(self, item: Item) -> None:
         if item.group is not None:
@@ -357,17 +303,3 @@ class Items:
             single = self._items[item_id].single
             if single is not None:
                 yield single
-
-
-def _as_batch(queued: list[tuple[Sample, int]]) -> Batch:
-    return Batch(
-        np.zeros(len(queued), np.intp),
-        np.array([sample.bits for sample, _ in queued], np.uint64),
-        np.array([sample.status | info for sample, info in queued], np.uint32),
-        np.array([sample.source for sample, _ in queued], np.int64),
-        np.array([sample.server for sample, _ in queued], np.int64),
-    )
-
-
-def _as_last(sample: Sample | None) -> tuple[int, int]:
-    return (0, 0xFFFFFFFF) if sample is None else (sample.bits, sample.status)

@@ -18,7 +18,7 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 from opcua_server.bank import BOOLEAN, TEXTS
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.filters import NO_FILTER, Filter
-from opcua_server.monitoring.items import DISABLED, REPORTING, Spec
+from opcua_server.monitoring.item import DISABLED, REPORTING, Spec
 from opcua_server.monitoring.sample import AttributeSource, NoSource, RowSource, Source
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.nodes import plant_id

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE
-from opcua_server.monitoring.items import DISABLED, REPORTING, SAMPLING
+from opcua_server.monitoring.item import DISABLED, REPORTING, SAMPLING
 from plant import quality
 
 OVERFLOW = 0x0480

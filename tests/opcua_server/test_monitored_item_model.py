@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from opcua_server.bank import BOOLEAN, DATETIME, DOUBLE, INT32, LOCALIZED_TEXT, STRING, TEXTS, UINT32, Bank
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE, ON_STATUS_VALUE_TIMESTAMP, Filter
-from opcua_server.monitoring.items import DISABLED, REPORTING, SAMPLING, Items, Spec
+from opcua_server.monitoring.item import DISABLED, REPORTING, SAMPLING, Spec
+from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.monitoring.sample import RowSource
 from opcua_server.monitoring.subscription import MOST_KEPT, Subscription, Terms
