@@ -14,7 +14,6 @@ from asyncua import ua
 
 from benchmarks.opcua.servers.process import Server, TagSet
 from benchmarks.opcua.session import Session
-from plant.faults import AVAILABLE
 from plant.names import loop_name, reactor_names
 from runtime.ports import free_port
 
@@ -28,6 +27,8 @@ REPEATS = 0.015
 METRIC = re.compile(r'^cstr_values_produced_total\{signal="([^"]+)"\} (\S+)$', re.MULTILINE)
 WRITTEN = (("SP", ua.VariantType.Double), ("Kc", ua.VariantType.Double))
 FAULT, FAILS_S = "sensor-failure", 1.0
+FAILS = "Ca"
+"""The transmitter that fails: no loop is left without its measurement."""
 
 
 def reactors_for(tags: int) -> int:
@@ -68,7 +69,7 @@ class Product(Server):
             (f"ns=2;s={each}.Detector.Anomaly", ua.VariantType.Boolean)
             for each in self.reactors[: self._mixed // 2 + 1]
         ]
-        failing = [f"ns=2;s={each}.T" for each in self.reactors[: self._mixed]] if FAULT in AVAILABLE else []
+        failing = [f"ns=2;s={each}.{FAILS}" for each in self.reactors[: self._mixed]]
         return TagSet(changing, loops + verdicts, failing)
 
     def command(self) -> tuple[list[str], Mapping[str, str]]:
@@ -90,7 +91,7 @@ class Product(Server):
         self._call("Resume")
         for node in self.tags.failing[:failing]:
             reactor = node.removeprefix("ns=2;s=").partition(".")[0]
-            parameters = json.dumps({"signal": "T", "for_s": FAILS_S})
+            parameters = json.dumps({"signal": FAILS, "for_s": FAILS_S})
             self._session.method(
                 f"ns=2;s={reactor}.Simulation", f"ns=2;s={reactor}.Simulation.Inject", FAULT, parameters
             )

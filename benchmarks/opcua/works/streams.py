@@ -10,12 +10,13 @@ from benchmarks.opcua.progress import say
 from benchmarks.opcua.servers.process import Server
 from benchmarks.opcua.session import Security
 
-SUBSCRIBERS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 80, 96, 128)
+SUBSCRIBERS = (1, 4, 8, 16, 24, 32, 48, 64, 80, 96)
+"""Of our server not more than a million items."""
 TAGS = (100, 200, 500, 1_000, 2_000, 3_500, 5_000, 7_000, 10_000)
 FEW_TAGS = 500
 """What a server that cannot serve all tags serves to more and more subscribers."""
 SESSIONS = {
-    "product": (50, 100, 200, 400, 600, 900, 1200, 1600, 2000),
+    "product": (50, 100, 200, 400, 600, 900),
     "asyncua": (10, 20, 40, 60, 80, 120, 160),
     "node-opcua": (15, 30, 60, 90, 120, 180, 240),
 }
