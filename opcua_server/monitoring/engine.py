@@ -10,6 +10,9 @@ import numpy as np
 from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
 from opcua_server.monitoring.subscription import Subscription
 
+_STALE = 100
+"""Entries of a schedule that are no longer true, beyond as many as there are true ones."""
+
 
 class Schedule:
     """When each subscription has something to do next."""
@@ -23,6 +26,9 @@ class Schedule:
         if self._times.get(subscription) != time:
             self._times[subscription] = time
             heapq.heappush(self._heap, (time, subscription))
+            if len(self._heap) > 2 * len(self._times) + _STALE:
+                self._heap = [(time, subscription) for subscription, time in self._times.items()]
+                heapq.heapify(self._heap)
 
     def remove(self, subscription: int) -> None:
         """Forget one."""

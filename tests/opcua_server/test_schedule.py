@@ -37,3 +37,11 @@ def test_each_comes_once_at_the_time_that_was_set_last(steps: list[tuple[str, in
             for each in due:
                 del model[each]
         assert schedule.next() == min(model.values(), default=math.inf)
+
+
+def test_a_client_that_changes_its_mind_all_the_time_costs_no_memory() -> None:
+    schedule = Schedule()
+    for turn in range(10_000):
+        schedule.set(1, 1e6 + turn % 7)
+    assert len(schedule._heap) < 1_000
+    assert schedule.next() == 1e6 + 9_999 % 7
