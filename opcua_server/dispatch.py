@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -22,6 +23,8 @@ from opcua_server.services.writing import WriteService
 from opcua_server.session import PlantSession
 from opcua_server.wire.messages import numbers, response
 from opcua_server.wire.requests import MALFORMED, RequestHeader, request_header, unsigned
+
+log = logging.getLogger("server")
 
 T = TypeVar("T")
 _NULL_ARRAY = b"\xff\xff\xff\xff"
@@ -72,8 +75,15 @@ class _Request:
         self.body = body
 
     def parameters(self, kind: type[T]) -> T:
-        """Decode what follows the header."""
-        return struct_from_binary(kind, Buffer(self.body, self.header.end))
+        """Decode what follows the header.
+
+        Raises:
+            ua.uaerrors.BadDecodingError: when it cannot be decoded, for whatever reason the codec finds.
+        """
+        try:
+            return struct_from_binary(kind, Buffer(self.body, self.header.end))
+        except Exception as error:
+            raise ua.uaerrors.BadDecodingError from error
 
     def answer(self, payload: bytes) -> None:
         """Send the response."""
@@ -162,6 +172,9 @@ class Dispatcher:
             request.fail(error.code)
         except MALFORMED_REQUEST:
             request.fail(ua.StatusCodes.BadDecodingError)
+        except Exception:
+            log.exception("a request of type %d failed", header.type_number)
+            request.fail(ua.StatusCodes.BadInternalError)
         else:
             if payload is not None:
                 request.answer(payload)
@@ -203,20 +216,20 @@ class Dispatcher:
         params = request.parameters(ua.SetPublishingModeParameters)
         return _codes(
             self._subscriptions.set_publishing_mode(
-                request.session, params.SubscriptionIds, enabled=params.PublishingEnabled
+                request.session, params.SubscriptionIds or (), enabled=params.PublishingEnabled
             )
         )
 
     def _transfer(self, request: _Request) -> bytes:
         params = request.parameters(ua.TransferSubscriptionsParameters)
         results = self._subscriptions.transfer(
-            request.session, params.SubscriptionIds, send_initial=params.SendInitialValues
+            request.session, params.SubscriptionIds or (), send_initial=params.SendInitialValues
         )
         return _results(results)
 
     def _delete_subscriptions(self, request: _Request) -> bytes:
         params = request.parameters(ua.DeleteSubscriptionsParameters)
-        return _codes(self._subscriptions.delete(request.session, params.SubscriptionIds))
+        return _codes(self._subscriptions.delete(request.session, params.SubscriptionIds or ()))
 
     def _create_items(self, request: _Request) -> bytes:
         params = request.parameters(ua.CreateMonitoredItemsParameters)
@@ -248,7 +261,7 @@ class Dispatcher:
     def _delete_items(self, request: _Request) -> bytes:
         params = request.parameters(ua.DeleteMonitoredItemsParameters)
         subscription = self._subscriptions.own(request.session, params.SubscriptionId)
-        return _codes(self._items.delete(subscription, params.MonitoredItemIds))
+        return _codes(self._items.delete(subscription, params.MonitoredItemIds or ()))
 
     def _browse(self, request: _Request) -> bytes:
         params = request.parameters(ua.BrowseParameters)
@@ -282,7 +295,7 @@ class Dispatcher:
         async def call() -> bytes:
             return _results([await self._methods.call(request.session, method) for method in methods])
 
-        request.connection.spawn(_later(request, call()))
+        request.connection.spawn(_later(request, call))
 
     def _history_read(self, request: _Request) -> None:
         params = request.parameters(ua.HistoryReadParameters)
@@ -291,15 +304,18 @@ class Dispatcher:
         async def read() -> bytes:
             return _results(await self._history.read_history(params))
 
-        request.connection.spawn(_later(request, read()))
+        request.connection.spawn(_later(request, read))
 
 
-async def _later(request: _Request, work: Awaitable[bytes]) -> None:
+async def _later(request: _Request, work: Callable[[], Awaitable[bytes]]) -> None:
     """Answer when the work is done."""
     try:
-        request.answer(await work)
+        request.answer(await work())
     except (ua.uaerrors.UaStatusCodeError, ServiceError) as error:
         request.fail(error.code)
+    except Exception:
+        log.exception("a request of type %d failed", request.header.type_number)
+        request.fail(ua.StatusCodes.BadInternalError)
 
 
 def _codes(codes: Sequence[int]) -> bytes:

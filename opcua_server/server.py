@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from asyncua import Server, ua
+from asyncua.common.connection import TransportLimits
 from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_server import InternalServer
 
@@ -31,6 +32,7 @@ from opcua_server.simulator import Simulator
 from opcua_server.templates import MODEL, use_template
 from opcua_server.transport import PlantOpcuaServer
 from opcua_server.users import Users
+from opcua_server.wire import lengths
 from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
 from runtime.certificates import Identity, application_uri
@@ -39,6 +41,8 @@ from runtime.settings import ServerSettings
 
 log = logging.getLogger("server")
 
+CHUNK_BYTES, MESSAGE_BYTES = 65_535, 16 << 20
+"""Largest chunk and largest message, both ways: ten thousand of anything fit."""
 POLICIES = [
     ua.SecurityPolicyType.NoSecurity,
     ua.SecurityPolicyType.Basic256Sha256_Sign,
@@ -90,6 +94,17 @@ class PlantServer(InternalServer):
             raise ua.uaerrors.BadServerHalted
         return ClientMetrics(self._subscriptions, lambda: len(self._external_sessions))
 
+    async def has_room(self) -> bool:
+        """Tell whether there may be one more session; one that was never activated gives way, the oldest first."""
+        sessions = self._external_sessions.values()
+        if len(sessions) < self.limits.max_sessions:
+            return True
+        idle = next((session for session in sessions if not session.is_activated()), None)
+        if idle is None:
+            return False
+        await idle.close_session(True)
+        return True
+
     def longest_queue(self) -> int:
         """Return how many notifications wait for the slowest reader of any one item, of those that are connected."""
         sessions = [each for each in self._external_sessions.values() if isinstance(each, PlantSession)]
@@ -121,8 +136,10 @@ async def make_server(
     settings: ServerSettings, users: Users, identity: Identity, reactors: tuple[str, ...], cache: Path
 ) -> tuple[Server, PlantServer]:
     """Return the server, its address space built, not yet listening."""
+    lengths.check()
     internal = PlantServer(users, cache)
     server = PlantOpcuaServer(iserver=internal)
+    server.limits = TransportLimits(CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES // CHUNK_BYTES + 1, MESSAGE_BYTES)
     server._application_uri = application_uri()
     server.product_uri = "urn:cstr-gateway"
     server.name = "cstr-gateway"

@@ -65,9 +65,17 @@ class PlantSession(InternalSession):
     async def create_session(
         self, params: ua.CreateSessionParameters, sockname: tuple[str, int] | None = None
     ) -> ua.CreateSessionResult:
-        """Begin."""
+        """Begin; a session that is never activated ends by its timeout, too."""
         self.application_uri = params.ClientDescription.ApplicationUri or ""
-        return await super().create_session(params, sockname)
+        if not params.RequestedSessionTimeout >= 0.0:  # NaN, too: a timer by it would never sleep
+            params.RequestedSessionTimeout = 0.0
+        try:
+            result = await super().create_session(params, sockname)
+        except BaseException:
+            await self.close_session(True)
+            raise
+        self._start_timeout_watchdog()
+        return result
 
     async def close_session(self, delete_subs: bool = True) -> None:
         """End the session."""

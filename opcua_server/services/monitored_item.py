@@ -120,12 +120,13 @@ class MonitoredItemService:
 
     def set_mode(self, subscription: Subscription, params: ua.SetMonitoringModeParameters) -> list[int]:
         """Set the mode of items (§5.13.4)."""
-        require(len(params.MonitoredItemIds), self._limits.operations.max_monitored_items_per_call)
+        ids = params.MonitoredItemIds or ()
+        require(len(ids), self._limits.operations.max_monitored_items_per_call)
         mode = int(params.MonitoringMode)
         if not DISABLED <= mode <= REPORTING:
             raise ua.uaerrors.BadMonitoringModeInvalid
         results: list[int] = []
-        for item_id in params.MonitoredItemIds:
+        for item_id in ids:
             item = subscription.items.get(item_id)
             if item is not None:
                 subscription.items.set_mode(item, mode, time.monotonic())
@@ -136,20 +137,20 @@ class MonitoredItemService:
         self, subscription: Subscription, params: ua.SetTriggeringParameters
     ) -> tuple[list[int], list[int]]:
         """Link items to one that triggers them, and unlink them, removals first (§5.13.5)."""
-        count = len(params.LinksToAdd) + len(params.LinksToRemove)
-        require(count, self._limits.operations.max_monitored_items_per_call)
+        to_add, to_remove = params.LinksToAdd or (), params.LinksToRemove or ()
+        require(len(to_add) + len(to_remove), self._limits.operations.max_monitored_items_per_call)
         items = subscription.items
         item = items.get(params.TriggeringItemId)
         if item is None:
             raise ua.uaerrors.BadMonitoredItemIdInvalid
         removed: list[int] = []
-        for link in params.LinksToRemove:
+        for link in to_remove:
             known = item.links is not None and link in item.links
             if item.links is not None:
                 item.links.discard(link)
             removed.append(quality.GOOD if known else ua.StatusCodes.BadMonitoredItemIdInvalid)
         added: list[int] = []
-        for link in params.LinksToAdd:
+        for link in to_add:
             linked = items.get(link)
             if linked is not None:
                 items.link(item, linked, time.monotonic())

@@ -19,6 +19,8 @@ MOST_REFERENCES = 20_000
 """In one response, so that none is larger than a client takes or holds the scan up."""
 MOST_MATCHES = 10_000
 """Of one browse path; §5.9.4.4 wants at least 10."""
+MOST_STEPS = 100_000
+"""Nodes and matches on all browse paths of one call, so that it does not hold the scan up."""
 LONGEST_IDENTIFIER = 4_096
 """Characters or bytes (OPC 10000-3 v1.05 §8.2.4)."""
 WHOLE_PATH = 0xFFFF_FFFF
@@ -82,8 +84,8 @@ class ViewService:
             ua.UaStatusCodeError: the Bad code of the whole call.
         """
         require(len(paths or []), self._limits.operations.max_nodes_per_translate_browse_paths_to_node_ids)
-        names: _Names = {}
-        return [self._translate(path, names) for path in paths]
+        walk = _Walk()
+        return [self._translate(path, walk) for path in paths]
 
     def register(self, nodes: Sequence[ua.NodeId]) -> list[ua.NodeId]:
         """Return the NodeIds as they are, known or not: none is faster than another (§5.9.5).
@@ -137,7 +139,7 @@ class ViewService:
             if reference.IsForward and reference.ReferenceTypeId == _HAS_SUBTYPE:
                 yield from self._descendants(self._space[reference.NodeId])
 
-    def _translate(self, path: ua.BrowsePath, names: _Names) -> ua.BrowsePathResult:
+    def _translate(self, path: ua.BrowsePath, walk: _Walk) -> ua.BrowsePathResult:
         start, elements = path.StartingNode, path.RelativePath.Elements or []
         if start.is_null() or _is_malformed(start):
             return _no_path(ua.StatusCodes.BadNodeIdInvalid)
@@ -150,7 +152,9 @@ class ViewService:
         targets = [start]
         for element in elements:
             # Each node once: paths up and down again would else double with every element.
-            targets = list(dict.fromkeys(chain.from_iterable(self._step(node, element, names) for node in targets)))
+            targets = list(dict.fromkeys(chain.from_iterable(self._step(node, element, walk) for node in targets)))
+        if walk.left < 0:
+            return _no_path(ua.StatusCodes.BadQueryTooComplex)
         if not targets:
             return _no_path(ua.StatusCodes.BadNoMatch)
         if len(targets) > MOST_MATCHES:
@@ -161,8 +165,9 @@ class ViewService:
             ]
         )
 
-    def _step(self, source: ua.NodeId, element: ua.RelativePathElement, names: _Names) -> Iterator[ua.NodeId]:
-        """Yield the targets of one element; `names` is the call's own index, so that big folders are read once."""
+    def _step(self, source: ua.NodeId, element: ua.RelativePathElement, walk: _Walk) -> Iterator[ua.NodeId]:
+        """Yield the targets of one element, none when the call has gone far enough."""
+        names = walk.names
         if source not in names:
             node = self._space.get(source)
             names[source] = {}
@@ -175,13 +180,22 @@ class ViewService:
             if types is None:
                 return
         wanted = (element.TargetName.NamespaceIndex, element.TargetName.Name)
-        for reference in names[source].get(wanted, ()):
+        found = names[source].get(wanted, ())
+        walk.left -= 1 + len(found)
+        if walk.left < 0:
+            return
+        for reference in found:
             if reference.IsForward != element.IsInverse and (types is None or reference.ReferenceTypeId in types):
                 yield reference.NodeId
 
 
-_Names: TypeAlias = dict[ua.NodeId, dict[tuple[int, str | None], list[ua.ReferenceDescription]]]
-"""References of nodes by BrowseName."""
+class _Walk:
+    """How far one Translate call may still go, and its own index, so that big folders are read once."""
+
+    def __init__(self) -> None:
+        self.names: dict[ua.NodeId, dict[tuple[int, str | None], list[ua.ReferenceDescription]]] = {}
+        """References of nodes by BrowseName."""
+        self.left = MOST_STEPS
 
 
 class _Response:

@@ -69,7 +69,7 @@ class WriteService:
             return quality.BAD_NOT_WRITABLE
         if not session.roles & ownership.MAY_WRITE[tag.signal.writer]:
             return quality.BAD_USER_ACCESS_DENIED
-        status = _check(tag, item)
+        status = _check(tag, item, self._limits.max_string_length)
         if quality.is_bad(status):
             return status
         simulator = self._simulator
@@ -89,7 +89,7 @@ class WriteService:
         return quality.BAD_NOT_WRITABLE if known else int(ua.StatusCodes.BadAttributeIdInvalid)
 
 
-def _check(tag: Tag, item: Written) -> int:
+def _check(tag: Tag, item: Written, longest: int) -> int:
     """Return Good, or why a value is not taken; a SourceTimestamp is accepted and replaced by plant time."""
     if item.index_range:
         return _range_status(tag, item.index_range)
@@ -97,12 +97,22 @@ def _check(tag: Tag, item: Written) -> int:
         return quality.BAD_WRITE_NOT_SUPPORTED
     if item.type_number != tag.signal.data_type.value or item.value is None:
         return quality.BAD_TYPE_MISMATCH
+    if isinstance(item.value, str) and not _is_text(item.value, longest):
+        return quality.BAD_OUT_OF_RANGE
     if isinstance(item.value, float) and not math.isfinite(item.value):
         return quality.BAD_OUT_OF_RANGE
     limits = tag.signal.limits
     if limits is not None and not limits[0] <= item.value <= limits[1]:
         return quality.BAD_OUT_OF_RANGE
     return quality.GOOD
+
+
+def _is_text(value: str, longest: int) -> bool:
+    """Tell whether a String was UTF-8 on the wire, which asyncua does not check, and is of so many bytes at most."""
+    try:
+        return len(value.encode()) <= longest
+    except UnicodeEncodeError:
+        return False
 
 
 def _range_status(tag: Tag, text: str) -> int:

@@ -22,9 +22,12 @@ class Framer:
         self._connection = connection
 
     def is_too_large(self, body: bytes) -> bool:
-        """Tell whether the client said that it takes no message of this size."""
+        """Tell whether the client said that it takes no message of this size, or of so many chunks."""
         limits = self._connection._limits
-        return bool(limits.max_message_size) and len(body) > limits.max_message_size
+        most = limits.max_message_size or len(body)
+        if limits.max_chunk_count:
+            most = min(most, limits.max_chunk_count * self._room())
+        return len(body) > most
 
     def frame(self, body: bytes, request_id: int) -> bytes:
         """Return a message's chunks on the wire."""
@@ -32,8 +35,7 @@ class Framer:
         policy = connection.security_policy
         crypto: Any = policy.symmetric_cryptography
         is_plain = policy.Mode == ua.MessageSecurityMode.None_
-        limit = connection._limits.max_send_buffer
-        room = limit - PLAIN_OVERHEAD if is_plain else MessageChunk.max_body_size(crypto, limit)
+        room = self._room()
         token = connection.security_token
         chunks: list[bytes] = []
         for start in range(0, len(body), room):
@@ -53,6 +55,14 @@ class Framer:
             plain += crypto.signature(header + plain)
             chunks += (header, crypto.encrypt(plain))
         return b"".join(chunks)
+
+    def _room(self) -> int:
+        """Return how many bytes of a body a chunk holds."""
+        policy, limit = self._connection.security_policy, self._connection._limits.max_send_buffer
+        if policy.Mode == ua.MessageSecurityMode.None_:
+            return limit - PLAIN_OVERHEAD
+        crypto: Any = policy.symmetric_cryptography
+        return MessageChunk.max_body_size(crypto, limit)
 
     def unframe(self, frame: bytes) -> tuple[int, int] | None:
         """Return (request id, offset of the body) of a whole message that is neither signed nor encrypted.
