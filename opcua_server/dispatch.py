@@ -43,7 +43,7 @@ _OF_LIBRARY = frozenset(
     )
 )
 """Requests that the library answers: those that need no session, and those that begin and end one."""
-MALFORMED_REQUEST = (*MALFORMED, ua.UaError)
+MALFORMED_REQUEST = (*MALFORMED, ua.UaError, RecursionError)
 
 
 class Connection(Protocol):

@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from asyncua import Server, ua
-from asyncua.common.utils import Buffer
+from asyncua.common.utils import Buffer, ServiceError
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.server.internal_session import SessionState
 from asyncua.server.uaprocessor import UaProcessor
@@ -119,6 +119,14 @@ class PlantProcessor(UaProcessor):
             if self.session.is_activated():
                 self.session.connect(self)
         return result
+
+    async def _process_message(self, typeid: Any, requesthdr: Any, seqhdr: Any, body: Any) -> Any:
+        try:
+            return await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
+        except (ua.uaerrors.UaStatusCodeError, ServiceError):
+            raise
+        except MALFORMED_REQUEST as error:
+            raise ua.uaerrors.BadDecodingError from error
 
     def send(self, body: bytes, request_id: int) -> None:
         """Send a response."""

@@ -16,39 +16,46 @@ from asyncua.ua import ua_binary
 MOST_DIMENSIONS = 16
 
 
+_read, _skip = Buffer.read, Buffer.skip
+_unpack_array, _reshape = ua_binary.unpack_uatype_array, ua_binary._reshape
+
+
 def check() -> None:
     """Let the codec of this process check lengths from now on."""
-    read, skip = Buffer.read, Buffer.skip
-    unpack_array, reshape = ua_binary.unpack_uatype_array, ua_binary._reshape
+    buffer: Any = Buffer
+    codec: Any = ua_binary
+    buffer.read, buffer.skip = _checked_read, _checked_skip
+    codec.unpack_uatype_array, codec._reshape = _checked_unpack_array, _checked_reshape
 
-    def checked_read(self: Buffer, size: int) -> bytes:
-        if size < 0:
-            message = f"a length of {size}"
-            raise NotEnoughData(message)
-        return read(self, size)
 
-    def checked_skip(self: Buffer, size: int) -> None:
-        if size < 0:
-            message = f"a length of {size}"
-            raise NotEnoughData(message)
-        skip(self, size)
+def _checked_read(self: Buffer, size: int) -> bytes:
+    _require_length(size)
+    return _read(self, size)
 
-    def checked_unpack_array(vtype: ua.VariantType, data: Any) -> list[Any] | None:
-        if vtype is ua.VariantType.Null:
-            length = ua_binary.Primitives.Int32.unpack(data)
-            if length > 0:
-                message = f"an array of {length} Nulls"
-                raise ua.UaError(message)
-            return [] if length == 0 else None
-        return unpack_array(vtype, data)
 
-    def checked_reshape(flat: list[Any], dimensions: list[int]) -> list[Any]:
-        if not 0 < len(dimensions) <= MOST_DIMENSIONS or min(dimensions) < 0:
-            message = f"an array of {len(dimensions)} dimensions"
-            raise ua.UaError(message)
-        return reshape(flat, dimensions)
+def _checked_skip(self: Buffer, size: int) -> None:
+    _require_length(size)
+    _skip(self, size)
 
-    replaced: Any = Buffer, ua_binary
-    buffer, codec = replaced
-    buffer.read, buffer.skip = checked_read, checked_skip
-    codec.unpack_uatype_array, codec._reshape = checked_unpack_array, checked_reshape
+
+def _require_length(size: int) -> None:
+    if size < 0:
+        message = f"a length of {size}"
+        raise NotEnoughData(message)
+
+
+def _checked_unpack_array(vtype: ua.VariantType, data: Any) -> list[Any] | None:
+    if vtype is not ua.VariantType.Null:
+        return _unpack_array(vtype, data)
+    length = ua_binary.Primitives.Int32.unpack(data)
+    if length > 0:
+        message = f"an array of {length} Nulls"
+        raise ua.UaError(message)
+    return [] if length == 0 else None
+
+
+def _checked_reshape(flat: list[Any], dimensions: list[int]) -> list[Any]:
+    if not 0 < len(dimensions) <= MOST_DIMENSIONS or min(dimensions) < 0:
+        message = f"an array of {len(dimensions)} dimensions"
+        raise ua.UaError(message)
+    return _reshape(flat, dimensions)
