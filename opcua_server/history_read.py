@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
@@ -18,7 +19,8 @@ from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import FileTime, ticks_of
 
-MAX_VALUES_PER_READ = 10_000
+MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
+"""Of one node, and of all nodes together; what is beyond comes by continuation points."""
 _TIMESTAMPS = (ua.TimestampsToReturn.Source, ua.TimestampsToReturn.Server, ua.TimestampsToReturn.Both)
 """Neither is not valid here (OPC 10000-11 v1.04 §4.3)."""
 _NO_TIME_BELOW = TICKS_PER_SECOND
@@ -71,11 +73,16 @@ class HistoryReader:
             raise ua.uaerrors.BadTimestampsToReturnInvalid
         if params.ReleaseContinuationPoints:
             return [_failed(ua.StatusCodes.Good) for _ in params.NodesToRead]
-        results = [self._read(params.HistoryReadDetails, node) for node in params.NodesToRead]
-        for result in results:
+        results: list[ua.HistoryReadResult] = []
+        left = MAX_VALUES_PER_CALL
+        for node in params.NodesToRead:
+            result = self._read(params.HistoryReadDetails, node, max(1, left))
             data: Any = result.HistoryData
             if isinstance(data, ua.HistoryData):
                 data.DataValues = [_with_timestamps(value, wanted) for value in data.DataValues]
+                left -= len(data.DataValues)
+            results.append(result)
+            await asyncio.sleep(0)  # the scan, and the others, have their turn
         return results
 
     def _recording_of(self, node: ua.NodeId) -> Recording | None:
@@ -85,7 +92,7 @@ class HistoryReader:
             return None
         return Recording(self._history.samples(tag.row), tag.vtype)
 
-    def _read(self, details: Any, node: ua.HistoryReadValueId) -> ua.HistoryReadResult:
+    def _read(self, details: Any, node: ua.HistoryReadValueId, most: int) -> ua.HistoryReadResult:
         recording = self._recording_of(node.NodeId)
         if recording is None:
             known = self._exists(node.NodeId)
@@ -104,7 +111,7 @@ class HistoryReader:
             done = _unpack(node.ContinuationPoint, recording, backward, found.indices)
         except ValueError:
             return _failed(ua.StatusCodes.BadContinuationPointInvalid)
-        page = min(limit or MAX_VALUES_PER_READ, MAX_VALUES_PER_READ)
+        page = min(limit or MAX_VALUES_PER_READ, MAX_VALUES_PER_READ, most)
         values = [found.before] if found.before is not None and not node.ContinuationPoint else []
         wanted = found.indices[done:]
         room = page - len(values)

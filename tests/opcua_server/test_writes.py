@@ -8,6 +8,8 @@ import math
 import pytest
 from asyncua import Client, ua
 
+from runtime.opcua_link.filetime import ticks_of
+
 from .conftest import Serving, step, value, write
 
 DOUBLE, INT32, UINT32 = ua.VariantType.Double, ua.VariantType.Int32, ua.VariantType.UInt32
@@ -50,7 +52,9 @@ async def test_a_status_is_refused_and_a_time_is_replaced_by_plant_time(client: 
         await node.write_value(ua.DataValue(ua.Variant(360.0), ua.StatusCode(ua.UInt32(0x40000000))))
     await node.write_value(360.0)
     data = await node.read_data_value()
-    assert data.SourceTimestamp == await value(client, "Plant.Simulation.Time")
+    now = await value(client, "Plant.Simulation.Time")
+    # One tick later: the setpoint had a value at this plant time already, and times increase strictly.
+    assert ticks_of(data.SourceTimestamp) == ticks_of(now) + 1
 
 
 async def claim(client: Client, beat: int, tc_k: float) -> list[str]:
