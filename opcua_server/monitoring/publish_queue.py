@@ -37,6 +37,8 @@ class PublishQueue:
 
     def __init__(self) -> None:
         self._requests: deque[PublishRequest] = deque()
+        self._next_expiry = UNLIMITED
+        """No request times out before."""
         self._ended: deque[tuple[int, int, int]] = deque(maxlen=1000)
 
     def __len__(self) -> int:
@@ -50,6 +52,7 @@ class PublishQueue:
     def push(self, request: PublishRequest, subscriptions: int) -> None:
         """Take a request; the oldest of too many is refused."""
         self._requests.append(request)
+        self._next_expiry = min(self._next_expiry, request.expires)
         if len(self._requests) > max(MOST_REQUESTS, 2 * subscriptions):
             self._requests.popleft().fail(ua.StatusCodes.BadTooManyPublishRequests)
         self._tell_ended()
@@ -61,9 +64,11 @@ class PublishQueue:
 
     def expire(self, now: float) -> None:
         """Answer what has timed out."""
+        if now < self._next_expiry:
+            return
         late = [request for request in self._requests if request.expires <= now]
-        if late:
-            self._requests = deque(request for request in self._requests if request.expires > now)
+        self._requests = deque(request for request in self._requests if request.expires > now)
+        self._next_expiry = min((request.expires for request in self._requests), default=UNLIMITED)
         for request in late:
             request.fail(ua.StatusCodes.BadTimeout)
 
