@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant import quality
+from runtime.opcua_link.builtin import DOUBLE, LOCALIZED_TEXT, STRING
 
 Rows = NDArray[np.intp]
 Bits = NDArray[np.uint64]
 Statuses = NDArray[np.uint32]
 Ticks = NDArray[np.int64]
 
-BOOLEAN, INT32, UINT32, DOUBLE, STRING, DATETIME, LOCALIZED_TEXT = 1, 6, 7, 11, 12, 13, 21
-"""Built-in types of tags (OPC 10000-6 v1.05 §5.1.2)."""
 TEXTS = (STRING, LOCALIZED_TEXT)
 
 

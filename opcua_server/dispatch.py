@@ -14,6 +14,7 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.publish_queue import UNLIMITED, PublishRequest
+from opcua_server.monitoring.subscription import Subscription
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.method import MethodService
 from opcua_server.services.monitored_item import MonitoredItemService
@@ -21,14 +22,12 @@ from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
 from opcua_server.services.writing import WriteService
 from opcua_server.session import PlantSession
-from opcua_server.wire.messages import numbers, response
+from opcua_server.wire.messages import NULL_ARRAY, fault, numbers, response
 from opcua_server.wire.requests import MALFORMED, RequestHeader, request_header, unsigned
 
 log = logging.getLogger("server")
 
 T = TypeVar("T")
-_NULL_ARRAY = b"\xff\xff\xff\xff"
-_SERVICE_FAULT = 397
 _TO_RESPONSE = 3
 """A response's encoding is numbered so much higher than its request's."""
 _OF_LIBRARY = frozenset(
@@ -92,7 +91,7 @@ class _Request:
 
     def fail(self, code: int) -> None:
         """Send a ServiceFault."""
-        self.connection.send(response(_SERVICE_FAULT, self.header.handle, code), self.request_id)
+        self.connection.send(fault(self.header.handle, code), self.request_id)
 
 
 class Dispatcher:
@@ -155,8 +154,7 @@ class Dispatcher:
             return False
         session = connection.session_of(header.token)
         if session is None:
-            code = ua.StatusCodes.BadSessionIdInvalid
-            connection.send(response(_SERVICE_FAULT, header.handle, code), request_id)
+            connection.send(fault(header.handle, ua.StatusCodes.BadSessionIdInvalid), request_id)
             return True
         request = _Request(connection, session, header, request_id, body)
         if not session.is_activated():
@@ -232,36 +230,28 @@ class Dispatcher:
         return _codes(self._subscriptions.delete(request.session, params.SubscriptionIds or ()))
 
     def _create_items(self, request: _Request) -> bytes:
-        params = request.parameters(ua.CreateMonitoredItemsParameters)
-        subscription = self._subscriptions.own(request.session, params.SubscriptionId)
-        results = self._items.create(subscription, params)
-        self._subscriptions.touched(subscription)
-        return _results(results)
+        return _results(self._of_items(request, ua.CreateMonitoredItemsParameters, self._items.create))
 
     def _modify_items(self, request: _Request) -> bytes:
-        params = request.parameters(ua.ModifyMonitoredItemsParameters)
-        subscription = self._subscriptions.own(request.session, params.SubscriptionId)
-        results = self._items.modify(subscription, params)
-        self._subscriptions.touched(subscription)
-        return _results(results)
+        return _results(self._of_items(request, ua.ModifyMonitoredItemsParameters, self._items.modify))
 
     def _set_monitoring_mode(self, request: _Request) -> bytes:
-        params = request.parameters(ua.SetMonitoringModeParameters)
-        subscription = self._subscriptions.own(request.session, params.SubscriptionId)
-        codes = self._items.set_mode(subscription, params)
-        self._subscriptions.touched(subscription)
-        return _codes(codes)
+        return _codes(self._of_items(request, ua.SetMonitoringModeParameters, self._items.set_mode))
 
     def _set_triggering(self, request: _Request) -> bytes:
-        params = request.parameters(ua.SetTriggeringParameters)
-        subscription = self._subscriptions.own(request.session, params.SubscriptionId)
-        added, removed = self._items.set_triggering(subscription, params)
+        added, removed = self._of_items(request, ua.SetTriggeringParameters, self._items.set_triggering)
         return _codes(added) + _codes(removed)
 
     def _delete_items(self, request: _Request) -> bytes:
-        params = request.parameters(ua.DeleteMonitoredItemsParameters)
+        return _codes(self._of_items(request, ua.DeleteMonitoredItemsParameters, self._items.delete))
+
+    def _of_items(self, request: _Request, kind: type[Any], serve: Callable[[Subscription, Any], T]) -> T:
+        """Serve a request about the items of one subscription of the session."""
+        params = request.parameters(kind)
         subscription = self._subscriptions.own(request.session, params.SubscriptionId)
-        return _codes(self._items.delete(subscription, params.MonitoredItemIds or ()))
+        results = serve(subscription, params)
+        self._subscriptions.touched(subscription)
+        return results
 
     def _browse(self, request: _Request) -> bytes:
         params = request.parameters(ua.BrowseParameters)
@@ -319,8 +309,8 @@ async def _later(request: _Request, work: Callable[[], Awaitable[bytes]]) -> Non
 
 
 def _codes(codes: Sequence[int]) -> bytes:
-    return numbers(codes) + _NULL_ARRAY
+    return numbers(codes) + NULL_ARRAY
 
 
 def _results(results: Sequence[Any]) -> bytes:
-    return b"".join((struct.pack("<i", len(results)), *map(struct_to_binary, results), _NULL_ARRAY))
+    return b"".join((struct.pack("<i", len(results)), *map(struct_to_binary, results), NULL_ARRAY))

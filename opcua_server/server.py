@@ -71,8 +71,7 @@ class PlantServer(InternalServer):
         subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), limits)
         attributes = AttributeService(nodes, tags, limits)
         scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
-        items = MonitoredItemService(nodes, attributes, tags, limits, scan_ms)
-        items.count = lambda: subscriptions.item_count
+        items = MonitoredItemService(nodes, attributes, tags, limits, scan_ms, lambda: subscriptions.item_count)
         self.dispatcher = Dispatcher(
             attributes,
             WriteService(nodes, simulator, commands, limits),

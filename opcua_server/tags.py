@@ -12,11 +12,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from opcua_server.bank import BOOLEAN, DOUBLE, LOCALIZED_TEXT, TEXTS, Bank, Rows
+from opcua_server.bank import TEXTS, Bank, Rows
 from opcua_server.nodes import plant_id
 from plant import quality
 from plant.names import PLANT
 from plant.signals import PLANT_SIGNALS, Signal, reactor_signals
+from runtime.opcua_link.builtin import BOOLEAN, DOUBLE, LOCALIZED_TEXT
 
 
 class Tag:

@@ -24,7 +24,7 @@ from asyncua.ua.ua_binary import header_from_binary, struct_from_binary, uatcp_t
 from opcua_server.dispatch import MALFORMED_REQUEST, Dispatcher
 from opcua_server.session import PlantSession
 from opcua_server.wire.framing import Framer
-from opcua_server.wire.messages import response
+from opcua_server.wire.messages import fault
 from opcua_server.wire.requests import request_header
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ SMALLEST_BUFFER = 8192
 """Of a client, for a chunk (OPC 10000-6 v1.05 §7.1.2.3)."""
 _SIZE = struct.Struct("<I")
 _SMALLEST = 8
-_SERVICE_FAULT = 397
 _CREATE_SESSION = ua.ObjectIds.CreateSessionRequest_Encoding_DefaultBinary
 _CLOSE_SESSION = ua.ObjectIds.CloseSessionRequest_Encoding_DefaultBinary
 
@@ -108,7 +107,7 @@ class PlantProcessor(UaProcessor):
         elif header.type_number == _CREATE_SESSION and not await self.iserver.has_room():
             refused = ua.StatusCodes.BadTooManySessions
         if refused:
-            self.send(response(_SERVICE_FAULT, header.handle, refused), seqhdr.RequestId)
+            self.send(fault(header.handle, refused), seqhdr.RequestId)
             return True
         result = await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
         if self.session is not None:
@@ -135,7 +134,7 @@ class PlantProcessor(UaProcessor):
             return
         if self._framer.is_too_large(body):
             handle = struct.unpack_from("<I", body, 12)[0]
-            body = response(_SERVICE_FAULT, handle, ua.StatusCodes.BadResponseTooLarge)
+            body = fault(handle, ua.StatusCodes.BadResponseTooLarge)
         transport.write(self._framer.frame(body, request_id))
         if transport.get_write_buffer_size() > MOST_UNSENT_BYTES:
             log.warning("%s does not read what it asks for and is disconnected", self.name)
@@ -189,7 +188,7 @@ class PlantProcessor(UaProcessor):
         try:
             return self._dispatcher.serve(self, request_id, body, at)
         except MALFORMED_REQUEST:
-            self.send(response(_SERVICE_FAULT, 0, ua.StatusCodes.BadDecodingError), request_id)
+            self.send(fault(0, ua.StatusCodes.BadDecodingError), request_id)
             return True
 
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
 from opcua_server.monitoring.filters import NO_FILTER, ON_STATUS_VALUE, Filter, passes
-from opcua_server.monitoring.queues import Batch, LatestQueue, LogQueue, joined
+from opcua_server.monitoring.queues import Batch, LatestQueue, LogQueue, grown, joined
 from opcua_server.wire.records import encode
 from plant import quality
 
 _FEW = 64
 """Rows that are looked up one by one rather than by looking at every item."""
-_NEVER = np.uint32(0xFFFFFFFF)
+NEVER = 0xFFFF_FFFF
 """No sample has this status: the first one always passes."""
 
 
@@ -74,7 +74,7 @@ class Group:
         slot = self._free.pop()
         self._used = max(self._used, slot + 1)
         self._rows[slot], self._handles[slot], self._active[slot] = row, handle, True
-        self._last_bits[slot], self._last_status[slot] = 0, _NEVER
+        self._last_bits[slot], self._last_status[slot] = 0, NEVER
         self._set_filter(slot, filter_)
         self._queue.resize(slot, size, discard_oldest=discard_oldest)
         self._by_row = None
@@ -180,10 +180,7 @@ class Group:
         length = max(16, 2 * len(self._rows))
         self._free += range(length - 1, len(self._rows) - 1, -1)
         for name in ("_rows", "_handles", "_active", "_trigger", "_deadband", "_last_bits", "_last_status"):
-            column = getattr(self, name)
-            longer = np.zeros(length, column.dtype)
-            longer[: len(column)] = column
-            setattr(self, name, longer)
+            setattr(self, name, grown(getattr(self, name), length))
         self._trigger[self._used :] = ON_STATUS_VALUE
         self._queue.grow(length)
 

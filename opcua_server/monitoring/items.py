@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from opcua_server.bank import Bank, Rows
 from opcua_server.monitoring.group import Group, Kind
 from opcua_server.monitoring.item import DISABLED, NO_ROW, REPORTING, Item, Spec
 from opcua_server.monitoring.moving import batch_of, last_of, reported, samples_of
+from opcua_server.monitoring.periods import due_after
 from opcua_server.monitoring.queues import Batch
 from opcua_server.monitoring.single import SingleItem
 from opcua_server.wire.records import WIDTHS
@@ -52,8 +52,9 @@ class Items:
     @property
     def overflows(self) -> int:
         """Samples that full queues have dropped."""
-        groups = sum(group.overflows for group in self._groups.values())
-        return self._overflows + groups + sum(item.single.overflows for item in self._singles.values() if item.single)
+        groups = sum(group.overflows for group in list(self._groups.values()))
+        singles = (item.single for item in list(self._singles.values()))
+        return self._overflows + groups + sum(single.overflows for single in singles if single is not None)
 
     def longest(self) -> int:
         """Return the length of the longest queue."""
@@ -154,7 +155,7 @@ class Items:
         due_singles: list[Item] = []
         for interval in [interval for interval, due in self._due.items() if due <= now + tolerance]:
             period = interval / 1000.0
-            self._due[interval] += period * max(1, math.floor((now - self._due[interval]) / period) + 1)
+            self._due[interval] = due_after(self._due[interval], period, now)
             groups = [group for kind, group in self._groups.items() if kind.sampling_ms == interval]
             singles = [item for item in self._singles.values() if item.spec.sampling_ms == interval]
             for group in groups:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from opcua_server.monitoring.group import NEVER
 from opcua_server.monitoring.queues import OVERFLOW, Batch
 from opcua_server.monitoring.sample import Sample, of_bits
-
-_NEVER = (0, 0xFFFF_FFFF)
-"""(bits, status) of an item that has reported nothing."""
 
 
 def samples_of(type_number: int, batch: Batch) -> list[tuple[Sample, int]]:
@@ -39,4 +37,4 @@ def batch_of(queued: list[tuple[Sample, int]]) -> Batch:
 
 def reported(last: Sample | None) -> tuple[int, int]:
     """Return (bits, status) of what an item reported last, as a group keeps it."""
-    return _NEVER if last is None else (last.bits, last.status)
+    return (0, NEVER) if last is None else (last.bits, last.status)

@@ -33,7 +33,8 @@ class Batch:
         return Batch(self.slots[where], self.bits[where], self.status[where], self.source[where], self.server[where])
 
 
-def _grown(column: NDArray[np.generic], length: int) -> NDArray[np.generic]:
+def grown(column: NDArray[np.generic], length: int) -> NDArray[np.generic]:
+    """Return a column of this length that begins as the given one."""
     longer = np.zeros(length, column.dtype)
     longer[: len(column)] = column
     return longer
@@ -54,7 +55,7 @@ class LatestQueue:
     def grow(self, length: int) -> None:
         """Have room for so many slots."""
         for name in ("_waits", "_bits", "_status", "_source", "_server"):
-            setattr(self, name, _grown(getattr(self, name), length))
+            setattr(self, name, grown(getattr(self, name), length))
 
     def resize(self, slot: int, size: int, *, discard_oldest: bool) -> None:
         """Have nothing to remember: the size is 1."""
@@ -115,7 +116,7 @@ class LogQueue:
     def grow(self, length: int) -> None:
         """Have room for so many slots."""
         for name in ("_sizes", "_keeps_newest", "_queued", "_lost"):
-            setattr(self, name, _grown(getattr(self, name), length))
+            setattr(self, name, grown(getattr(self, name), length))
 
     def resize(self, slot: int, size: int, *, discard_oldest: bool) -> None:
         """Set the size and the policy of a slot, 0 to end it; what waits is kept as far as it fits."""

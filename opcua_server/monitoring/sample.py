@@ -10,9 +10,10 @@ from typing import Protocol
 from asyncua import ua
 from asyncua.ua.ua_binary import variant_to_binary
 
-from opcua_server.bank import BOOLEAN, DOUBLE, INT32, LOCALIZED_TEXT, TEXTS, Bank
+from opcua_server.bank import TEXTS, Bank
 from opcua_server.wire.records import SERVER, SOURCE, STATUS, VALUE, WIDTHS
 from plant import quality
+from runtime.opcua_link.builtin import BOOLEAN, DOUBLE, INT32, LOCALIZED_TEXT
 from runtime.opcua_link.filetime import ticks_of
 
 NULL_VARIANT = b"\x00"

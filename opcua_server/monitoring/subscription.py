@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from asyncua import ua
 
 from opcua_server.monitoring.items import Items
+from opcua_server.monitoring.periods import due_after
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.wire.messages import data_changes, notification_message, publish_response
 
@@ -73,7 +73,7 @@ class Subscription:
     def on_timer(self, now: float) -> None:
         """Publish what is to be published in this cycle."""
         period = self.terms.publishing_ms / 1000.0
-        self.due += period * max(1, math.floor((now - self.due) / period) + 1)
+        self.due = due_after(self.due, period, now)
         has_data = self.enabled and self.items.has_waiting()
         self._silent += 1
         must_speak = has_data or self.is_late or not self._has_spoken or self._silent >= self.terms.keep_alive_count

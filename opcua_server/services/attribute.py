@@ -19,7 +19,7 @@ from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.sample import Sample, of_data_value, of_row
 from opcua_server.services import index_range
 from opcua_server.tags import Tags
-from opcua_server.wire.messages import now_ticks
+from opcua_server.wire.messages import NULL_ARRAY, now_ticks
 from opcua_server.wire.records import SERVER, SOURCE, VALUE, WIDTHS
 from opcua_server.wire.requests import count_of, end_of_node_id, unsigned
 from plant import quality
@@ -34,7 +34,6 @@ _PLAIN = frozenset(
 )
 """What follows the NodeId where the whole Value is read in the default encoding."""
 _PLAIN_SIZE = 14
-_NULL_ARRAY = b"\xff\xff\xff\xff"
 
 
 class AttributeService:
@@ -78,7 +77,7 @@ class AttributeService:
                 results[place] = of_data_value(self.data_value(item, row)).data_value(times_mask)
                 at = buffer.cur_pos
         self._read_rows(rows, places, times_mask, results)
-        return b"".join((struct.pack("<i", count), *results, _NULL_ARRAY))
+        return b"".join((struct.pack("<i", count), *results, NULL_ARRAY))
 
     def data_value(self, item: ua.ReadValueId, row: int | None = None) -> ua.DataValue:
         """Return one attribute, or its Bad status."""

@@ -19,7 +19,6 @@ from opcua_server.services.subscription import SubscriptionService
 from opcua_server.session import PlantSession
 
 _SERVER = standard_id(ua.ObjectIds.Server)
-_SERVER_TYPE = standard_id(ua.ObjectIds.ServerType)
 
 
 class MethodService:

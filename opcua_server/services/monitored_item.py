@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import nodeid_to_binary
 
-from opcua_server.bank import BOOLEAN, TEXTS
+from opcua_server.bank import TEXTS
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.filters import NO_FILTER, Filter
 from opcua_server.monitoring.item import DISABLED, REPORTING, Spec
@@ -26,6 +26,7 @@ from opcua_server.services.attribute import TIMES_MASKS, AttributeService
 from opcua_server.tags import Tags
 from plant import quality
 from plant.names import NAMESPACE_INDEX
+from runtime.opcua_link.builtin import BOOLEAN
 
 _NUMBERS = frozenset(vtype for vtype in ua.VariantType if 2 <= vtype.value <= 11)
 _FOREVER_MS = 3_600_000.0
@@ -49,7 +50,9 @@ class MonitoredItemService:
         tags: Tags,
         limits: ServerLimits,
         scan_ms: float,
+        count: Callable[[], int],
     ) -> None:
+        """`count` returns the number of items of the whole server."""
         self._address_space = address_space
         self._attributes = attributes
         self._tags = tags
@@ -58,8 +61,7 @@ class MonitoredItemService:
         self._last_id = 0
         self._rows: dict[int, RowSource] = {}
         """One source for each row, so that what is encoded for one subscriber serves all."""
-        self.count: Callable[[], int] = lambda: 0
-        """Returns the number of items of the whole server."""
+        self._count = count
 
     def create(
         self, subscription: Subscription, params: ua.CreateMonitoredItemsParameters
@@ -68,7 +70,7 @@ class MonitoredItemService:
         require(len(params.ItemsToCreate), self._limits.operations.max_monitored_items_per_call)
         times_mask = _times_mask(params.TimestampsToReturn)
         room = min(
-            self._limits.max_monitored_items - self.count(),
+            self._limits.max_monitored_items - self._count(),
             self._limits.max_monitored_items_per_subscription - len(subscription.items),
         )
         results: list[ua.MonitoredItemCreateResult] = []
@@ -157,8 +159,9 @@ class MonitoredItemService:
             added.append(quality.GOOD if linked else ua.StatusCodes.BadMonitoredItemIdInvalid)
         return added, removed
 
-    def delete(self, subscription: Subscription, ids: Sequence[int]) -> list[int]:
+    def delete(self, subscription: Subscription, params: ua.DeleteMonitoredItemsParameters) -> list[int]:
         """End items (§5.13.6)."""
+        ids = params.MonitoredItemIds or ()
         require(len(ids), self._limits.operations.max_monitored_items_per_call)
         results: list[int] = []
         for item_id in ids:

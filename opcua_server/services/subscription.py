@@ -65,13 +65,7 @@ class SubscriptionService:
             raise ua.uaerrors.BadTooManySubscriptions
         if len(owner.subscriptions) >= self._limits.max_subscriptions_per_session:
             raise ua.uaerrors.BadTooManySubscriptions
-        terms = _agree(
-            params.RequestedPublishingInterval,
-            params.RequestedLifetimeCount,
-            params.RequestedMaxKeepAliveCount,
-            params.MaxNotificationsPerPublish,
-            params.Priority,
-        )
+        terms = _agree(params)
         self._last_id = self._last_id % 0xFFFF_FFFF + 1
         subscription = Subscription(
             self._last_id, terms, self._make_items(), owner.queue, time.monotonic(), enabled=params.PublishingEnabled
@@ -90,13 +84,7 @@ class SubscriptionService:
     def modify(self, owner: Owner, params: ua.ModifySubscriptionParameters) -> ua.ModifySubscriptionResult:
         """Agree anew (§5.14.3)."""
         subscription = self.own(owner, params.SubscriptionId)
-        terms = _agree(
-            params.RequestedPublishingInterval,
-            params.RequestedLifetimeCount,
-            params.RequestedMaxKeepAliveCount,
-            params.MaxNotificationsPerPublish,
-            params.Priority,
-        )
+        terms = _agree(params)
         subscription.terms = terms
         subscription.due = min(subscription.due, time.monotonic() + terms.publishing_ms / 1000.0)
         self.touched(subscription)
@@ -132,7 +120,6 @@ class SubscriptionService:
         for subscription in owner.subscriptions.values():
             subscription.hear()
         owner.queue.push(make_request(results), len(owner.subscriptions))
-        self._engine.flush()
         now = time.monotonic()
         while owner.queue.is_ready:
             late = [subscription for subscription in owner.subscriptions.values() if subscription.is_late]
@@ -183,23 +170,23 @@ class SubscriptionService:
 
     @property
     def item_count(self) -> int:
-        """Monitored items of all subscriptions."""
-        return sum(len(subscription.items) for subscription in self._all.values())
+        """Monitored items of all subscriptions; this and what follows is asked by another thread, too."""
+        return sum(len(subscription.items) for subscription in list(self._all.values()))
 
     @property
     def single_count(self) -> int:
         """Those of them that are kept one by one."""
-        return sum(subscription.items.singles for subscription in self._all.values())
+        return sum(subscription.items.singles for subscription in list(self._all.values()))
 
     @property
     def overflows(self) -> int:
         """Samples that full queues have dropped."""
-        return self._ended_overflows + sum(subscription.items.overflows for subscription in self._all.values())
+        return self._ended_overflows + sum(subscription.items.overflows for subscription in list(self._all.values()))
 
     @property
     def published(self) -> int:
         """Monitored item notifications sent, those sent again not counted."""
-        return self._ended_published + sum(subscription.published for subscription in self._all.values())
+        return self._ended_published + sum(subscription.published for subscription in list(self._all.values()))
 
     def exists(self, subscription_id: int) -> bool:
         """Tell whether it is anybody's."""
@@ -268,12 +255,13 @@ class SubscriptionService:
         subscription.items.clear()
 
 
-def _agree(publishing_ms: float, lifetimes: int, keep_alives: int, most: int, priority: int) -> Terms:
+def _agree(params: ua.CreateSubscriptionParameters | ua.ModifySubscriptionParameters) -> Terms:
     """Return the revised terms (§5.14.2.2): a lifetime is at least three keep-alives."""
-    publishing_ms = min(publishing_ms, LONGEST_MS) if publishing_ms > SHORTEST_MS else SHORTEST_MS
-    keep_alives = min(keep_alives or KEEP_ALIVES, MOST_KEEP_ALIVES)
-    lifetimes = max(min(lifetimes, int(LONGEST_MS / publishing_ms)), 3 * keep_alives)
-    return Terms(publishing_ms, lifetimes, keep_alives, most, priority)
+    wanted = params.RequestedPublishingInterval
+    publishing_ms = min(wanted, LONGEST_MS) if wanted > SHORTEST_MS else SHORTEST_MS
+    keep_alives = min(params.RequestedMaxKeepAliveCount or KEEP_ALIVES, MOST_KEEP_ALIVES)
+    lifetimes = max(min(params.RequestedLifetimeCount, int(LONGEST_MS / publishing_ms)), 3 * keep_alives)
+    return Terms(publishing_ms, lifetimes, keep_alives, params.MaxNotificationsPerPublish, params.Priority)
 
 
 def _whom(owner: Owner) -> tuple[str | None, str]:

@@ -13,9 +13,10 @@ READ_RESPONSE, WRITE_RESPONSE, PUBLISH_RESPONSE = 634, 676, 829
 """Numbers of the DefaultBinary encodings in namespace 0."""
 _DATA_CHANGE = b"\x01\x00" + struct.pack("<H", 811) + b"\x01"
 _STATUS_CHANGE = b"\x01\x00" + struct.pack("<H", 820) + b"\x01"
-_NULL_ARRAY = b"\xff\xff\xff\xff"
+NULL_ARRAY = b"\xff\xff\xff\xff"
+_SERVICE_FAULT = 397
 _HEADER = struct.Struct("<BBHqII")
-_HEADER_END = b"\x00" + _NULL_ARRAY + b"\x00\x00\x00"
+_HEADER_END = b"\x00" + NULL_ARRAY + b"\x00\x00\x00"
 """No diagnostics, no string table, no additional header."""
 _U4 = struct.Struct("<I")
 
@@ -30,6 +31,11 @@ def response(type_number: int, handle: int, result: int = 0) -> bytes:
     return _HEADER.pack(1, 0, type_number, now_ticks(), handle, result) + _HEADER_END
 
 
+def fault(handle: int, code: int) -> bytes:
+    """Return a ServiceFault."""
+    return response(_SERVICE_FAULT, handle, code)
+
+
 def numbers(values: Sequence[int]) -> bytes:
     """Return an array of UInt32 or StatusCodes."""
     return struct.pack(f"<i{len(values)}I", len(values), *values)
@@ -37,7 +43,7 @@ def numbers(values: Sequence[int]) -> bytes:
 
 def data_changes(parts: Iterable[bytes], count: int) -> bytes:
     """Return a DataChangeNotification of `count` records as an ExtensionObject."""
-    body = b"".join((_U4.pack(count), *parts, _NULL_ARRAY))
+    body = b"".join((_U4.pack(count), *parts, NULL_ARRAY))
     return _DATA_CHANGE + _U4.pack(len(body)) + body
 
 
@@ -64,6 +70,6 @@ def publish_response(
             b"\x01" if more else b"\x00",
             message,
             numbers(results),
-            _NULL_ARRAY,
+            NULL_ARRAY,
         )
     )

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant import quality
+from runtime.opcua_link.builtin import FORMATS
 
 VALUE, STATUS, SOURCE, SERVER = 0x01, 0x02, 0x04, 0x08
 """Bits of a DataValue's encoding mask."""
 
-WIDTHS = {1: 1, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 4, 8: 8, 9: 8, 10: 4, 11: 8, 13: 8}
+WIDTHS = {number: np.dtype(name).itemsize for number, name in FORMATS.items()}
 """Bytes of a value, for each built-in type of fixed width (OPC 10000-6 v1.05 §5.1.2)."""
 
 NULL = 0

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BOOLEAN: Final = 1
+INT32: Final = 6
+UINT32: Final = 7
 SINT64: Final = 8
 UINT64: Final = 9
 FLOAT: Final = 10

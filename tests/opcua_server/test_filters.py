@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from opcua_server.bank import DOUBLE, INT32, UINT32, as_bits
+from opcua_server.bank import as_bits
 from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE, ON_STATUS_VALUE_TIMESTAMP, passes
 from plant import quality
+from runtime.opcua_link.builtin import DOUBLE, INT32, UINT32
 
 GOOD, UNCERTAIN = quality.GOOD, quality.UNCERTAIN_SENSOR_NOT_ACCURATE
 

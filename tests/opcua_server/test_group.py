@@ -7,9 +7,10 @@ import struct
 import numpy as np
 import pytest
 
-from opcua_server.bank import DOUBLE, Bank, as_bits
+from opcua_server.bank import Bank, as_bits
 from opcua_server.monitoring.filters import Filter
 from opcua_server.monitoring.group import Group, Kind
+from runtime.opcua_link.builtin import DOUBLE
 
 COUNT = 100
 

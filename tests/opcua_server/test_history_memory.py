@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from opcua_server.bank import DOUBLE, STRING, Bank, as_bits
+from opcua_server.bank import Bank, as_bits
 from opcua_server.history import BLOCK, KEPT_TICKS, SAMPLE_BYTES, History
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
+from runtime.opcua_link.builtin import DOUBLE, STRING
 
 ROWS = 1000
 PLENTY = 100 * BLOCK * SAMPLE_BYTES

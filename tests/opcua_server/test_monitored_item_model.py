@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from opcua_server.bank import BOOLEAN, DATETIME, DOUBLE, INT32, LOCALIZED_TEXT, STRING, TEXTS, UINT32, Bank
+from opcua_server.bank import TEXTS, Bank
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE, ON_STATUS_VALUE_TIMESTAMP, Filter
 from opcua_server.monitoring.item import DISABLED, REPORTING, SAMPLING, Spec
@@ -26,6 +26,7 @@ from opcua_server.monitoring.subscription import MOST_KEPT, Subscription, Terms
 from opcua_server.services.attribute import TIMES_MASKS
 from opcua_server.wire.records import SERVER, SOURCE
 from plant import quality
+from runtime.opcua_link.builtin import BOOLEAN, DATETIME, DOUBLE, INT32, LOCALIZED_TEXT, STRING, UINT32
 from runtime.opcua_link.filetime import ticks_of
 
 from .monitored_item_model import Cell, ModelBank, ModelItem, ModelSubscription, Notification, Wanted
