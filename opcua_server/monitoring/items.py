@@ -139,7 +139,8 @@ class Items:
             each.stays_single = True
             if each.group is not None:
                 self._move(each, each.spec, now)
-        item.links = (item.links or set()) | {linked.id}
+        item.links = item.links if item.links is not None else set()
+        item.links.add(linked.id)
         self._triggering[item.id] = item
 
     def sample_rows(self, rows: Rows) -> None:

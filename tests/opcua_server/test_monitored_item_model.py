@@ -21,8 +21,9 @@ from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE, ON_STATU
 from opcua_server.monitoring.item import DISABLED, REPORTING, SAMPLING, Spec
 from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
+from opcua_server.monitoring.retransmission import MOST_KEPT, Store
 from opcua_server.monitoring.sample import RowSource
-from opcua_server.monitoring.subscription import MOST_KEPT, Subscription, Terms
+from opcua_server.monitoring.subscription import Subscription, Terms
 from opcua_server.services.attribute import TIMES_MASKS
 from opcua_server.wire.records import SERVER, SOURCE
 from plant import quality
@@ -86,7 +87,8 @@ class Served:
 
     def __init__(self, number: int, bank: Bank, *, columnar: bool, model: ModelSubscription) -> None:
         terms = Terms(2000 * SCAN_S, 1_000_000, 3, 0, 0)
-        self.real = Subscription(number, terms, Items(bank, columnar=columnar), PublishQueue(), 0.0, enabled=True)
+        items = Items(bank, columnar=columnar)
+        self.real = Subscription(number, terms, items, Store().open(), PublishQueue(), 0.0, enabled=True)
         self.model = model
         self.types = bank.types
         self.unacknowledged: dict[int, bytes] = {}
@@ -121,7 +123,7 @@ class Served:
             assert shown(each.Value) == self.shown_of(item, notification)
         assert result.MoreNotifications == (self.real.enabled and self.model.released() > 0)
         if found:
-            kept = self.real.kept(message.SequenceNumber)
+            kept = self.real.sent.get(message.SequenceNumber)
             assert kept is not None
             assert kept in body
             self.unacknowledged[message.SequenceNumber] = kept
@@ -388,15 +390,15 @@ class MonitoredItems(RuleBasedStateMachine):
                 continue
             number = list(served.unacknowledged)[place % len(served.unacknowledged)]
             del served.unacknowledged[number]
-            assert served.real.acknowledge(number) == ua.StatusCodes.Good
-            assert served.real.acknowledge(number) == ua.StatusCodes.BadSequenceNumberUnknown
+            assert served.real.sent.forget(number)
+            assert not served.real.sent.forget(number)
 
     @invariant()
     def what_was_not_acknowledged_can_be_republished(self) -> None:
         for served in self.served:
             for number, message in served.unacknowledged.items():
-                assert served.real.kept(number) == message
-            assert served.real.kept(served.next_number) is None
+                assert served.real.sent.get(number) == message
+            assert served.real.sent.get(served.next_number) is None
             assert served.real.items.has_waiting() == (served.model.released() > 0)
 
     def teardown(self) -> None:
