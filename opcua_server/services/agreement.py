@@ -13,7 +13,7 @@ from opcua_server.bank import TEXTS
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.filters import NO_FILTER, Filter
 from opcua_server.monitoring.item import REPORTING, Spec
-from opcua_server.monitoring.sample import AttributeSource, NoSource, RowSource, Source
+from opcua_server.monitoring.sample import AttributeSource, ConstantSource, NoSource, RowSource, Source
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.nodes import plant_id
 from opcua_server.services.attribute import AttributeService
@@ -81,8 +81,9 @@ class Agreement:
         status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
         if status in _REFUSING:
             raise Refused(status)
-        if row is None and read.NodeId.NamespaceIndex == NAMESPACE_INDEX:
-            return AttributeSource(read, lambda: data)  # of nodes that never change
+        is_tag = row is not None and read.AttributeId == ua.AttributeIds.Value
+        if read.NodeId.NamespaceIndex == NAMESPACE_INDEX and not is_tag:
+            return ConstantSource(read, data)
         return AttributeSource(read, lambda: self._attributes.data_value(read, row))
 
     def spec(
@@ -175,7 +176,7 @@ class Agreement:
         return data.Value is not None and data.Value.VariantType in _NUMBERS
 
     def _read_of(self, source: Source) -> ua.ReadValueId:
-        if isinstance(source, AttributeSource):
+        if isinstance(source, (AttributeSource, ConstantSource)):
             return source.read
         tag = self._tags.of_row(source.row) if isinstance(source, RowSource) else None
         return ua.ReadValueId(plant_id(tag.name) if tag is not None else ua.NodeId(), ua.AttributeIds.Value)
