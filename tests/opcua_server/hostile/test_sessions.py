@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from asyncua import ua
@@ -11,14 +13,21 @@ from asyncua import ua
 from opcua_server import limits
 
 from ..conformity.services import (
+    DOUBLE,
+    SERVER,
+    UINT32,
     T,
+    answer,
+    call_request,
+    read,
     read_request,
     rvid,
     service_result,
+    step,
     subscribe,
     transfer,
 )
-from ..conformity.wire import Session, connected
+from ..conformity.wire import Connection, Session, begin, connected
 from ..conftest import Serving
 from .sending import is_served
 
@@ -53,3 +62,56 @@ async def test_sessions_that_are_abandoned_end_with_their_subscriptions(bystande
     for gone in (used, unused):
         assert await service_result(gone.send(read_request(rvid(T)))) == "BadSessionIdInvalid"
     assert (await transfer(bystander, subscription))[0].StatusCode.name == "BadSubscriptionIdInvalid"
+
+
+STEP = ("Plant.Simulation", "Plant.Simulation.Step")
+
+
+def step_request(seconds: float) -> ua.CallRequest:
+    return call_request(*STEP, ua.Variant(seconds, DOUBLE))
+
+
+async def test_a_session_may_be_closed_while_its_call_is_at_work(
+    endpoint: str, bystander: Session, said: Callable[[], str]
+) -> None:
+    async with connected(endpoint) as session:
+        subscription = (await subscribe(session)).SubscriptionId
+        request = step_request(300.0)
+        request.Parameters.MethodsToCall += call_request(
+            SERVER, ua.NodeId(ua.ObjectIds.Server_GetMonitoredItems), ua.Variant(subscription, UINT32)
+        ).Parameters.MethodsToCall
+        call = session.send(request)
+        await session.close()
+        assert not call.done()
+        assert await is_served(bystander)
+        await answer(call)
+        await step(bystander)
+    assert " ERROR " not in said()
+
+
+async def test_a_call_ends_with_its_connection_and_no_longer_holds_plant_time(
+    endpoint: str, bystander: Session, said: Callable[[], str]
+) -> None:
+    session = await begin(await Connection.open(endpoint))
+    before = (await read(bystander, T))[0].SourceTimestamp
+    call = session.send(step_request(86_400.0))
+    while (await read(bystander, T))[0].SourceTimestamp == before:
+        assert not call.done()
+    await session.connection.drop()
+    assert isinstance(call.exception(), ConnectionError)
+    await step(bystander)
+    assert (await read(bystander, T))[0].SourceTimestamp - before < timedelta(days=1)
+    assert await is_served(bystander)
+    assert " ERROR " not in said()
+
+
+async def test_calls_that_wait_for_their_turn_end_with_their_connection(
+    endpoint: str, bystander: Session, said: Callable[[], str]
+) -> None:
+    session = await begin(await Connection.open(endpoint))
+    calls = [session.send(step_request(86_400.0)) for _ in range(5)]
+    assert await is_served(session)
+    await session.connection.drop()
+    assert all(isinstance(call.exception(), ConnectionError) for call in calls)
+    await step(bystander)
+    assert " ERROR " not in said()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from asyncua import ua
 
+from opcua_server.limits import OperationLimits
 from opcua_server.nodes import OBJECTS, plant_id
+from opcua_server.services import view
 from opcua_server.services.view import ViewService
 
 from .requests import (
@@ -62,3 +64,26 @@ def test_what_is_wrong_with_a_path_is_its_own_result(views: ViewService, wanted:
     bad, good = views.translate([wanted, path(OBJECTS, *down("2:Plant"))])
     assert (status(bad), bad.Targets) == (code, [])
     assert [target.TargetId for target in good.Targets] == [plant_id("Plant")]
+
+
+LEAF = path(OBJECTS, *down("2:Plant", "2:Area1", "2:R1299", "2:TIC1299", "2:SP", "0:EngineeringUnits"))
+STEPS = 12
+"""To the leaf: a node and a match for each of its elements."""
+
+
+@pytest.mark.parametrize(("most", "good"), [(3 * STEPS, 3), (3 * STEPS - 1, 2), (STEPS - 1, 0)])
+def test_the_paths_of_a_call_are_followed_so_far_and_no_further(
+    views: ViewService, monkeypatch: pytest.MonkeyPatch, most: int, good: int
+) -> None:
+    monkeypatch.setattr(view, "MOST_STEPS", most)
+    for _ in range(2):  # the next call begins anew
+        results = views.translate([LEAF] * 5)
+        assert [status(result) for result in results] == ["Good"] * good + ["BadQueryTooComplex"] * (5 - good)
+        assert [len(result.Targets) for result in results] == [1] * good + [0] * (5 - good)
+
+
+def test_a_call_with_as_many_paths_as_are_allowed_ends_after_so_many_steps(views: ViewService) -> None:
+    results = views.translate([LEAF] * OperationLimits().max_nodes_per_translate_browse_paths_to_node_ids)
+    good = view.MOST_STEPS // STEPS
+    assert 1_000 < good < len(results)
+    assert [status(result) for result in results] == ["Good"] * good + ["BadQueryTooComplex"] * (len(results) - good)
