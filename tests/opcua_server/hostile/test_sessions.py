@@ -81,8 +81,9 @@ async def test_a_session_may_be_closed_while_its_call_is_at_work(
             SERVER, ua.NodeId(ua.ObjectIds.Server_GetMonitoredItems), ua.Variant(subscription, UINT32)
         ).Parameters.MethodsToCall
         call = session.send(request)
-        await session.close()
+        assert await is_served(session)
         assert not call.done()
+        await session.close()
         assert await is_served(bystander)
         await answer(call)
         await step(bystander)
