@@ -13,7 +13,7 @@ from plant.sample import Sample
 from plant.signals import Signal, find_signal
 from runtime.errors import BadInput, CouldNotRun
 from runtime.running import RUN_SETTINGS, find_running
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 from timeseries.aggregates import Series, aggregate, interpolated
 from timeseries.reader import Reader, UnknownSignal
 from timeseries.store import SignalInfo

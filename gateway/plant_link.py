@@ -9,7 +9,7 @@ from pathlib import Path
 from runtime.opcua_link.connect import connected, service_login
 from runtime.opcua_link.link import OpcuaLink
 from runtime.running import RUN_SETTINGS, find_running
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 
 
 @contextlib.asynccontextmanager

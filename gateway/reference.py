@@ -14,7 +14,7 @@ from gateway.up.process import Child, spawn
 from plant.pid import REFERENCE_INTERVAL_S, REFERENCE_SAMPLES
 from runtime.errors import BadInput, CouldNotRun
 from runtime.running import write_private
-from runtime.settings import dump_settings, load_settings
+from runtime.settings_file import dump_settings, load_settings
 
 ENDS_WITHIN_S = 120.0
 LOOK_EVERY_S = 0.1

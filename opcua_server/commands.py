@@ -15,6 +15,7 @@ from asyncua import ua
 from opcua_server.methods import PLANT_METHODS, REACTOR_METHODS, Method
 from opcua_server.nodes import plant_id
 from opcua_server.simulator import LOCKSTEP, PAUSED, RUNNING, Simulator
+from opcua_server.status import status_code
 from plant.clock import TICKS_PER_SECOND
 from plant.faults import FaultError
 from plant.names import PLANT
@@ -51,10 +52,10 @@ class Command:
             outputs = await self.action(arguments)
         except Refused as refused:
             results = [
-                ua.StatusCode(ua.UInt32(ua.StatusCodes.BadOutOfRange if place == refused.argument else 0))
+                status_code(ua.StatusCodes.BadOutOfRange if place == refused.argument else 0)
                 for place in range(len(arguments))
             ]
-            return ua.CallMethodResult(StatusCode=ua.StatusCode(ua.UInt32(refused.code)), InputArgumentResults=results)
+            return ua.CallMethodResult(StatusCode=status_code(refused.code), InputArgumentResults=results)
         return ua.CallMethodResult(
             InputArgumentResults=[ua.StatusCode() for _ in arguments],
             OutputArguments=[ua.Variant(output, ua.VariantType.String) for output in outputs],

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import struct
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from asyncua import ua
-from asyncua.common.utils import Buffer, ServiceError
-from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
+from asyncua.ua.ua_binary import struct_to_binary
 
-from opcua_server.limits import ServerLimits, require
+from opcua_server.limits import MESSAGE_BYTES, ServerLimits, require
 from opcua_server.monitoring.publish_queue import UNLIMITED, PublishRequest
 from opcua_server.monitoring.subscription import Subscription
+from opcua_server.request import Connection, Request
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.method import MethodService
 from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
 from opcua_server.services.writing import WriteService
-from opcua_server.session import PlantSession
-from opcua_server.wire.messages import NULL_ARRAY, fault, numbers, response
-from opcua_server.wire.requests import MALFORMED, RequestHeader, request_header, unsigned
-
-log = logging.getLogger("server")
+from opcua_server.wire.messages import array, codes, fault
+from opcua_server.wire.requests import MALFORMED, request_header, unsigned
 
 T = TypeVar("T")
-_TO_RESPONSE = 3
-"""A response's encoding is numbered so much higher than its request's."""
 _OF_LIBRARY = frozenset(
     getattr(ua.ObjectIds, f"{name}Request_Encoding_DefaultBinary")
     for name in (
@@ -42,56 +37,14 @@ _OF_LIBRARY = frozenset(
     )
 )
 """Requests that the library answers: those that need no session, and those that begin and end one."""
+_READ_BY_HAND: dict[int, type[Any]] = {
+    ua.ObjectIds.ReadRequest_Encoding_DefaultBinary: ua.ReadParameters,
+    ua.ObjectIds.WriteRequest_Encoding_DefaultBinary: ua.WriteParameters,
+    ua.ObjectIds.PublishRequest_Encoding_DefaultBinary: ua.PublishParameters,
+    ua.ObjectIds.CancelRequest_Encoding_DefaultBinary: ua.CancelParameters,
+}
+"""Requests whose parameters a handler reads without the library's codec."""
 MALFORMED_REQUEST = (*MALFORMED, ua.UaError, RecursionError)
-
-
-class Connection(Protocol):
-    """One client's connection."""
-
-    def session_of(self, token: bytes) -> PlantSession | None:
-        """Return the session of an AuthenticationToken, if it is one of this connection."""
-
-    def send(self, body: bytes, request_id: int) -> None:
-        """Send a response."""
-
-    def is_congested(self) -> bool:
-        """Tell whether the client does not read what it was sent."""
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let a request be answered later."""
-
-
-class _Request:
-    __slots__ = ("body", "connection", "header", "request_id", "session")
-
-    def __init__(
-        self, connection: Connection, session: PlantSession, header: RequestHeader, request_id: int, body: bytes
-    ) -> None:
-        self.connection = connection
-        self.session = session
-        self.header = header
-        self.request_id = request_id
-        self.body = body
-
-    def parameters(self, kind: type[T]) -> T:
-        """Decode what follows the header.
-
-        Raises:
-            ua.uaerrors.BadDecodingError: when it cannot be decoded, for whatever reason the codec finds.
-        """
-        try:
-            return struct_from_binary(kind, Buffer(self.body, self.header.end))
-        except Exception as error:
-            raise ua.uaerrors.BadDecodingError from error
-
-    def answer(self, payload: bytes) -> None:
-        """Send the response."""
-        type_number = self.header.type_number + _TO_RESPONSE
-        self.connection.send(response(type_number, self.header.handle) + payload, self.request_id)
-
-    def fail(self, code: int) -> None:
-        """Send a ServiceFault."""
-        self.connection.send(fault(self.header.handle, code), self.request_id)
 
 
 class Dispatcher:
@@ -117,7 +70,7 @@ class Dispatcher:
         self._history = history
         self._limits = limits.operations
         ids = ua.ObjectIds
-        self._handlers: dict[int, Callable[[_Request], bytes | None]] = {
+        self._handlers: dict[int, Callable[[Request], bytes | None]] = {
             ids.ReadRequest_Encoding_DefaultBinary: self._read,
             ids.WriteRequest_Encoding_DefaultBinary: self._write,
             ids.PublishRequest_Encoding_DefaultBinary: self._publish,
@@ -156,7 +109,7 @@ class Dispatcher:
         if session is None:
             connection.send(fault(header.handle, ua.StatusCodes.BadSessionIdInvalid), request_id)
             return True
-        request = _Request(connection, session, header, request_id, body)
+        request = Request(connection, session, header, request_id, body)
         if not session.is_activated():
             request.fail(ua.StatusCodes.BadSessionNotActivated)
             return True
@@ -166,25 +119,35 @@ class Dispatcher:
             return True
         try:
             payload = handler(request)
-        except (ua.uaerrors.UaStatusCodeError, ServiceError) as error:
-            request.fail(error.code)
-        except MALFORMED_REQUEST:
-            request.fail(ua.StatusCodes.BadDecodingError)
-        except Exception:
-            log.exception("a request of type %d failed", header.type_number)
-            request.fail(ua.StatusCodes.BadInternalError)
+        except MALFORMED_REQUEST as error:
+            self._refuse(request, error)
+        except Exception as error:  # noqa: BLE001 - told to the log
+            request.fail_by(error)
         else:
             if payload is not None:
                 request.answer(payload)
         return True
 
-    def _read(self, request: _Request) -> bytes:
+    def _refuse(self, request: Request, error: Exception) -> None:
+        """Answer a request that raised what malformed bytes raise; where these are well-formed, the fault is ours."""
+        kind = _READ_BY_HAND.get(request.header.type_number)
+        if kind is None or isinstance(error, ua.uaerrors.UaStatusCodeError):
+            request.fail_by(error)
+            return
+        try:
+            request.parameters(kind)
+        except ua.uaerrors.BadDecodingError:
+            request.fail(ua.StatusCodes.BadDecodingError)
+        else:
+            request.fail_by(error)
+
+    def _read(self, request: Request) -> bytes:
         return self._attributes.read(request.body, request.header.end)
 
-    def _write(self, request: _Request) -> bytes:
-        return _codes(self._writes.write(request.session, request.body, request.header.end))
+    def _write(self, request: Request) -> bytes:
+        return codes(self._writes.write(request.session, request.body, request.header.end))
 
-    def _publish(self, request: _Request) -> None:
+    def _publish(self, request: Request) -> None:
         header, connection = request.header, request.connection
 
         def make(results: Sequence[int]) -> PublishRequest:
@@ -199,53 +162,53 @@ class Dispatcher:
 
         self._subscriptions.publish(request.session, request.body, header.end, make)
 
-    def _republish(self, request: _Request) -> bytes:
+    def _republish(self, request: Request) -> bytes:
         return self._subscriptions.republish(request.session, request.parameters(ua.RepublishParameters))
 
-    def _create_subscription(self, request: _Request) -> bytes:
+    def _create_subscription(self, request: Request) -> bytes:
         params = request.parameters(ua.CreateSubscriptionParameters)
         return struct_to_binary(self._subscriptions.create(request.session, params))
 
-    def _modify_subscription(self, request: _Request) -> bytes:
+    def _modify_subscription(self, request: Request) -> bytes:
         params = request.parameters(ua.ModifySubscriptionParameters)
         return struct_to_binary(self._subscriptions.modify(request.session, params))
 
-    def _set_publishing_mode(self, request: _Request) -> bytes:
+    def _set_publishing_mode(self, request: Request) -> bytes:
         params = request.parameters(ua.SetPublishingModeParameters)
-        return _codes(
+        return codes(
             self._subscriptions.set_publishing_mode(
                 request.session, params.SubscriptionIds or (), enabled=params.PublishingEnabled
             )
         )
 
-    def _transfer(self, request: _Request) -> bytes:
+    def _transfer(self, request: Request) -> bytes:
         params = request.parameters(ua.TransferSubscriptionsParameters)
         results = self._subscriptions.transfer(
             request.session, params.SubscriptionIds or (), send_initial=params.SendInitialValues
         )
-        return _results(results)
+        return _structures(results)
 
-    def _delete_subscriptions(self, request: _Request) -> bytes:
+    def _delete_subscriptions(self, request: Request) -> bytes:
         params = request.parameters(ua.DeleteSubscriptionsParameters)
-        return _codes(self._subscriptions.delete(request.session, params.SubscriptionIds or ()))
+        return codes(self._subscriptions.delete(request.session, params.SubscriptionIds or ()))
 
-    def _create_items(self, request: _Request) -> bytes:
-        return _results(self._of_items(request, ua.CreateMonitoredItemsParameters, self._items.create))
+    def _create_items(self, request: Request) -> bytes:
+        return _structures(self._of_items(request, ua.CreateMonitoredItemsParameters, self._items.create))
 
-    def _modify_items(self, request: _Request) -> bytes:
-        return _results(self._of_items(request, ua.ModifyMonitoredItemsParameters, self._items.modify))
+    def _modify_items(self, request: Request) -> bytes:
+        return _structures(self._of_items(request, ua.ModifyMonitoredItemsParameters, self._items.modify))
 
-    def _set_monitoring_mode(self, request: _Request) -> bytes:
-        return _codes(self._of_items(request, ua.SetMonitoringModeParameters, self._items.set_mode))
+    def _set_monitoring_mode(self, request: Request) -> bytes:
+        return codes(self._of_items(request, ua.SetMonitoringModeParameters, self._items.set_mode))
 
-    def _set_triggering(self, request: _Request) -> bytes:
+    def _set_triggering(self, request: Request) -> bytes:
         added, removed = self._of_items(request, ua.SetTriggeringParameters, self._items.set_triggering)
-        return _codes(added) + _codes(removed)
+        return codes(added) + codes(removed)
 
-    def _delete_items(self, request: _Request) -> bytes:
-        return _codes(self._of_items(request, ua.DeleteMonitoredItemsParameters, self._items.delete))
+    def _delete_items(self, request: Request) -> bytes:
+        return codes(self._of_items(request, ua.DeleteMonitoredItemsParameters, self._items.delete))
 
-    def _of_items(self, request: _Request, kind: type[Any], serve: Callable[[Subscription, Any], T]) -> T:
+    def _of_items(self, request: Request, kind: type[Any], serve: Callable[[Subscription, Any], T]) -> T:
         """Serve a request about the items of one subscription of the session."""
         params = request.parameters(kind)
         subscription = self._subscriptions.own(request.session, params.SubscriptionId)
@@ -253,64 +216,56 @@ class Dispatcher:
         self._subscriptions.touched(subscription)
         return results
 
-    def _browse(self, request: _Request) -> bytes:
+    def _browse(self, request: Request) -> bytes | None:
         params = request.parameters(ua.BrowseParameters)
-        return _results(self._views.browse(params, request.session.browsing))
+        return request.answer_in_turns(self._views.browse(params, request.session.browsing))
 
-    def _browse_next(self, request: _Request) -> bytes:
+    def _browse_next(self, request: Request) -> bytes | None:
         params = request.parameters(ua.BrowseNextParameters)
-        return _results(self._views.browse_next(params, request.session.browsing))
+        return request.answer_in_turns(self._views.browse_next(params, request.session.browsing))
 
-    def _translate(self, request: _Request) -> bytes:
-        return _results(
-            self._views.translate(request.parameters(ua.TranslateBrowsePathsToNodeIdsParameters).BrowsePaths)
-        )
+    def _translate(self, request: Request) -> bytes | None:
+        paths = request.parameters(ua.TranslateBrowsePathsToNodeIdsParameters).BrowsePaths
+        return request.answer_in_turns(self._views.translate(paths))
 
-    def _register(self, request: _Request) -> bytes:
+    def _register(self, request: Request) -> bytes:
         nodes = self._views.register(request.parameters(ua.RegisterNodesParameters).NodesToRegister)
         return struct_to_binary(ua.RegisterNodesResult(nodes))
 
-    def _unregister(self, request: _Request) -> bytes:
+    def _unregister(self, request: Request) -> bytes:
         self._views.unregister(request.parameters(ua.UnregisterNodesParameters).NodesToUnregister)
         return b""
 
-    def _cancel(self, request: _Request) -> bytes:
+    def _cancel(self, request: Request) -> bytes:
         """Cancel requests that wait (OPC 10000-4 v1.05 §5.7.5): only Publish requests do."""
         return struct.pack("<I", request.session.queue.cancel(unsigned(request.body, request.header.end)))
 
-    def _call(self, request: _Request) -> None:
+    def _call(self, request: Request) -> None:
         methods = request.parameters(ua.CallParameters).MethodsToCall
         require(len(methods), self._limits.max_nodes_per_method_call)
 
         async def call() -> bytes:
-            return _results([await self._methods.call(request.session, method) for method in methods])
+            parts: list[bytes] = []
+            size = 0
+            for method in methods:
+                parts.append(struct_to_binary(await self._methods.call(request.session, method)))
+                size += len(parts[-1])
+                if size > MESSAGE_BYTES:
+                    raise ua.uaerrors.BadResponseTooLarge
+                await asyncio.sleep(0)
+            return array(parts)
 
-        request.connection.spawn(_later(request, call))
+        request.answer_later(call)
 
-    def _history_read(self, request: _Request) -> None:
+    def _history_read(self, request: Request) -> None:
         params = request.parameters(ua.HistoryReadParameters)
         require(len(params.NodesToRead), self._limits.max_nodes_per_history_read_data)
 
         async def read() -> bytes:
-            return _results(await self._history.read_history(params))
+            return _structures(await self._history.read_history(params))
 
-        request.connection.spawn(_later(request, read))
-
-
-async def _later(request: _Request, work: Callable[[], Awaitable[bytes]]) -> None:
-    """Answer when the work is done."""
-    try:
-        request.answer(await work())
-    except (ua.uaerrors.UaStatusCodeError, ServiceError) as error:
-        request.fail(error.code)
-    except Exception:
-        log.exception("a request of type %d failed", request.header.type_number)
-        request.fail(ua.StatusCodes.BadInternalError)
+        request.answer_later(read)
 
 
-def _codes(codes: Sequence[int]) -> bytes:
-    return numbers(codes) + NULL_ARRAY
-
-
-def _results(results: Sequence[Any]) -> bytes:
-    return b"".join((struct.pack("<i", len(results)), *map(struct_to_binary, results), NULL_ARRAY))
+def _structures(results: Sequence[Any]) -> bytes:
+    return array([struct_to_binary(result) for result in results])

@@ -55,7 +55,7 @@ class _Block:
         self.times[part], self.server_times[part] = times[:taken], server_time
         self.filled += taken
         if taken:
-            self.last_time = max(self.last_time, int(self.times[part].max()))
+            self.last_time = int(times[taken - 1])
         return taken
 
     def seal(self) -> None:
@@ -91,7 +91,7 @@ class History:
     def changed(self, rows: Rows, bits: Bits, status: Statuses, source: Ticks, server_time: int) -> None:
         """Record."""
         kept = self._recorded[rows]
-        if not kept.all():
+        if np.count_nonzero(kept) < len(kept):
             rows, bits, status, source = rows[kept], bits[kept], status[kept], source[kept]
         if len(rows) == 1 and (texts := self._texts.get(int(rows[0]))) is not None:
             texts.append((int(source[0]), server_time, int(status[0]), self._bank.texts[int(rows[0])]))

@@ -14,6 +14,7 @@ from asyncua import ua
 from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.history import History, Samples
+from opcua_server.status import status_code
 from opcua_server.tags import Tags
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
@@ -41,7 +42,7 @@ class Recording:
         value = None if quality.is_bad(status) else self._value(index)
         return ua.DataValue(
             Value=ua.Variant(value, ua.VariantType.Null if value is None else self._vtype),
-            StatusCode=ua.StatusCode(ua.UInt32(status)),
+            StatusCode=status_code(status),
             SourceTimestamp=FileTime.of(int(self.times[index])),
             ServerTimestamp=FileTime.of(int(self._samples.server_times[index])),
         )
@@ -124,7 +125,7 @@ class HistoryReader:
         status = ua.StatusCodes.Good if values else ua.StatusCodes.GoodNoData
         point = _pack(ticks_of(values[-1].SourceTimestamp)) if more else None
         return ua.HistoryReadResult(
-            StatusCode=ua.StatusCode(ua.UInt32(status)),
+            StatusCode=status_code(status),
             ContinuationPoint=point,
             HistoryData=ua.HistoryData(DataValues=values),
         )
@@ -166,7 +167,7 @@ def _select(recording: Recording, start: int, end: int, backward: bool, with_bou
 def _no_bound(time: int) -> ua.DataValue:
     return ua.DataValue(
         Value=ua.Variant(None, ua.VariantType.Null),
-        StatusCode=ua.StatusCode(ua.UInt32(quality.BAD_BOUND_NOT_FOUND)),
+        StatusCode=status_code(quality.BAD_BOUND_NOT_FOUND),
         SourceTimestamp=FileTime.of(time),
     )
 
@@ -196,4 +197,4 @@ def _unpack(point: bytes | None, recording: Recording, backward: bool, indices: 
 
 
 def _failed(code: int) -> ua.HistoryReadResult:
-    return ua.HistoryReadResult(StatusCode=ua.StatusCode(ua.UInt32(code)))
+    return ua.HistoryReadResult(StatusCode=status_code(code))

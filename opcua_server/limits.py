@@ -10,6 +10,10 @@ from asyncua.server.address_space import AddressSpace
 
 from opcua_server.nodes import standard_id
 
+CHUNK_BYTES, MESSAGE_BYTES = 65_535, 16 << 20
+"""Largest chunk and largest message, both ways: ten thousand of anything fit."""
+MOST_CONNECTIONS = 1_000
+"""Open at once: a process has 1,024 files."""
 _CAPABILITIES = "Server_ServerCapabilities"
 _VARIANT_TYPES = {
     ua.ObjectIds.UInt16: ua.VariantType.UInt16,

@@ -15,12 +15,13 @@ from opcua_server.address_space import build
 from opcua_server.commands import Commands
 from opcua_server.dispatch import Dispatcher
 from opcua_server.history_read import HistoryReader
-from opcua_server.limits import ServerLimits, show
+from opcua_server.limits import CHUNK_BYTES, MESSAGE_BYTES, MOST_CONNECTIONS, ServerLimits, show
 from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.items import Items
 from opcua_server.nodes import NodeBuilder
 from opcua_server.publishing import Publisher
+from opcua_server.services.agreement import Agreement
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.method import MethodService
 from opcua_server.services.monitored_item import MonitoredItemService
@@ -41,8 +42,6 @@ from runtime.settings import ServerSettings
 
 log = logging.getLogger("server")
 
-CHUNK_BYTES, MESSAGE_BYTES = 65_535, 16 << 20
-"""Largest chunk and largest message, both ways: ten thousand of anything fit."""
 POLICIES = [
     ua.SecurityPolicyType.NoSecurity,
     ua.SecurityPolicyType.Basic256Sha256_Sign,
@@ -57,6 +56,7 @@ class PlantServer(InternalServer):
         super().__init__(user_manager=users)  # type: ignore[arg-type]
         self._cache = cache
         self.limits = ServerLimits()
+        self.max_connections = MOST_CONNECTIONS
         self.dispatcher: Dispatcher | None = None
         """Answers what sessions ask, once there is a plant."""
         self.publisher: Publisher | None = None
@@ -71,7 +71,8 @@ class PlantServer(InternalServer):
         subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), limits)
         attributes = AttributeService(nodes, tags, limits)
         scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
-        items = MonitoredItemService(nodes, attributes, tags, limits, scan_ms, lambda: subscriptions.item_count)
+        agreement = Agreement(nodes, attributes, tags, limits, scan_ms)
+        items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
         self.dispatcher = Dispatcher(
             attributes,
             WriteService(nodes, simulator, commands, limits),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from plant import quality
 from plant.names import PLANT
 from plant.signals import PLANT_SIGNALS, Signal, reactor_signals
 from runtime.opcua_link.builtin import BOOLEAN, DOUBLE, LOCALIZED_TEXT
+
+_NUMBER, _BITS = struct.Struct("<d"), struct.Struct("<Q")
 
 
 class Tag:
@@ -41,7 +44,7 @@ class Tag:
     @property
     def status(self) -> int:
         """StatusCode of the present value."""
-        return int(self._bank.status[self.row])
+        return self._bank.status.item(self.row)
 
     @property
     def value(self) -> Any:
@@ -66,7 +69,7 @@ class Tag:
             self._bank.set_text(self.row, value, time, server_time, status)
             return
         if kind == DOUBLE:
-            bits = int(np.float64((value or 0.0) + 0.0).view(np.uint64))
+            (bits,) = _BITS.unpack(_NUMBER.pack((value or 0.0) + 0.0))
         else:
             bits = int(value or 0) & 0xFFFF_FFFF_FFFF_FFFF
         self._bank.set(self.row, bits, time, server_time, status)

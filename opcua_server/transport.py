@@ -1,9 +1,4 @@
-"""Connections of the server: most requests are answered at once, within the call that brings their bytes.
-
-asyncua keeps a session with subscriptions alive beyond its connection, as OPC 10000-4 v1.05 §6.7 asks, for a client
-that comes back; a controller that comes back with a new session must not wait for the old one's heartbeat to go stale,
-so the loops of a session are free as soon as its connection is gone.
-"""
+"""Connections of the server: whole chunks in order, in turns, from clients that read what they ask for."""
 
 from __future__ import annotations
 
@@ -11,185 +6,27 @@ import asyncio
 import logging
 import struct
 import time
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from asyncua import Server, ua
-from asyncua.common.utils import Buffer, ServiceError
+from asyncua.common.utils import Buffer
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
-from asyncua.server.internal_session import SessionState
-from asyncua.server.uaprocessor import UaProcessor
-from asyncua.ua.ua_binary import header_from_binary, struct_from_binary, uatcp_to_binary
+from asyncua.ua.ua_binary import header_from_binary
 
-from opcua_server.dispatch import MALFORMED_REQUEST, Dispatcher
-from opcua_server.session import PlantSession
-from opcua_server.wire.framing import Framer
-from opcua_server.wire.messages import fault
-from opcua_server.wire.requests import request_header
+from opcua_server.processor import CONGESTED_BYTES, PlantProcessor, error_message
+from opcua_server.request import TURN_S
 
 if TYPE_CHECKING:
     from opcua_server.server import PlantServer
 
 log = logging.getLogger("server")
 
-CONGESTED_BYTES = 4 << 20
-"""Not read by a client: nothing more is published to it, and no request of it is served, until it has read."""
-MOST_UNSENT_BYTES = 64 << 20
-"""Not read by a client: it is disconnected."""
 STALLED_S = 30.0
 """Without reading anything: a congested client is disconnected."""
-MOST_WORKING = 100
-"""Calls of a connection that are being carried out."""
-TURN_S = 0.01
-"""After so long a connection's further requests wait until all others, and the scan, have had their turn."""
-SMALLEST_BUFFER = 8192
-"""Of a client, for a chunk (OPC 10000-6 v1.05 §7.1.2.3)."""
+UNUSED_S = 30.0
+"""Without an activated session: a connection is closed."""
 _SIZE = struct.Struct("<I")
 _SMALLEST = 8
-_CREATE_SESSION = ua.ObjectIds.CreateSessionRequest_Encoding_DefaultBinary
-_CLOSE_SESSION = ua.ObjectIds.CloseSessionRequest_Encoding_DefaultBinary
-
-
-class PlantProcessor(UaProcessor):
-    """One client's secure channel and session."""
-
-    session: Any
-    iserver: PlantServer
-
-    def __init__(self, server: PlantServer, dispatcher: Dispatcher, transport: Any, limits: Any) -> None:
-        super().__init__(server, transport, limits)
-        self._has_greeted = False
-        self._dispatcher = dispatcher
-        self._framer = Framer(self._connection)
-        self._working: set[asyncio.Task[None]] = set()
-        self._sessions: dict[bytes, PlantSession] = {}
-
-    def session_of(self, token: bytes) -> PlantSession | None:
-        """Return the session of an AuthenticationToken, if it is one of this connection and not closed."""
-        session = self._sessions.get(token)
-        if session is not None and (session.connection not in (None, self) or session.state is SessionState.Closed):
-            del self._sessions[token]
-            return None
-        return session
-
-    def receive(self, frame: bytes) -> bool:
-        """Answer a message at once; False when that takes more than this."""
-        found = self._framer.unframe(frame)
-        if found is None or not self._serve(found[0], frame, found[1]):
-            return False
-        self._framer.accept()
-        return True
-
-    async def process(self, header: Any, body: Any) -> bool:
-        """Take a chunk; False when the connection is to be closed."""
-        kind = header.MessageType
-        if kind == ua.MessageType.Hello:
-            hello = struct_from_binary(ua.Hello, body.copy())
-            if self._has_greeted or min(hello.ReceiveBufferSize, hello.SendBufferSize) < SMALLEST_BUFFER:
-                return self._refuse(ua.StatusCodes.BadConnectionRejected)
-            self._has_greeted = True
-        elif not self._has_greeted:
-            return self._refuse(ua.StatusCodes.BadTcpMessageTypeInvalid)
-        elif kind == ua.MessageType.SecureMessage and not self._connection.is_open():
-            return self._refuse(ua.StatusCodes.BadSecureChannelIdInvalid)
-        return bool(await super().process(header, body))  # type: ignore[no-untyped-call]
-
-    async def process_message(self, seqhdr: Any, body: Any) -> Any:
-        """Answer a message, by the library where it is one of its own services."""
-        data = bytes(body)
-        if self._serve(seqhdr.RequestId, data, 0):
-            return True
-        header = request_header(data, 0)
-        self.session = self.session_of(header.token)
-        refused = ua.StatusCodes.Good
-        if self.session is None and header.type_number == _CLOSE_SESSION:
-            refused = ua.StatusCodes.BadSessionIdInvalid
-        elif header.type_number == _CREATE_SESSION and not await self.iserver.has_room():
-            refused = ua.StatusCodes.BadTooManySessions
-        if refused:
-            self.send(fault(header.handle, refused), seqhdr.RequestId)
-            return True
-        result = await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
-        if self.session is not None:
-            if self.session.state is SessionState.Closed:
-                self._sessions.pop(self.session.token, None)
-                return result
-            self._sessions[self.session.token] = self.session
-            if self.session.is_activated():
-                self.session.connect(self)
-        return result
-
-    async def _process_message(self, typeid: Any, requesthdr: Any, seqhdr: Any, body: Any) -> Any:
-        try:
-            return await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
-        except (ua.uaerrors.UaStatusCodeError, ServiceError):
-            raise
-        except MALFORMED_REQUEST as error:
-            raise ua.uaerrors.BadDecodingError from error
-
-    def send(self, body: bytes, request_id: int) -> None:
-        """Send a response."""
-        transport = self._transport
-        if transport.is_closing():
-            return
-        if self._framer.is_too_large(body):
-            handle = struct.unpack_from("<I", body, 12)[0]
-            body = fault(handle, ua.StatusCodes.BadResponseTooLarge)
-        transport.write(self._framer.frame(body, request_id))
-        if transport.get_write_buffer_size() > MOST_UNSENT_BYTES:
-            log.warning("%s does not read what it asks for and is disconnected", self.name)
-            transport.abort()
-
-    def is_congested(self) -> bool:
-        """Tell whether the client does not read what it was sent."""
-        return bool(self._transport.get_write_buffer_size() > CONGESTED_BYTES)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let a request be answered later.
-
-        Raises:
-            ua.uaerrors.BadTooManyOperations: when too many are being worked on.
-        """
-        if len(self._working) >= MOST_WORKING:
-            work.close()
-            raise ua.uaerrors.BadTooManyOperations
-        task = asyncio.create_task(work, name="call")
-        self._working.add(task)
-        task.add_done_callback(self._worked)
-
-    async def close(self) -> None:
-        """Take note that the connection is gone: its sessions wait for their clients, but for those not activated."""
-        for task in self._working:
-            task.cancel()
-        for session in self._sessions.values():
-            if not session.is_activated() and session.connection in (None, self):
-                await session.close_session(True)
-
-    def disconnect(self) -> None:
-        """Take note at once that nothing can be sent any longer."""
-        for session in self._sessions.values():
-            session.disconnect(self)
-
-    async def _session_watchdog_loop(self) -> None:
-        """Do nothing: each session watches its own time."""
-
-    def _refuse(self, code: int) -> bool:
-        """Send an Error message; return False, for the connection is closed then."""
-        log.warning("%s does not speak as it should and is disconnected", self.name)
-        self._transport.write(_error(code))
-        return False
-
-    def _worked(self, task: asyncio.Task[None]) -> None:
-        self._working.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a call failed", exc_info=task.exception())
-
-    def _serve(self, request_id: int, body: bytes, at: int) -> bool:
-        try:
-            return self._dispatcher.serve(self, request_id, body, at)
-        except MALFORMED_REQUEST:
-            self.send(fault(0, ua.StatusCodes.BadDecodingError), request_id)
-            return True
 
 
 class PlantProtocol(OPCUAProtocol):
@@ -198,12 +35,16 @@ class PlantProtocol(OPCUAProtocol):
     iserver: PlantServer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Begin; where there are too many connections the oldest without a session gives way (OPC 10000-4 §5.6.2)."""
         self._received = bytearray()
         self._queued = 0
         self._is_full = False
         self._unsent = 0
         self._watch: asyncio.TimerHandle | None = None
+        if len(self.clients) >= self.iserver.max_connections:
+            unused = next((each for each in self.clients if isinstance(each, PlantProtocol) and each.is_unused), None)
+            if unused is not None:
+                unused.give_way()
         super().connection_made(transport)
         if self.transport is not None:
             self.transport.set_write_buffer_limits(high=CONGESTED_BYTES)
@@ -217,6 +58,18 @@ class PlantProtocol(OPCUAProtocol):
             self.processor.disconnect()
         self._unwatch()
         super().connection_lost(ex)
+
+    @property
+    def is_unused(self) -> bool:
+        """True without an activated session."""
+        return not (isinstance(self.processor, PlantProcessor) and self.processor.has_session())
+
+    def give_way(self) -> None:
+        """Close at once, for another connection."""
+        log.warning("%s has no session and is disconnected for another client", self.peer_name)
+        self.clients.remove(self)
+        if self.transport is not None:
+            self.transport.abort()
 
     def pause_writing(self) -> None:
         """Serve nothing more until the client has read."""
@@ -280,6 +133,16 @@ class PlantProtocol(OPCUAProtocol):
             self._watch.cancel()
             self._watch = None
 
+    async def _activation_watchdog(self) -> None:
+        """Close the connection when it is found unused for the first time, or for the second in a row."""
+        was_unused = True
+        while self.transport is not None and not self.transport.is_closing():
+            await asyncio.sleep(UNUSED_S)
+            if self.is_unused and was_unused:
+                log.info("%s has no session and is disconnected", self.peer_name)
+                self.transport.close()
+            was_unused = self.is_unused
+
     async def _process_one_msg(self, header: Any, buf: Buffer) -> bool:
         try:
             return await super()._process_one_msg(header, buf)
@@ -307,13 +170,8 @@ class PlantProtocol(OPCUAProtocol):
     def _refuse(self, size: int) -> None:
         log.warning("%s sends a chunk of %d bytes and is disconnected", self.peer_name, size)
         if self.transport is not None:
-            self.transport.write(_error(ua.StatusCodes.BadTcpMessageTooLarge))
+            self.transport.write(error_message(ua.StatusCodes.BadTcpMessageTooLarge))
             self.transport.close()
-
-
-def _error(code: int) -> bytes:
-    kind: Any = ua.MessageType.Error
-    return uatcp_to_binary(kind, ua.ErrorMessage(ua.StatusCode(ua.UInt32(code))))
 
 
 class PlantTransport(BinaryServer):

@@ -19,7 +19,8 @@ from runtime.errors import GatewayError
 from runtime.health import Health, HealthServer
 from runtime.rate import measure
 from runtime.running import make_data_directory
-from runtime.settings import Settings, load_settings
+from runtime.settings import Settings
+from runtime.settings_file import load_settings
 
 DEFAULT_DATA = Path("data")
 PARENT = "CSTR_GATEWAY_PARENT"

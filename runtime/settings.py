@@ -1,21 +1,17 @@
-"""All settings: one YAML file, then `CSTR_GATEWAY__SECTION__KEY`, then options; all checked before use."""
+"""All settings, what is allowed for each and what does not go together."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    SecretStr,
-    ValidationError,
     field_validator,
 )
 
@@ -23,10 +19,7 @@ from plant.names import reactor_names
 from runtime.addresses import in_url
 from runtime.errors import BadInput
 from runtime.fields import Dsn, Flag, Host, HttpUrl, MqttUrl, Name, Number, OpcuaUrl, Port, Whole
-from runtime.refusals import explain
-from runtime.yaml_tree import parse
 
-ENV_PREFIX = "CSTR_GATEWAY__"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Role = Literal["Observer", "Operator", "Engineer", "Supervisor", "SecurityAdmin", "Controller", "Detector"]
 """Of OPC 10000-18, and two more: who may hold loops, and who may write verdicts."""
@@ -251,88 +244,6 @@ class Settings(Section):
             yield "postgres.port", self.postgres.port
 
 
-def load_settings(
-    file: Path | None = None,
-    overrides: Mapping[str, object] | None = None,
-    env: Mapping[str, str] | None = None,
-) -> Settings:
-    """Read a YAML file, then the environment, then `overrides` (`{"plant.speed": 2}`), and check all of it.
-
-    Raises:
-        BadInput: naming file (or variable, or option), key, value and what is allowed, one line each.
-    """
-    tree = _read_yaml(file) if file is not None else {}
-    origins: dict[str, str] = {}
-    env = os.environ if env is None else env
-    for name in sorted(env):
-        if name.startswith(ENV_PREFIX):
-            key = name.removeprefix(ENV_PREFIX).lower().replace("__", ".")
-            origins[key] = f"environment {name}"
-            try:
-                _put(tree, key, parse(env[name]))
-            except ValueError as error:
-                raise BadInput(f"{origins[key]}: {error}") from None
-    for key, value in (overrides or {}).items():
-        if value is not None:
-            _put(tree, key, value)
-            origins[key] = f"--{'host' if key == 'server.hosts' else key.rpartition('.')[2]}"
-    where = str(file) if file is not None else "settings"
-    try:
-        settings = Settings.model_validate(tree)
-    except ValidationError as error:
-        wrong = [(".".join(map(str, item["loc"])), explain(Settings, item)) for item in error.errors()]
-    else:
-        wrong = [(key, f"{key}: {reason}") for key, reason in settings.conflicts()]
-    if wrong:
-        raise BadInput("\n".join(f"{_origin(key, origins) or where}: {text}" for key, text in wrong))
-    return settings
-
-
-def check_secret_files(settings: Settings, file: Path | None) -> None:
-    """Read the passwords and the token that the settings keep in files of their own.
-
-    Raises:
-        BadInput: naming the settings, the key and the file that cannot be read.
-    """
-    try:
-        for user in settings.server.users:
-            user.password()
-        settings.influxdb.token()
-    except BadInput as error:
-        raise BadInput(f"{file or 'settings'}: {error}") from None
-
-
-def dump_settings(settings: Settings) -> str:
-    """Return the settings as YAML with secrets in plain text: write it 0600 only."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, SecretStr):
-            return value.get_secret_value()
-        if isinstance(value, BaseModel):
-            return {name: plain(getattr(value, name)) for name in type(value).model_fields}
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        return str(value) if isinstance(value, Path) else value
-
-    return yaml.safe_dump(plain(settings), sort_keys=False)
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        tree = parse(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{file}: cannot be read ({error.strerror}); give an existing YAML file with --config"
-        raise BadInput(message) from None
-    except ValueError as error:
-        raise BadInput(f"{file}: {error}") from None
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        message = f"{file}: allowed is a mapping of {', '.join(Settings.model_fields)}"
-        raise BadInput(message)
-    return {str(key): value for key, value in tree.items() if value is not None}
-
-
 def _read_secret(file: Path, key: str) -> str:
     try:
         text = file.read_text(encoding="utf-8").strip()
@@ -341,21 +252,3 @@ def _read_secret(file: Path, key: str) -> str:
     if not text:
         raise BadInput(f"{key} {file} is empty; put the secret there")
     return text
-
-
-def _put(tree: dict[str, Any], key: str, value: object) -> None:
-    *sections, last = key.split(".")
-    for section in sections:
-        tree = tree.setdefault(section, {})
-        if not isinstance(tree, dict):
-            message = f"{key}: {section} is not a section"
-            raise ValueError(message)  # noqa: TRY004 - told as bad input
-    tree[last] = value
-
-
-def _origin(key: str, origins: Mapping[str, str]) -> str | None:
-    """Return the variable or option a key comes from: it, one above it, or one below it."""
-    for name, origin in origins.items():
-        if key == name or key.startswith(f"{name}.") or name.startswith(f"{key}."):
-            return origin
-    return None

@@ -13,7 +13,7 @@ from gateway.output import FormatOption, print_rows
 from plant.clock import datetime_from_ticks, text_from_ticks, ticks_from_datetime, ticks_from_time
 from runtime.errors import BadInput, CouldNotRun, GatewayError
 from runtime.running import find_running
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 
 Rows = Annotated[int, typer.Option(min=1, help="Rows of the batch.")]
 Abnormal = Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of abnormal rows.")]

@@ -10,7 +10,7 @@ import typer
 from gateway.output import FormatOption, print_rows
 from plant.names import PLANT, browse_path, node_id_text, reactor_names
 from plant.signals import PLANT_SIGNALS, Signal, Writer, reactor_signals
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 
 COLUMNS = ("node_id", "browse_path", "data_type", "unit", "eu_low", "eu_high", "access", "description")
 _TYPE_NAMES = {"DATETIME": "DateTime", "UINT32": "UInt32", "INT32": "Int32"}

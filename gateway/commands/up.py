@@ -11,7 +11,7 @@ import typer
 
 from plant.clock import seconds_from_duration
 from runtime.errors import BadInput
-from runtime.settings import check_secret_files, load_settings
+from runtime.settings_file import check_secret_files, load_settings
 
 
 def register(app: typer.Typer) -> None:

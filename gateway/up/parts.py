@@ -24,7 +24,8 @@ from runtime.health import NOT_YET
 from runtime.ports import free_port, require_free
 from runtime.running import RUN_SETTINGS, secret, write_private
 from runtime.service import PARENT
-from runtime.settings import Settings, dump_settings
+from runtime.settings import Settings
+from runtime.settings_file import dump_settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Engine:
 
     def will_change(self, rows: Rows) -> None:
         """Take the value that is about to be replaced, if nobody took it yet."""
-        if self._dirty and self._is_dirty[rows].any():
+        if self._dirty and np.count_nonzero(self._is_dirty[rows]):
             self.flush()
 
     def changed(self, rows: Rows, bits: Bits, status: Statuses, source: Ticks, server_time: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from opcua_server.monitoring.filters import NO_FILTER, Filter
 from opcua_server.monitoring.group import Group
-from opcua_server.monitoring.sample import RowSource, Source
+from opcua_server.monitoring.sample import ConstantSource, RowSource, Source
 from opcua_server.monitoring.single import SingleItem
 
 DISABLED, SAMPLING, REPORTING = range(3)
@@ -32,6 +32,11 @@ class Spec:
     def row(self) -> int:
         """The row of the bank that is monitored, NO_ROW when none is."""
         return self.source.row if isinstance(self.source, RowSource) else NO_ROW
+
+    @property
+    def is_periodic(self) -> bool:
+        """True when it is sampled by its interval."""
+        return self.sampling_ms > 0.0 and not isinstance(self.source, ConstantSource)
 
 
 class Item:

@@ -139,7 +139,8 @@ class Items:
             each.stays_single = True
             if each.group is not None:
                 self._move(each, each.spec, now)
-        item.links = (item.links or set()) | {linked.id}
+        item.links = item.links if item.links is not None else set()
+        item.links.add(linked.id)
         self._triggering[item.id] = item
 
     def sample_rows(self, rows: Rows) -> None:
@@ -157,7 +158,9 @@ class Items:
             period = interval / 1000.0
             self._due[interval] = due_after(self._due[interval], period, now)
             groups = [group for kind, group in self._groups.items() if kind.sampling_ms == interval]
-            singles = [item for item in self._singles.values() if item.spec.sampling_ms == interval]
+            singles = [
+                item for item in self._singles.values() if item.spec.is_periodic and item.spec.sampling_ms == interval
+            ]
             for group in groups:
                 group.sample()
             due_singles += singles
@@ -230,7 +233,7 @@ class Items:
 
     def _list(self, item: Item, now: float) -> None:
         spec = item.spec
-        if spec.sampling_ms:
+        if spec.is_periodic:
             self._due.setdefault(spec.sampling_ms, now + spec.sampling_ms / 1000.0)
         elif item.single is not None and spec.row != NO_ROW:
             self._by_row.setdefault(spec.row, []).append(item)

@@ -144,6 +144,20 @@ class AttributeSource:
         return self._sample
 
 
+class ConstantSource:
+    """An attribute that never changes."""
+
+    __slots__ = ("_sample", "read")
+
+    def __init__(self, read: ua.ReadValueId, data: ua.DataValue) -> None:
+        self.read = read
+        self._sample = of_data_value(data)
+
+    def sample(self) -> Sample:
+        """Return what the attribute holds."""
+        return self._sample
+
+
 class NoSource:
     """An event notifier: it has no value, and what it has to tell does not come by sampling."""
 

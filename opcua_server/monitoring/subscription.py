@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asyncua import ua
-
 from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.periods import due_after
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
+from opcua_server.monitoring.retransmission import Retransmission
 from opcua_server.wire.messages import data_changes, notification_message, publish_response
 
 MOST_NOTIFICATIONS = 50_000
 """In one message, where the client sets no less: 1.7 MB of Doubles."""
-MOST_KEPT, MOST_KEPT_BYTES = 200, 64 << 20
-"""Messages, and bytes of them, that wait to be acknowledged; beyond it the oldest can no longer be republished."""
 _LAST_SEQUENCE_NUMBER = 0xFFFF_FFFF
 
 
@@ -33,11 +30,21 @@ class Subscription:
     """One subscription; `queue` is that of its session, None while it has none."""
 
     def __init__(
-        self, subscription_id: int, terms: Terms, items: Items, queue: PublishQueue, now: float, *, enabled: bool
+        self,
+        subscription_id: int,
+        terms: Terms,
+        items: Items,
+        sent: Retransmission,
+        queue: PublishQueue,
+        now: float,
+        *,
+        enabled: bool,
     ) -> None:
         self.id = subscription_id
         self.terms = terms
         self.items = items
+        self.sent = sent
+        """What can be republished."""
         self.queue: PublishQueue | None = queue
         self.enabled = enabled
         self.due = now + terms.publishing_ms / 1000.0
@@ -50,16 +57,9 @@ class Subscription:
         self.published = 0
         """Monitored item notifications sent."""
         self._sequence_number = 1
-        self._kept: dict[int, bytes] = {}
-        self._kept_bytes = 0
         self._silent = 0
         self._unheard = 0
         self._has_spoken = False
-
-    @property
-    def available(self) -> list[int]:
-        """Sequence numbers of the messages that can be republished."""
-        return list(self._kept)
 
     @property
     def next_sequence_number(self) -> int:
@@ -97,18 +97,6 @@ class Subscription:
                 return
         self.is_late = True
 
-    def acknowledge(self, sequence_number: int) -> int:
-        """Forget a message; return the StatusCode of the acknowledgement."""
-        message = self._kept.pop(sequence_number, None)
-        if message is None:
-            return ua.StatusCodes.BadSequenceNumberUnknown
-        self._kept_bytes -= len(message)
-        return ua.StatusCodes.Good
-
-    def kept(self, sequence_number: int) -> bytes | None:
-        """Return a NotificationMessage that was not acknowledged."""
-        return self._kept.get(sequence_number)
-
     def _answer(self, request: PublishRequest) -> bool:
         """Answer by what waits; tell whether there is more."""
         limit = min(self.terms.max_notifications or MOST_NOTIFICATIONS, MOST_NOTIFICATIONS)
@@ -117,19 +105,12 @@ class Subscription:
         self.published += count
         if count:
             message = notification_message(self._sequence_number, [data_changes(parts, count)])
-            self._keep(message)
+            self.sent.keep(self._sequence_number, message)
+            self._sequence_number = self._sequence_number % _LAST_SEQUENCE_NUMBER + 1
         else:
             message = notification_message(self._sequence_number, [])
         self._silent = 0
         self._has_spoken = True
-        available = self.available
+        available = self.sent.available
         request.send(publish_response(request.handle, self.id, available, message, request.results, more=more))
         return more
-
-    def _keep(self, message: bytes) -> None:
-        self._kept[self._sequence_number] = message
-        self._kept_bytes += len(message)
-        self._sequence_number = self._sequence_number % _LAST_SEQUENCE_NUMBER + 1
-        while len(self._kept) > MOST_KEPT or (self._kept_bytes > MOST_KEPT_BYTES and len(self._kept) > 1):
-            oldest = next(iter(self._kept))
-            self._kept_bytes -= len(self._kept.pop(oldest))

@@ -18,6 +18,7 @@ from asyncua.ua.ua_binary import from_binary, nodeid_to_binary, variant_from_bin
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.sample import Sample, of_data_value, of_row
 from opcua_server.services import index_range
+from opcua_server.status import bad_value, status_code
 from opcua_server.tags import Tags
 from opcua_server.wire.messages import NULL_ARRAY, now_ticks
 from opcua_server.wire.records import SERVER, SOURCE, VALUE, WIDTHS
@@ -83,7 +84,7 @@ class AttributeService:
         """Return one attribute, or its Bad status."""
         status = self._encoding_status(item)
         if quality.is_bad(status):
-            return bad(status)
+            return bad_value(status)
         if row is None:
             row = self._tags.row_of(nodeid_to_binary(item.NodeId))
         if row is not None and item.AttributeId == ua.AttributeIds.Value:
@@ -101,7 +102,7 @@ class AttributeService:
         access = self._address_space.read_attribute_value(item.NodeId, ua.AttributeIds.AccessLevel)
         level = access.Value.Value if access.Value is not None else None
         if level is not None and not level & ua.AccessLevel.CurrentRead.mask:
-            return bad(ua.StatusCodes.BadNotReadable)
+            return bad_value(ua.StatusCodes.BadNotReadable)
         source = data.SourceTimestamp or self._started
         return ua.DataValue(data.Value, data.StatusCode, source, data.ServerTimestamp or FileTime.of(now_ticks()))
 
@@ -128,11 +129,6 @@ class AttributeService:
                 results[place] = of_row(bank, row).data_value(times_mask)
 
 
-def bad(status: int) -> ua.DataValue:
-    """Return a DataValue that is only a Bad status."""
-    return ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(status)))
-
-
 def _times(times_mask: int, source: int, server: int) -> tuple[int, ...]:
     if times_mask == SOURCE | SERVER:
         return source, server
@@ -149,7 +145,7 @@ def _packer(kind: int, times_mask: int) -> tuple[Callable[..., bytes], int]:
 def _decoded(sample: Sample) -> ua.DataValue:
     return ua.DataValue(
         variant_from_binary(Buffer(sample.variant)),
-        ua.StatusCode(ua.UInt32(sample.status)),
+        status_code(sample.status),
         FileTime.of(sample.source),
         FileTime.of(sample.server),
     )

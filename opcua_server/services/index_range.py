@@ -8,6 +8,8 @@ from typing import Any
 
 from asyncua import ua
 
+from opcua_server.status import bad_value
+
 _DIMENSION = re.compile(r"([0-9]{1,10})(?::([0-9]{1,10}))?")
 
 
@@ -39,7 +41,7 @@ def cut(data: ua.DataValue, text: str) -> ua.DataValue:
             return data
         return replace(data, Value=_part(variant, ranges))
     except ua.uaerrors.UaStatusCodeError as error:
-        return ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(error.code)))
+        return bad_value(error.code)
 
 
 def _part(variant: Any, ranges: list[tuple[int, int]]) -> ua.Variant:

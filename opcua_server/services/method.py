@@ -17,6 +17,7 @@ from opcua_server.monitoring.subscription import Subscription
 from opcua_server.nodes import standard_id
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.session import PlantSession
+from opcua_server.status import status_code
 
 _SERVER = standard_id(ua.ObjectIds.Server)
 
@@ -92,6 +93,6 @@ def _check(given: list[ua.Variant], wanted: list[ua.VariantType]) -> ua.CallMeth
 
 def _refused(code: int, arguments: list[int] | None = None) -> ua.CallMethodResult:
     return ua.CallMethodResult(
-        StatusCode=ua.StatusCode(ua.UInt32(code)),
-        InputArgumentResults=[ua.StatusCode(ua.UInt32(argument)) for argument in arguments or []],
+        StatusCode=status_code(code),
+        InputArgumentResults=[status_code(argument) for argument in arguments or []],
     )

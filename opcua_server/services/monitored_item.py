@@ -6,62 +6,29 @@ session touch any subscription. Here each item is agreed on as the part says and
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 from asyncua import ua
-from asyncua.server.address_space import AddressSpace
-from asyncua.ua.ua_binary import nodeid_to_binary
 
-from opcua_server.bank import TEXTS
 from opcua_server.limits import ServerLimits, require
-from opcua_server.monitoring.filters import NO_FILTER, Filter
 from opcua_server.monitoring.item import DISABLED, REPORTING, Spec
-from opcua_server.monitoring.sample import AttributeSource, NoSource, RowSource, Source
 from opcua_server.monitoring.subscription import Subscription
-from opcua_server.nodes import plant_id
-from opcua_server.services.attribute import TIMES_MASKS, AttributeService
-from opcua_server.tags import Tags
+from opcua_server.services.agreement import Agreement, Refused
+from opcua_server.services.attribute import TIMES_MASKS
+from opcua_server.status import status_code
 from plant import quality
-from plant.names import NAMESPACE_INDEX
-from runtime.opcua_link.builtin import BOOLEAN
-
-_NUMBERS = frozenset(vtype for vtype in ua.VariantType if 2 <= vtype.value <= 11)
-_FOREVER_MS = 3_600_000.0
-
-
-class Refused(Exception):  # noqa: N818
-    """One item that is not created or modified."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 class MonitoredItemService:
     """Agrees on monitored items; who may is the subscription service's to know."""
 
-    def __init__(
-        self,
-        address_space: AddressSpace,
-        attributes: AttributeService,
-        tags: Tags,
-        limits: ServerLimits,
-        scan_ms: float,
-        count: Callable[[], int],
-    ) -> None:
+    def __init__(self, agreement: Agreement, limits: ServerLimits, count: Callable[[], int]) -> None:
         """`count` returns the number of items of the whole server."""
-        self._address_space = address_space
-        self._attributes = attributes
-        self._tags = tags
+        self._agreement = agreement
         self._limits = limits
-        self._scan_ms = scan_ms
-        self._last_id = 0
-        self._rows: dict[int, RowSource] = {}
-        """One source for each row, so that what is encoded for one subscriber serves all."""
         self._count = count
+        self._last_id = 0
 
     def create(
         self, subscription: Subscription, params: ua.CreateMonitoredItemsParameters
@@ -80,17 +47,17 @@ class MonitoredItemService:
                 if len(specs) >= room:
                     raise Refused(ua.StatusCodes.BadTooManyMonitoredItems)
                 mode = _mode(request.MonitoringMode)
-                source = self._source(request.ItemToMonitor)
-                spec = self._agree(subscription, source, request.RequestedParameters, times_mask, mode)
+                source = self._agreement.source(request.ItemToMonitor)
+                spec = self._agreement.spec(subscription, source, request.RequestedParameters, times_mask, mode)
             except Refused as refused:
-                results.append(ua.MonitoredItemCreateResult(StatusCode=_code(refused.code)))
+                results.append(ua.MonitoredItemCreateResult(StatusCode=status_code(refused.code)))
                 continue
             self._last_id = self._last_id % 0xFFFF_FFFF + 1
             specs[self._last_id] = spec
             results.append(
                 ua.MonitoredItemCreateResult(
                     MonitoredItemId=ua.UInt32(self._last_id),
-                    RevisedSamplingInterval=self._told_ms(spec),
+                    RevisedSamplingInterval=self._agreement.told_ms(spec),
                     RevisedQueueSize=ua.UInt32(spec.size),
                 )
             )
@@ -109,15 +76,15 @@ class MonitoredItemService:
             try:
                 if item is None:
                     raise Refused(ua.StatusCodes.BadMonitoredItemIdInvalid)
-                spec = self._agree(subscription, item.spec.source, request.RequestedParameters, times_mask)
+                spec = self._agreement.spec(subscription, item.spec.source, request.RequestedParameters, times_mask)
                 subscription.items.modify(item, spec, time.monotonic())
                 results.append(
                     ua.MonitoredItemModifyResult(
-                        RevisedSamplingInterval=self._told_ms(spec), RevisedQueueSize=ua.UInt32(spec.size)
+                        RevisedSamplingInterval=self._agreement.told_ms(spec), RevisedQueueSize=ua.UInt32(spec.size)
                     )
                 )
             except Refused as refused:
-                results.append(ua.MonitoredItemModifyResult(StatusCode=_code(refused.code)))
+                results.append(ua.MonitoredItemModifyResult(StatusCode=status_code(refused.code)))
         return results
 
     def set_mode(self, subscription: Subscription, params: ua.SetMonitoringModeParameters) -> list[int]:
@@ -171,139 +138,6 @@ class MonitoredItemService:
             results.append(quality.GOOD if item else ua.StatusCodes.BadMonitoredItemIdInvalid)
         return results
 
-    def _source(self, read: ua.ReadValueId) -> Source:
-        if read.AttributeId == ua.AttributeIds.EventNotifier:
-            return self._notifier(read)
-        row = self._tags.row_of(nodeid_to_binary(read.NodeId))
-        if row is not None and read.AttributeId == ua.AttributeIds.Value and not read.IndexRange:
-            if read.DataEncoding is not None and read.DataEncoding.Name:
-                raise Refused(ua.StatusCodes.BadDataEncodingInvalid)
-            return self._rows.get(row) or self._rows.setdefault(row, RowSource(self._tags.bank, row))
-        data = self._attributes.data_value(read, row)
-        status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
-        if status in _REFUSING:
-            raise Refused(status)
-        if row is None and read.NodeId.NamespaceIndex == NAMESPACE_INDEX:
-            return AttributeSource(read, lambda: data)  # of nodes that never change
-        return AttributeSource(read, lambda: self._attributes.data_value(read, row))
-
-    def _notifier(self, read: ua.ReadValueId) -> Source:
-        data = self._attributes.data_value(read)
-        status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
-        if quality.is_bad(status):
-            raise Refused(status)
-        if data.Value is None or not (data.Value.Value or 0) & ua.EventNotifier.SubscribeToEvents.mask:
-            raise Refused(ua.StatusCodes.BadAttributeIdInvalid)
-        return NoSource()
-
-    def _agree(
-        self,
-        subscription: Subscription,
-        source: Source,
-        wanted: ua.MonitoringParameters,
-        times_mask: int,
-        mode: int = REPORTING,
-    ) -> Spec:
-        size = min(max(1, wanted.QueueSize), self._limits.max_monitored_items_queue_size)
-        return Spec(
-            source=source,
-            handle=wanted.ClientHandle,
-            mode=mode,
-            sampling_ms=self._sampling_ms(subscription, source, wanted.SamplingInterval),
-            size=size,
-            discard_oldest=bool(wanted.DiscardOldest),
-            filter=self._filter(source, wanted.Filter),
-            times_mask=times_mask,
-        )
-
-    def _sampling_ms(self, subscription: Subscription, source: Source, wanted: float) -> float:
-        """Return the sampling interval: 0 for every change, which a tag has at the scan's rate."""
-        if isinstance(source, NoSource):
-            return 0.0
-        if not wanted >= 0.0:
-            wanted = subscription.terms.publishing_ms
-        scans = max(1, math.ceil(min(wanted, _FOREVER_MS) / self._scan_ms - 1e-6))
-        if scans == 1 and isinstance(source, RowSource):
-            return 0.0
-        return scans * self._scan_ms
-
-    def _told_ms(self, spec: Spec) -> float:
-        return 0.0 if isinstance(spec.source, NoSource) else spec.sampling_ms or self._scan_ms
-
-    def _filter(self, source: Source, wanted: Any) -> Filter:
-        if wanted is None or (isinstance(wanted, ua.ExtensionObject) and wanted.TypeId.is_null()):
-            if isinstance(source, NoSource):
-                raise Refused(ua.StatusCodes.BadEventFilterInvalid)
-            return NO_FILTER
-        if isinstance(source, NoSource):
-            if not _is(wanted, ua.EventFilter):
-                raise Refused(ua.StatusCodes.BadFilterNotAllowed)
-            return NO_FILTER
-        if _is(wanted, ua.EventFilter) or self._read_of(source).AttributeId != ua.AttributeIds.Value:
-            raise Refused(ua.StatusCodes.BadFilterNotAllowed)
-        if not _is(wanted, ua.DataChangeFilter):
-            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
-        return Filter(int(wanted.Trigger), self._deadband(source, wanted))
-
-    def _deadband(self, source: Source, wanted: ua.DataChangeFilter) -> float:
-        kind, value = wanted.DeadbandType, float(wanted.DeadbandValue)
-        if kind == ua.DeadbandType.None_:
-            return 0.0
-        if not self._is_number(source):
-            raise Refused(ua.StatusCodes.BadFilterNotAllowed)
-        if kind == ua.DeadbandType.Absolute:
-            if not 0.0 <= value < math.inf:
-                raise Refused(ua.StatusCodes.BadDeadbandFilterInvalid)
-            return value
-        if kind != ua.DeadbandType.Percent:
-            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
-        span = self._eu_span(self._read_of(source).NodeId)
-        if span is None:
-            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
-        if not 0.0 <= value <= 100.0:
-            raise Refused(ua.StatusCodes.BadDeadbandFilterInvalid)
-        return value / 100.0 * span
-
-    def _is_number(self, source: Source) -> bool:
-        if isinstance(source, RowSource):
-            return int(self._tags.bank.types[source.row]) not in (*TEXTS, BOOLEAN, ua.VariantType.DateTime.value)
-        data = self._attributes.data_value(self._read_of(source))
-        return data.Value is not None and data.Value.VariantType in _NUMBERS
-
-    def _read_of(self, source: Source) -> ua.ReadValueId:
-        if isinstance(source, AttributeSource):
-            return source.read
-        tag = self._tags.of_row(source.row) if isinstance(source, RowSource) else None
-        return ua.ReadValueId(plant_id(tag.name) if tag is not None else ua.NodeId(), ua.AttributeIds.Value)
-
-    def _eu_span(self, node: ua.NodeId) -> float | None:
-        """Return the width of the EURange property (OPC 10000-8 v1.05 §5.3.2.3), None where there is none."""
-        data = self._address_space.get(node)
-        for reference in data.references if data is not None else ():
-            if reference.IsForward and reference.BrowseName == ua.QualifiedName("EURange", 0):
-                value = self._address_space.read_attribute_value(reference.NodeId, ua.AttributeIds.Value).Value
-                span: Any = value.Value if value is not None else None
-                return float(span.High - span.Low) if isinstance(span, ua.Range) else None
-        return None
-
-
-_REFUSING = frozenset(
-    (
-        ua.StatusCodes.BadNodeIdUnknown,
-        ua.StatusCodes.BadNodeIdInvalid,
-        ua.StatusCodes.BadAttributeIdInvalid,
-        ua.StatusCodes.BadIndexRangeInvalid,
-        ua.StatusCodes.BadDataEncodingInvalid,
-        ua.StatusCodes.BadDataEncodingUnsupported,
-        ua.StatusCodes.BadNotReadable,
-    )
-)
-
-
-def _is(wanted: Any, kind: Any) -> bool:
-    """Tell whether a filter is of a kind; asyncua decodes to classes of its own that only look the same."""
-    return bool(getattr(wanted, "data_type", None) == kind.data_type)
-
 
 def _times_mask(wanted: int) -> int:
     mask = TIMES_MASKS.get(int(wanted))
@@ -316,7 +150,3 @@ def _mode(wanted: int) -> int:
     if not DISABLED <= int(wanted) <= REPORTING:
         raise Refused(ua.StatusCodes.BadMonitoringModeInvalid)
     return int(wanted)
-
-
-def _code(code: int) -> ua.StatusCode:
-    return ua.StatusCode(ua.UInt32(code))

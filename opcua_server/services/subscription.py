@@ -19,7 +19,9 @@ from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
+from opcua_server.monitoring.retransmission import Store
 from opcua_server.monitoring.subscription import Subscription, Terms
+from opcua_server.status import status_code
 from opcua_server.wire.requests import count_of
 from plant import quality
 
@@ -27,6 +29,8 @@ SHORTEST_MS, LONGEST_MS = 10.0, 3_600_000.0
 """Publishing intervals."""
 KEEP_ALIVES, MOST_KEEP_ALIVES = 10, 10_000
 """Where the client names none, and at most; a lifetime is an hour at most, or three keep-alives."""
+MOST_ACKNOWLEDGEMENTS = 10_000
+"""In one Publish request."""
 _ACKNOWLEDGEMENT = struct.Struct("<II")
 
 
@@ -50,6 +54,7 @@ class SubscriptionService:
         self._for: dict[int, tuple[str | None, str]] = {}
         """Whom each is for: the user, or of the Anonymous the application."""
         self._all: dict[int, Subscription] = {}
+        self._store = Store()
         self._last_id = 0
         self._ended_overflows = 0
         self._ended_published = 0
@@ -68,7 +73,13 @@ class SubscriptionService:
         terms = _agree(params)
         self._last_id = self._last_id % 0xFFFF_FFFF + 1
         subscription = Subscription(
-            self._last_id, terms, self._make_items(), owner.queue, time.monotonic(), enabled=params.PublishingEnabled
+            self._last_id,
+            terms,
+            self._make_items(),
+            self._store.open(),
+            owner.queue,
+            time.monotonic(),
+            enabled=params.PublishingEnabled,
         )
         self._all[subscription.id] = subscription
         self._give(subscription, owner)
@@ -111,11 +122,12 @@ class SubscriptionService:
         if not owner.subscriptions and not owner.queue.has_ended:
             raise ua.uaerrors.BadNoSubscription
         results: list[int] = []
-        for _ in range(count_of(body, at)):
+        count = count_of(body, at)
+        if count > MOST_ACKNOWLEDGEMENTS:
+            raise ua.uaerrors.BadTooManyOperations
+        for _ in range(count):
             subscription_id, sequence_number = _ACKNOWLEDGEMENT.unpack_from(body, at + 4)
-            subscription = owner.subscriptions.get(subscription_id)
-            bad = ua.StatusCodes.BadSubscriptionIdInvalid
-            results.append(subscription.acknowledge(sequence_number) if subscription else bad)
+            results.append(_acknowledge(owner.subscriptions.get(subscription_id), sequence_number))
             at += _ACKNOWLEDGEMENT.size
         for subscription in owner.subscriptions.values():
             subscription.hear()
@@ -132,7 +144,7 @@ class SubscriptionService:
     def republish(self, owner: Owner, params: ua.RepublishParameters) -> bytes:
         """Return a NotificationMessage that was sent and not acknowledged (§5.14.6)."""
         subscription = self.own(owner, params.SubscriptionId)
-        message = subscription.kept(params.RetransmitSequenceNumber)
+        message = subscription.sent.get(params.RetransmitSequenceNumber)
         if message is None:
             raise ua.uaerrors.BadMessageNotAvailable
         return message
@@ -218,12 +230,12 @@ class SubscriptionService:
     def _transfer(self, owner: Owner, subscription_id: int, *, send_initial: bool) -> ua.TransferResult:
         subscription = self._all.get(subscription_id)
         if subscription is None:
-            return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadSubscriptionIdInvalid))
+            return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadSubscriptionIdInvalid))
         before = self._owners[subscription_id]
         if before is owner:
-            return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadNothingToDo))
+            return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadNothingToDo))
         if self._for[subscription_id] != _whom(owner):
-            return ua.TransferResult(StatusCode=_code(ua.StatusCodes.BadUserAccessDenied))
+            return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadUserAccessDenied))
         if before is not None:
             del before.subscriptions[subscription_id]
             status = ua.StatusCodes.GoodSubscriptionTransferred
@@ -234,7 +246,7 @@ class SubscriptionService:
             self._engine.flush()
             subscription.items.resend()
         return ua.TransferResult(
-            AvailableSequenceNumbers=[ua.UInt32(number) for number in subscription.available],
+            AvailableSequenceNumbers=[ua.UInt32(number) for number in subscription.sent.available],
         )
 
     def _give(self, subscription: Subscription, owner: Owner) -> None:
@@ -252,7 +264,14 @@ class SubscriptionService:
         subscription.queue = None
         self._ended_overflows += subscription.items.overflows
         self._ended_published += subscription.published
+        subscription.sent.close()
         subscription.items.clear()
+
+
+def _acknowledge(subscription: Subscription | None, sequence_number: int) -> int:
+    if subscription is None:
+        return ua.StatusCodes.BadSubscriptionIdInvalid
+    return quality.GOOD if subscription.sent.forget(sequence_number) else ua.StatusCodes.BadSequenceNumberUnknown
 
 
 def _agree(params: ua.CreateSubscriptionParameters | ua.ModifySubscriptionParameters) -> Terms:
@@ -268,7 +287,3 @@ def _whom(owner: Owner) -> tuple[str | None, str]:
     """Return what must be the same for a transfer (§5.14.7.1): the user, or without one the application."""
     name = owner.user.name
     return name, "" if name else owner.application_uri
-
-
-def _code(code: int) -> ua.StatusCode:
-    return ua.StatusCode(ua.UInt32(code))

@@ -12,6 +12,7 @@ from asyncua.server.address_space import AddressSpace, NodeData
 from opcua_server.limits import ServerLimits, require
 from opcua_server.nodes import standard_id
 from opcua_server.services.continuation import ContinuationPoints
+from opcua_server.status import status_code
 
 MOST_REFERENCES_PER_NODE = 1_000
 """In one result, whatever the client asks for; the rest is one BrowseNext away."""
@@ -20,7 +21,7 @@ MOST_REFERENCES = 20_000
 MOST_MATCHES = 10_000
 """Of one browse path; §5.9.4.4 wants at least 10."""
 MOST_STEPS = 100_000
-"""Nodes and matches on all browse paths of one call, so that it does not hold the scan up."""
+"""Nodes and matches on all browse paths of one call."""
 LONGEST_IDENTIFIER = 4_096
 """Characters or bytes (OPC 10000-3 v1.05 §8.2.4)."""
 WHOLE_PATH = 0xFFFF_FFFF
@@ -46,8 +47,8 @@ class ViewService:
         self._limits = limits
         self._subtypes: dict[ua.NodeId, frozenset[ua.NodeId]] = {}
 
-    def browse(self, params: ua.BrowseParameters, points: BrowsePoints) -> list[ua.BrowseResult]:
-        """Return each node's references, the first ones where there are many (§5.9.2).
+    def browse(self, params: ua.BrowseParameters, points: BrowsePoints) -> Iterator[ua.BrowseResult]:
+        """Yield each node's references, the first ones where there are many (§5.9.2).
 
         Raises:
             ua.UaStatusCodeError: the Bad code of the whole call.
@@ -58,10 +59,10 @@ class ViewService:
             raise ua.uaerrors.BadViewIdUnknown  # there are no Views
         page = min(params.RequestedMaxReferencesPerNode or MOST_REFERENCES_PER_NODE, MOST_REFERENCES_PER_NODE)
         response = _Response(points)
-        return [self._browse(operation, page, response) for operation in operations]
+        return (self._browse(operation, page, response) for operation in operations)
 
-    def browse_next(self, params: ua.BrowseNextParameters, points: BrowsePoints) -> list[ua.BrowseResult]:
-        """Return what comes next at each continuation point, or forget them all (§5.9.3).
+    def browse_next(self, params: ua.BrowseNextParameters, points: BrowsePoints) -> Iterator[ua.BrowseResult]:
+        """Yield what comes next at each continuation point, or forget them all (§5.9.3).
 
         Raises:
             ua.UaStatusCodeError: the Bad code of the whole call.
@@ -70,14 +71,14 @@ class ViewService:
         require(len(asked), self._limits.operations.max_nodes_per_browse)
         rests = [points.take(point) for point in asked]
         if params.ReleaseContinuationPoints:
-            return []
+            return iter(())
         response = _Response(points)
-        return [
+        return (
             response.result(*rest) if rest is not None else _failed(ua.StatusCodes.BadContinuationPointInvalid)
             for rest in rests
-        ]
+        )
 
-    def translate(self, paths: Sequence[ua.BrowsePath]) -> list[ua.BrowsePathResult]:
+    def translate(self, paths: Sequence[ua.BrowsePath]) -> Iterator[ua.BrowsePathResult]:
         """Follow browse paths (§5.9.4).
 
         Raises:
@@ -85,7 +86,7 @@ class ViewService:
         """
         require(len(paths or []), self._limits.operations.max_nodes_per_translate_browse_paths_to_node_ids)
         walk = _Walk()
-        return [self._translate(path, walk) for path in paths]
+        return (self._translate(path, walk) for path in paths)
 
     def register(self, nodes: Sequence[ua.NodeId]) -> list[ua.NodeId]:
         """Return the NodeIds as they are, known or not: none is faster than another (§5.9.5).
@@ -267,8 +268,8 @@ def _node_class(node: NodeData) -> int:
 
 
 def _failed(code: int) -> ua.BrowseResult:
-    return ua.BrowseResult(StatusCode=ua.StatusCode(ua.UInt32(code)))
+    return ua.BrowseResult(StatusCode=status_code(code))
 
 
 def _no_path(code: int) -> ua.BrowsePathResult:
-    return ua.BrowsePathResult(StatusCode=ua.StatusCode(ua.UInt32(code)))
+    return ua.BrowsePathResult(StatusCode=status_code(code))

@@ -18,7 +18,7 @@ _SERVICE_FAULT = 397
 _HEADER = struct.Struct("<BBHqII")
 _HEADER_END = b"\x00" + NULL_ARRAY + b"\x00\x00\x00"
 """No diagnostics, no string table, no additional header."""
-_U4 = struct.Struct("<I")
+_U4, _I4 = struct.Struct("<I"), struct.Struct("<i")
 
 
 def now_ticks() -> int:
@@ -39,6 +39,16 @@ def fault(handle: int, code: int) -> bytes:
 def numbers(values: Sequence[int]) -> bytes:
     """Return an array of UInt32 or StatusCodes."""
     return struct.pack(f"<i{len(values)}I", len(values), *values)
+
+
+def codes(statuses: Sequence[int]) -> bytes:
+    """Return a response's StatusCodes, without diagnostics."""
+    return numbers(statuses) + NULL_ARRAY
+
+
+def array(parts: Sequence[bytes]) -> bytes:
+    """Return a response's array of structures, without diagnostics."""
+    return b"".join((_I4.pack(len(parts)), *parts, NULL_ARRAY))
 
 
 def data_changes(parts: Iterable[bytes], count: int) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

@@ -22,7 +22,7 @@ from runtime.health import Health
 from runtime.opcua_link.values import Notification, Reading
 from runtime.reconnect import nobody_told
 from runtime.service import Context
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 
 NOW = datetime(2031, 11, 24, 10, tzinfo=UTC)
 """The plant's, not the wall clock's."""

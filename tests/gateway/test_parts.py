@@ -10,7 +10,7 @@ import pytest
 from gateway.components.nats import Nats
 from gateway.up import parts
 from gateway.up.parts import make_plan, waited_for
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 
 
 def test_a_port_that_was_given_is_not_taken_for_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from gateway.up.run import advice
 from gateway.up.screen import picture, sparkline
 from gateway.up.supervisor import Supervisor
 from plant.sample import Scalar
-from runtime.settings import Settings, load_settings
+from runtime.settings import Settings
+from runtime.settings_file import load_settings
 
 VALUES: dict[str, Scalar] = {
     "T": 350.01, "TIC.SP": 350.0, "TIC.WSP": 350.0, "Tc": 300.12, "Ca": 0.4321, "TIC.Mode": 2,

@@ -12,7 +12,8 @@ from detector.database import connect
 from historian import answers
 from historian.api import _rows, make_app
 from plant.sample import Sample
-from runtime.settings import Settings, load_settings
+from runtime.settings import Settings
+from runtime.settings_file import load_settings
 from timeseries.store import SignalInfo
 
 Get = Callable[..., Awaitable[httpx.Response]]

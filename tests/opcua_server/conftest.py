@@ -18,7 +18,7 @@ from opcua_server.__main__ import serve
 from runtime.health import Health
 from runtime.ports import free_port
 from runtime.service import Context
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 
 Serving = Callable[..., AbstractAsyncContextManager[str]]
 

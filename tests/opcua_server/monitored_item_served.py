@@ -11,7 +11,8 @@ from asyncua.ua.ua_binary import struct_from_binary
 from opcua_server.bank import Bank
 from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
-from opcua_server.monitoring.subscription import MOST_KEPT, Subscription, Terms
+from opcua_server.monitoring.retransmission import MOST_KEPT, Store
+from opcua_server.monitoring.subscription import Subscription, Terms
 from opcua_server.wire.records import SERVER, SOURCE
 from plant import quality
 from runtime.opcua_link.filetime import ticks_of
@@ -26,7 +27,8 @@ class Served:
 
     def __init__(self, number: int, bank: Bank, *, columnar: bool, model: ModelSubscription) -> None:
         terms = Terms(2000 * SCAN_S, 1_000_000, 3, 0, 0)
-        self.real = Subscription(number, terms, Items(bank, columnar=columnar), PublishQueue(), 0.0, enabled=True)
+        items = Items(bank, columnar=columnar)
+        self.real = Subscription(number, terms, items, Store().open(), PublishQueue(), 0.0, enabled=True)
         self.model = model
         self.types = bank.types
         self.unacknowledged: dict[int, bytes] = {}
@@ -61,7 +63,7 @@ class Served:
             assert shown(each.Value) == self.shown_of(item, notification)
         assert result.MoreNotifications == (self.real.enabled and self.model.released() > 0)
         if found:
-            kept = self.real.kept(message.SequenceNumber)
+            kept = self.real.sent.get(message.SequenceNumber)
             assert kept is not None
             assert kept in body
             self.unacknowledged[message.SequenceNumber] = kept

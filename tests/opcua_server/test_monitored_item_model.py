@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from asyncua import ua
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -270,15 +269,15 @@ class MonitoredItems(RuleBasedStateMachine):
                 continue
             number = list(served.unacknowledged)[place % len(served.unacknowledged)]
             del served.unacknowledged[number]
-            assert served.real.acknowledge(number) == ua.StatusCodes.Good
-            assert served.real.acknowledge(number) == ua.StatusCodes.BadSequenceNumberUnknown
+            assert served.real.sent.forget(number)
+            assert not served.real.sent.forget(number)
 
     @invariant()
     def what_was_not_acknowledged_can_be_republished(self) -> None:
         for served in self.served:
             for number, message in served.unacknowledged.items():
-                assert served.real.kept(number) == message
-            assert served.real.kept(served.next_number) is None
+                assert served.real.sent.get(number) == message
+            assert served.real.sent.get(served.next_number) is None
             assert served.real.items.has_waiting() == (served.model.released() > 0)
 
     def teardown(self) -> None:

@@ -64,7 +64,10 @@ async def test_a_second_vendors_client_sees_the_same_behaviour(
     assert json.loads(lines[0].removeprefix("RESULT ")) == EXPECTED
 
 
-async def test_its_own_sample_client_runs_unchanged(serving: Serving, tmp_path: Path) -> None:
+@pytest.mark.parametrize("security", [(), ("-s", "SignAndEncrypt", "-P", "Basic256Sha256")])
+async def test_its_own_sample_client_runs_unchanged(
+    serving: Serving, tmp_path: Path, security: tuple[str, ...]
+) -> None:
     """It browses, subscribes, breaks its own connection, comes back, and ends on SIGINT.
 
     Opt-in: CSTR_GATEWAY_NODE_OPCUA_SAMPLES names a node_modules with node-opcua, node-opcua-samples and theirs.
@@ -76,7 +79,8 @@ async def test_its_own_sample_client_runs_unchanged(serving: Serving, tmp_path: 
         )
     sample = Path(modules) / "node-opcua-samples" / "bin" / "client_example.cjs"
     async with serving({"server.lockstep": False}) as endpoint:
-        process = await start(tmp_path, Path(modules), str(sample), "-e", endpoint, "-n", "ns=2;s=R101.T", "-t", "4")
+        argv = (str(sample), "-e", endpoint, "-n", "ns=2;s=R101.T", "-t", "4", *security)
+        process = await start(tmp_path, Path(modules), *argv)
         assert process.stdout is not None
         printed = ""
         async with asyncio.timeout(60):

@@ -19,7 +19,7 @@ from controller_client.__main__ import serve as control
 from runtime.health import Health
 from runtime.ports import free_port
 from runtime.service import Context
-from runtime.settings import load_settings
+from runtime.settings_file import load_settings
 
 from .conftest import Serving, step, value
 

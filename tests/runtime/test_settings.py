@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import BadInput
-from runtime.settings import Settings, check_secret_files, dump_settings, load_settings
+from runtime.settings import Settings
+from runtime.settings_file import check_secret_files, dump_settings, load_settings
 
 CONFIG = Path(__file__).parents[2] / "config" / "gateway.yaml"
 

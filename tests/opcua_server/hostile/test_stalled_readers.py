@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from opcua_server import transport
+from opcua_server import processor, transport
 
 from ..conformity.services import (
     OVERFLOW,
@@ -32,7 +32,8 @@ async def running(
     serving: Serving, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[str]:
     """A plant that runs, whose clients are congested after what a test sends in a second."""
-    monkeypatch.setattr(transport, "CONGESTED_BYTES", 1 << 16)
+    for module in (transport, processor):
+        monkeypatch.setattr(module, "CONGESTED_BYTES", 1 << 16)
     async with serving({"server.lockstep": False}) as served:
         yield served
 

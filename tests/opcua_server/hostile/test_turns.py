@@ -10,14 +10,14 @@ from ..conformity.services import T, node, read
 from ..conformity.wire import Session, connected
 from .sending import unsent
 
-FLOOD = 60
-"""Requests of some milliseconds each; all together small enough to be received at once."""
+FLOOD = 120
+"""Requests of some milliseconds each, less than a turn; all together small enough to be received at once."""
 
 
 def browse_request() -> ua.BrowseRequest:
-    """Twenty times the fifty references of a folder."""
+    """Ten times the fifty references of a folder."""
     wanted = ua.BrowseDescription(NodeId=node("Tags.R101"), ResultMask=0)
-    return ua.BrowseRequest(Parameters=ua.BrowseParameters(NodesToBrowse=[wanted] * 20))
+    return ua.BrowseRequest(Parameters=ua.BrowseParameters(NodesToBrowse=[wanted] * 10))
 
 
 async def test_a_flood_of_requests_is_interrupted_for_the_others(endpoint: str, bystander: Session) -> None:

@@ -74,7 +74,7 @@ async def test_acknowledgements_are_not_believed_to_be_as_many_as_they_say(bysta
     await subscribe(bystander)
     many = struct.pack("<ii", UNTRUE, 4711)
     body = replaced(publish_request((4711, 1)), bystander, struct.pack("<ii", 1, 4711), many)
-    assert await fault(bystander, body) == "BadDecodingError"
+    assert await fault(bystander, body) == "BadTooManyOperations"
 
 
 async def test_null_arrays_are_empty_ones(endpoint: str, bystander: Session) -> None:

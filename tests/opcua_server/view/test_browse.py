@@ -86,7 +86,7 @@ def test_pages_follow_each_other_and_end(views: ViewService, points: BrowsePoint
         used = result.ContinuationPoint
         (result,) = views.browse_next(proceed(used), points)
         pages.append(result.References)
-        assert status(views.browse_next(proceed(used), points)[0]) == "BadContinuationPointInvalid"
+        assert status(next(views.browse_next(proceed(used), points))) == "BadContinuationPointInvalid"
     assert [reference for page in pages for reference in page] == whole
     assert len(points) == 0
 
@@ -113,24 +113,26 @@ def test_a_response_is_bounded_and_nothing_is_lost(
     monkeypatch.setattr(view, "MOST_REFERENCES", 50)
     wanted = description(plant_id("Tags.R150"))
     whole = browse(views, wanted)
-    results = views.browse(request(wanted, wanted, wanted), points)
+    results = list(views.browse(request(wanted, wanted, wanted), points))
     assert sum(len(result.References) for result in results) == 50
     assert results[2].References == []
-    rest = views.browse_next(proceed(results[1].ContinuationPoint), points)[0]
+    rest = next(views.browse_next(proceed(results[1].ContinuationPoint), points))
     assert results[1].References + rest.References == whole
-    assert views.browse_next(proceed(results[2].ContinuationPoint), points)[0].References == whole
+    assert next(views.browse_next(proceed(results[2].ContinuationPoint), points)).References == whole
 
 
 def test_points_give_way_to_a_new_request_but_not_within_one(views: ViewService, points: BrowsePoints) -> None:
     wanted = description(plant_id("Tags.R150"))
     old = [result.ContinuationPoint for result in views.browse(request(wanted, wanted, at_most=1), points)]
-    results = views.browse(request(wanted, wanted, wanted, wanted, description(AREA, classes=64), at_most=1), points)
+    results = list(
+        views.browse(request(wanted, wanted, wanted, wanted, description(AREA, classes=64), at_most=1), points)
+    )
     assert [status(result) for result in results] == ["Good", "Good", "Good", "BadNoContinuationPoints", "Good"]
     assert results[3].References == []
     assert len(points) == 3
     assert {status(result) for result in views.browse_next(proceed(*old), points)} == {"BadContinuationPointInvalid"}
     going = [result.ContinuationPoint for result in results[:3]]
-    again = views.browse_next(proceed(*going), points)
+    again = list(views.browse_next(proceed(*going), points))
     assert [status(result) for result in again] == ["Good"] * 3
     assert all(result.ContinuationPoint not in going for result in again)
 
@@ -138,11 +140,11 @@ def test_points_give_way_to_a_new_request_but_not_within_one(views: ViewService,
 def test_points_are_released_and_belong_to_one_session(views: ViewService, points: BrowsePoints) -> None:
     wanted = description(plant_id("Tags.R150"))
     kept, dropped = (each.ContinuationPoint for each in views.browse(request(wanted, wanted, at_most=1), points))
-    assert views.browse_next(proceed(dropped, b"unknown", release=True), points) == []
+    assert list(views.browse_next(proceed(dropped, b"unknown", release=True), points)) == []
     assert len(points) == 1
-    assert status(views.browse_next(proceed(dropped), points)[0]) == "BadContinuationPointInvalid"
-    assert status(views.browse_next(proceed(kept), ContinuationPoints(3))[0]) == "BadContinuationPointInvalid"
-    twice = views.browse_next(proceed(kept, kept, None), points)
+    assert status(next(views.browse_next(proceed(dropped), points))) == "BadContinuationPointInvalid"
+    assert status(next(views.browse_next(proceed(kept), ContinuationPoints(3)))) == "BadContinuationPointInvalid"
+    twice = list(views.browse_next(proceed(kept, kept, None), points))
     assert [status(result) for result in twice] == ["Good"] + ["BadContinuationPointInvalid"] * 2
 
 

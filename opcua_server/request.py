@@ -1,0 +1,124 @@
+"""One request of a session, and how it is answered: at once, or later, while others have their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, Protocol, TypeVar
+
+from asyncua import ua
+from asyncua.common.utils import Buffer, ServiceError
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
+
+from opcua_server.session import PlantSession
+from opcua_server.wire.messages import array, fault, response
+from opcua_server.wire.requests import RequestHeader
+
+log = logging.getLogger("server")
+
+T = TypeVar("T")
+TURN_S = 0.01
+"""After so long others, and the scan, have their turn."""
+_TO_RESPONSE = 3
+"""A response's encoding is numbered so much higher than its request's."""
+
+
+class Connection(Protocol):
+    """One client's connection."""
+
+    def session_of(self, token: bytes) -> PlantSession | None:
+        """Return the session of an AuthenticationToken, if it is one of this connection."""
+
+    def send(self, body: bytes, request_id: int) -> None:
+        """Send a response."""
+
+    def is_congested(self) -> bool:
+        """Tell whether the client does not read what it was sent."""
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let a request be answered later."""
+
+
+class Request:
+    """A request whose header has been read."""
+
+    __slots__ = ("body", "connection", "header", "request_id", "session")
+
+    def __init__(
+        self, connection: Connection, session: PlantSession, header: RequestHeader, request_id: int, body: bytes
+    ) -> None:
+        self.connection = connection
+        self.session = session
+        self.header = header
+        self.request_id = request_id
+        self.body = body
+
+    def parameters(self, kind: type[T]) -> T:
+        """Decode what follows the header.
+
+        Raises:
+            ua.uaerrors.BadDecodingError: when it cannot be decoded, for whatever reason the codec finds.
+        """
+        try:
+            return struct_from_binary(kind, Buffer(self.body, self.header.end))
+        except Exception as error:
+            raise ua.uaerrors.BadDecodingError from error
+
+    def answer(self, payload: bytes) -> None:
+        """Send the response."""
+        type_number = self.header.type_number + _TO_RESPONSE
+        self.connection.send(response(type_number, self.header.handle) + payload, self.request_id)
+
+    def fail(self, code: int) -> None:
+        """Send a ServiceFault."""
+        self.connection.send(fault(self.header.handle, code), self.request_id)
+
+    def fail_by(self, error: Exception) -> None:
+        """Send the ServiceFault of an error; one that is none of the client's is told to the log."""
+        if isinstance(error, (ua.uaerrors.UaStatusCodeError, ServiceError)):
+            self.fail(error.code)
+            return
+        log.error("a request of type %d failed", self.header.type_number, exc_info=error)
+        self.fail(ua.StatusCodes.BadInternalError)
+
+    def answer_later(self, work: Callable[[], Awaitable[bytes]]) -> None:
+        """Answer when the work is done.
+
+        Raises:
+            ua.uaerrors.BadTooManyOperations: when too much is being worked on for this connection.
+        """
+        self.connection.spawn(self._later(work))
+
+    def answer_in_turns(self, results: Iterator[Any]) -> bytes | None:
+        """Return the results encoded, or answer by them later where they take longer than a turn."""
+        parts: list[bytes] = []
+        if _turn(results, parts):
+            return array(parts)
+
+        async def rest() -> bytes:
+            is_done = False
+            while not is_done:
+                await asyncio.sleep(0)
+                is_done = _turn(results, parts)
+            return array(parts)
+
+        self.answer_later(rest)
+        return None
+
+    async def _later(self, work: Callable[[], Awaitable[bytes]]) -> None:
+        try:
+            self.answer(await work())
+        except Exception as error:  # noqa: BLE001 - told to the client or the log
+            self.fail_by(error)
+
+
+def _turn(results: Iterator[Any], parts: list[bytes]) -> bool:
+    """Take and encode results for one turn; tell whether these were all."""
+    until = time.monotonic() + TURN_S
+    for result in results:
+        parts.append(struct_to_binary(result))
+        if time.monotonic() > until:
+            return False
+    return True
