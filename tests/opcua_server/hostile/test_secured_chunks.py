@@ -128,6 +128,7 @@ async def test_a_chunk_that_was_cut_is_not_served(session: Session, bystander: S
         *(Sealed(gap=gap) for gap in (0, 2, -1, 1000, -1000)),
         *(Sealed(token=token) for token in (0, 1, 12, 14, 0xFFFF_FFFF)),
         *(Sealed(channel=channel) for channel in (0, 1, 0xFFFF_FFFF)),
+        Sealed(channel=0, token=0),
     ],
     ids=lambda wrong: repr(wrong)[len("Sealed") :],
 )
@@ -210,3 +211,27 @@ async def test_an_open_request_that_was_changed_opens_nothing(
             await connection._open_channel()
         await connection.lost()
     assert await is_served(bystander)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "errors"),
+    [
+        (Sealed(gap=0), {"BadSecurityChecksFailed"}),
+        (Sealed(gap=2), {"BadSecurityChecksFailed"}),
+        (Sealed(token=14), {"BadSecureChannelTokenUnknown", "BadTcpSecureChannelUnknown"}),
+        (Sealed(channel=1), {"BadTcpSecureChannelUnknown", "BadSecureChannelIdInvalid"}),
+    ],
+    ids=["sent again", "one left out", "token", "channel"],
+)
+async def test_a_client_is_told_what_was_wrong_with_its_numbers(
+    session: Session, bystander: Session, wrong: Sealed, errors: set[str]
+) -> None:
+    """OPC 10000-6 v1.05 §7.1.5: the server sends an Error message before it closes."""
+    chunk = wrong.chunk(session.connection, forbidden_request(session), 4711)
+    assert await refusal(session, bystander, chunk) in errors
+
+
+async def test_a_client_is_told_that_security_checks_failed_and_no_more(session: Session, bystander: Session) -> None:
+    chunk = bytearray(Sealed().chunk(session.connection, forbidden_request(session), 4711))
+    chunk[-1] ^= 1
+    assert await refusal(session, bystander, bytes(chunk)) == "BadSecurityChecksFailed"

@@ -17,7 +17,6 @@ from ..conformity.services import (
     SERVER,
     UINT32,
     T,
-    answer,
     call_request,
     read,
     read_request,
@@ -85,7 +84,7 @@ async def test_a_session_may_be_closed_while_its_call_is_at_work(
         assert not call.done()
         await session.close()
         assert await is_served(bystander)
-        await answer(call)
+        assert await service_result(call) == "BadSessionClosed"
         await step(bystander)
     assert " ERROR " not in said()
 
