@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -112,11 +113,15 @@ class PlantServer(InternalServer):
         return self._engine.longest_queue(present) if self._engine is not None else 0
 
     async def stop(self) -> None:
-        """End the sessions that wait for their clients to come back, too."""
+        """End the sessions that wait for their clients to come back, too; the clock's next second is not waited for."""
         for session in list(self._external_sessions.values()):
             await session.close_session(True)
         if self.publisher is not None:
             self.publisher.stop()
+        if self.time_task is not None:
+            self.time_task.cancel()
+            await asyncio.gather(self.time_task, return_exceptions=True)
+            self.time_task = None
         await super().stop()
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:

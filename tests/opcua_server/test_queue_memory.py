@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from asyncua import ua
 
@@ -9,6 +11,7 @@ from opcua_server.monitoring import engine
 
 from .conformity.services import (
     OVERFLOW,
+    SCAN_S,
     SP,
     changes,
     item,
@@ -36,6 +39,7 @@ async def test_of_too_much_that_waits_the_greediest_loses_the_older_half(
         await monitor_all(greedy, own[greedy], *kept_alone)
         for value in range(321, 334):
             await put(modest, SP, float(value))
+        await asyncio.sleep(2 * SCAN_S)
         assert f"subscription {own[greedy]} is not read" in caplog.text
         assert f"subscription {own[modest]} is not read" not in caplog.text
         for session, subscription in own.items():
