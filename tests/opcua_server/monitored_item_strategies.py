@@ -19,7 +19,7 @@ TYPES = [DOUBLE, DOUBLE, INT32, UINT32, BOOLEAN, DATETIME, STRING, LOCALIZED_TEX
 MANY = 70
 """Rows that nobody monitors: with them a scan changes more rows than are looked up one by one."""
 LIMIT_HIGH = 0x0600
-"""InfoType DataValue (bit 10) and LimitBits High (bits 8 and 9), OPC 10000-4 v1.05 §7.39.1."""
+"""InfoType DataValue (bit 10) and LimitBits High (bits 8 and 9), OPC 10000-4 v1.05 §7.38.1."""
 STATUSES = [
     *[quality.GOOD] * 6,
     quality.GOOD_LOCAL_OVERRIDE,
