@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
 from opcua_server.monitoring.filters import NO_FILTER, ON_STATUS_VALUE, Filter, passes
-from opcua_server.monitoring.queues import OVERFLOW, Batch, LatestQueue, Left, LogQueue, grown, joined, ranks
+from opcua_server.monitoring.queues import Batch, LatestQueue, Left, LogQueue, grown, joined, ranks, unmarked
 from opcua_server.monitoring.spec import Spec
 from opcua_server.wire.records import encode
 from plant import quality
@@ -110,7 +110,7 @@ class Group:
         self._last_bits[slots], self._last_status[slots] = left.bits, left.status
         waiting = left.waiting
         if self.kind.is_single:
-            waiting.status = waiting.status & np.uint32(~OVERFLOW & 0xFFFF_FFFF)
+            waiting.status = unmarked(waiting.status)
         rank = ranks(waiting.slots)
         order = np.argsort(rank, kind="stable")
         for part in np.split(order, np.flatnonzero(np.diff(rank[order])) + 1):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from opcua_server.monitoring.group import NEVER
-from opcua_server.monitoring.queues import OVERFLOW, Batch, Left
+from opcua_server.monitoring.queues import OVERFLOW, Batch, Left, is_marked, unmarked
 from opcua_server.monitoring.sample import Sample, of_bits
 
 Queued = list[tuple[Sample, int]]
@@ -18,13 +18,14 @@ def apart(left: Left, types: Sequence[int]) -> Iterator[tuple[Sample, Queued]]:
     """Yield of each item its last report and what waits, given the built-in types."""
     waiting = left.waiting.at(np.argsort(left.waiting.slots, kind="stable"))
     ends = np.searchsorted(waiting.slots, np.arange(len(types)), side="right").tolist()
-    columns = (waiting.bits, waiting.status, waiting.source, waiting.server)
+    marks = is_marked(waiting.status) * OVERFLOW
+    columns = (waiting.bits, unmarked(waiting.status), waiting.source, waiting.server, marks)
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
     begin = 0
     for end, kind, bits, status in zip(ends, types, left.bits.tolist(), left.status.tolist(), strict=True):
         queued = [
-            (of_bits(kind, bits, status & ~OVERFLOW, source, server), status & OVERFLOW)
-            for bits, status, source, server in rows[begin:end]
+            (of_bits(kind, bits, status, source, server), mark)
+            for bits, status, source, server, mark in rows[begin:end]
         ]
         yield of_bits(kind, bits, status, 0, 0), queued
         begin = end

@@ -12,6 +12,7 @@ from opcua_server.bank import Bits, Rows, Statuses, Ticks
 
 OVERFLOW = 0x480
 """InfoType DataValue with the Overflow bit (OPC 10000-4 v1.05 §7.38.1)."""
+_OVERFLOW_BIT, _LIMIT_BITS, _INFO_TYPE = (np.uint32(bits) for bits in (0x80, 0x300, 0x400))
 _SLACK = 4096
 Sizes = NDArray[np.uint32]
 
@@ -269,6 +270,19 @@ class LogQueue:
         self.overflows += dropped
         self.waiting -= dropped
         self._queued[:] = np.minimum(self._queued, self._sizes)
+
+
+def is_marked(status: Statuses) -> NDArray[np.bool_]:
+    """Tell which statuses have the Overflow bit."""
+    marked: NDArray[np.bool_] = (status & _OVERFLOW_BIT) != 0
+    return marked
+
+
+def unmarked(status: Statuses) -> Statuses:
+    """Return statuses without the Overflow bit, nor an InfoType that said nothing else."""
+    bare = status & ~_OVERFLOW_BIT
+    said_no_more = is_marked(status) & ((bare & _LIMIT_BITS) == 0)
+    return np.where(said_no_more, bare & ~_INFO_TYPE, bare)
 
 
 def ranks(slots: Rows) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcua_server.monitoring.queues import OVERFLOW, Batch, LatestQueue, LogQueue
+from opcua_server.monitoring.queues import OVERFLOW, Batch, LatestQueue, LogQueue, unmarked
 
 Queue = list[tuple[int, int]]
 SLOTS = 3
@@ -148,3 +148,10 @@ def test_what_is_dropped_for_want_of_memory_is_marked_whatever_the_policy() -> N
     rest = queue.take(100)
     for slot in (0, 1):
         assert pairs(rest, slot) == [(5, OVERFLOW), (6, 0), (7, 0), (8, 0), (9, 0)]
+
+
+@pytest.mark.parametrize(
+    ("marked", "left"), [(0, 0), (OVERFLOW, 0), (0x40940600, 0x40940600), (0x40940600 | OVERFLOW, 0x40940600)]
+)
+def test_without_its_mark_a_status_is_what_it_was(marked: int, left: int) -> None:
+    assert unmarked(np.array([marked], np.uint32)).tolist() == [left]
