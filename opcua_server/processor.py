@@ -163,7 +163,7 @@ class PlantProcessor(UaProcessor):
             task.cancel()
         for session in self._sessions.values():
             if not session.is_activated() and session.connection in (None, self):
-                await session.close_session(True)
+                await session.close_session(False)
 
     def disconnect(self) -> None:
         """Take note at once that nothing can be sent any longer."""

@@ -102,7 +102,7 @@ class PlantServer(InternalServer):
         idle = next((session for session in sessions if not session.is_activated()), None)
         if idle is None:
             return False
-        await idle.close_session(True)
+        await idle.close_session(False)
         return True
 
     def longest_queue(self) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from dataclasses import dataclass
 
 from asyncua import ua
@@ -72,13 +74,13 @@ class PlantSession(InternalSession):
         try:
             result = await super().create_session(params, sockname)
         except BaseException:
-            await self.close_session(True)
+            await self.close_session(False)
             raise
         self._start_timeout_watchdog()
         return result
 
     async def close_session(self, delete_subs: bool = True) -> None:
-        """End the session."""
+        """End the session; subscriptions that are not deleted wait for a transfer until their lifetime ends."""
         self.release_loops()
         self._subscriptions.close(self, delete=delete_subs)
         self.queue.fail_all(ua.StatusCodes.BadSessionClosed)
@@ -96,6 +98,15 @@ class PlantSession(InternalSession):
             self.queue.forget()
             self.connection = None
             self.release_loops()
+
+    async def _timeout_loop(self) -> None:
+        """End when nothing was asked for so long; the subscriptions stay (OPC 10000-4 v1.05 §5.7.2.1)."""
+        timeout = self.session_timeout or 0.0
+        remaining = timeout
+        while remaining > 0.0:
+            await asyncio.sleep(remaining)
+            remaining = self._last_activity + timeout - time.monotonic()
+        await self.close_session(False)
 
     def release_loops(self) -> None:
         """Hold no loop any longer."""

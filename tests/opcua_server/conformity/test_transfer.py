@@ -5,6 +5,7 @@ Anonymous users may transfer between sessions of one application on signed chann
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -162,6 +163,24 @@ async def test_a_subscription_outlives_its_session_and_is_taken_over(
     await old.connection.drop()
     await put(new, SP, 321.0, 322.0)
     (result,) = await transfer(new, mine, initial=True)
+    assert result.StatusCode.is_good()
+    assert await values(new) == [321.0, 322.0]
+
+
+async def test_a_subscription_outlives_a_session_that_times_out(
+    dial: Dial, application: Application, new: Session
+) -> None:
+    """Only CloseSession deletes subscriptions (§5.7.2.1): a link may be away longer than a session waits."""
+    await put(new, SP, 320.0)
+    old = await begin(await dial(application), application, timeout_ms=1.0)
+    mine = (await subscribe(old)).SubscriptionId
+    await monitor(old, mine, SP)
+    await changes(old)
+    await old.connection.drop()
+    await asyncio.sleep(old.created.RevisedSessionTimeout / 1000.0 + 1.0)
+    assert await old.activate(await dial(application)) == "BadSessionIdInvalid"
+    await put(new, SP, 321.0, 322.0)
+    (result,) = await transfer(new, mine, initial=False)
     assert result.StatusCode.is_good()
     assert await values(new) == [321.0, 322.0]
 
