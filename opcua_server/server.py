@@ -33,7 +33,7 @@ from opcua_server.simulator import Simulator
 from opcua_server.templates import MODEL, use_template
 from opcua_server.transport import PlantOpcuaServer
 from opcua_server.users import Users
-from opcua_server.wire import lengths
+from opcua_server.wire import enumerations, lengths
 from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
 from runtime.certificates import Identity, application_uri
@@ -137,6 +137,7 @@ async def make_server(
 ) -> tuple[Server, PlantServer]:
     """Return the server, its address space built, not yet listening."""
     lengths.check()
+    enumerations.admit_unknown()
     internal = PlantServer(users, cache)
     server = PlantOpcuaServer(iserver=internal)
     server.limits = TransportLimits(CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES // CHUNK_BYTES + 1, MESSAGE_BYTES)

@@ -61,8 +61,9 @@ async def test_timestamps_are_returned_as_asked(
     assert (data.SourceTimestamp is not None, data.ServerTimestamp is not None) == (source, server)
 
 
-async def test_impossible_timestamps_are_refused(session: Session) -> None:
-    assert await session.refused(read_request(rvid(SP), timestamps=Stamps.Invalid)) == "BadTimestampsToReturnInvalid"
+@pytest.mark.parametrize("wanted", [Stamps.Invalid, -1, 9])
+async def test_impossible_timestamps_are_refused(session: Session, wanted: ua.TimestampsToReturn) -> None:
+    assert await session.refused(read_request(rvid(SP), timestamps=wanted)) == "BadTimestampsToReturnInvalid"
 
 
 @pytest.mark.parametrize("max_age", [-1.0, -math.inf])
