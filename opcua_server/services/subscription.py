@@ -27,8 +27,8 @@ from plant import quality
 
 SHORTEST_MS, LONGEST_MS = 10.0, 3_600_000.0
 """Publishing intervals."""
-KEEP_ALIVES, MOST_KEEP_ALIVES = 10, 10_000
-"""Where the client names none, and at most; a lifetime is an hour at most, or three keep-alives."""
+MOST_KEEP_ALIVES = 10_000
+"""The largest keep-alive count; a lifetime is an hour at most, or three keep-alives."""
 MOST_ACKNOWLEDGEMENTS = 10_000
 """In one Publish request."""
 _ACKNOWLEDGEMENT = struct.Struct("<II")
@@ -275,10 +275,10 @@ def _acknowledge(subscription: Subscription | None, sequence_number: int) -> int
 
 
 def _agree(params: ua.CreateSubscriptionParameters | ua.ModifySubscriptionParameters) -> Terms:
-    """Return the revised terms (§5.14.2.2): a lifetime is at least three keep-alives."""
+    """Return the revised terms (§5.14.2.2): of keep-alives 0 is the smallest count, and a lifetime has three at least."""
     wanted = params.RequestedPublishingInterval
     publishing_ms = min(wanted, LONGEST_MS) if wanted > SHORTEST_MS else SHORTEST_MS
-    keep_alives = min(params.RequestedMaxKeepAliveCount or KEEP_ALIVES, MOST_KEEP_ALIVES)
+    keep_alives = min(max(params.RequestedMaxKeepAliveCount, 1), MOST_KEEP_ALIVES)
     lifetimes = max(min(params.RequestedLifetimeCount, int(LONGEST_MS / publishing_ms)), 3 * keep_alives)
     return Terms(publishing_ms, lifetimes, keep_alives, params.MaxNotificationsPerPublish, params.Priority)
 
