@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from operator import attrgetter
 
 import numpy as np
 
 from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
 from opcua_server.monitoring.subscription import Subscription
 
+_PRIORITY = attrgetter("terms.priority")
 _STALE = 100
 """Entries of a schedule that are no longer true, beyond as many as there are true ones."""
 
@@ -128,10 +130,9 @@ class Engine:
         return max((subscription.items.longest() for subscription in some), default=0)
 
     def _run(self, due: list[int], now: float, tolerance: float) -> None:
-        for subscription_id in due:
-            subscription = self._subscriptions.get(subscription_id)
-            if subscription is None:
-                continue
+        here = [subscription for each in due if (subscription := self._subscriptions.get(each)) is not None]
+        here.sort(key=_PRIORITY, reverse=True)  # stable: of one priority the first due is served first
+        for subscription in here:
             is_due = subscription.due <= now + tolerance
             # What is to be sampled with the next scan at the latest is sampled before it is published.
             subscription.items.sample_due(now, 2.0 * tolerance if is_due else tolerance)

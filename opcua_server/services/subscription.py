@@ -275,7 +275,7 @@ def _acknowledge(subscription: Subscription | None, sequence_number: int) -> int
 
 
 def _agree(params: ua.CreateSubscriptionParameters | ua.ModifySubscriptionParameters) -> Terms:
-    """Return the revised terms (§5.14.2.2): of keep-alives 0 is the smallest count, and a lifetime has three at least."""
+    """Return the revised terms (§5.14.2.2): 0 keep-alives are the fewest there are, a lifetime has three at least."""
     wanted = params.RequestedPublishingInterval
     publishing_ms = min(wanted, LONGEST_MS) if wanted > SHORTEST_MS else SHORTEST_MS
     keep_alives = min(max(params.RequestedMaxKeepAliveCount, 1), MOST_KEEP_ALIVES)
