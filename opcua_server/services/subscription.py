@@ -31,6 +31,8 @@ MOST_KEEP_ALIVES = 10_000
 """The largest keep-alive count; a lifetime is an hour at most, or three keep-alives."""
 MOST_ACKNOWLEDGEMENTS = 10_000
 """In one Publish request."""
+_NOBODY_KNOWN = (None, "")
+"""Anonymous, of an application that has no ApplicationUri."""
 _ACKNOWLEDGEMENT = struct.Struct("<II")
 
 
@@ -150,7 +152,7 @@ class SubscriptionService:
         return message
 
     def transfer(self, owner: Owner, ids: Sequence[int], *, send_initial: bool) -> list[ua.TransferResult]:
-        """Take over subscriptions with all that waits in them (§5.14.7)."""
+        """Take over subscriptions with all that waits in them (§5.14.7); each gets its answer."""
         require(len(ids), self._limits.max_subscriptions_per_session)
         return [self._transfer(owner, subscription_id, send_initial=send_initial) for subscription_id in ids]
 
@@ -234,8 +236,11 @@ class SubscriptionService:
         before = self._owners[subscription_id]
         if before is owner:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadNothingToDo))
-        if self._for[subscription_id] != _whom(owner):
+        whom = _whom(owner)
+        if whom == _NOBODY_KNOWN or self._for[subscription_id] != whom:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadUserAccessDenied))
+        if len(owner.subscriptions) >= self._limits.max_subscriptions_per_session:
+            return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadTooManySubscriptions))
         if before is not None:
             del before.subscriptions[subscription_id]
             status = ua.StatusCodes.GoodSubscriptionTransferred
@@ -284,6 +289,10 @@ def _agree(params: ua.CreateSubscriptionParameters | ua.ModifySubscriptionParame
 
 
 def _whom(owner: Owner) -> tuple[str | None, str]:
-    """Return what must be the same for a transfer (§5.14.7.1): the user, or without one the application."""
+    """Return what must be the same for a transfer (§5.14.7.1): the user, or without one the application.
+
+    The clause wants a signed channel, too; here an Anonymous client without security can take up its subscriptions
+    as well, by an ApplicationUri that it only says: it could read the same values anyway.
+    """
     name = owner.user.name
     return name, "" if name else owner.application_uri
