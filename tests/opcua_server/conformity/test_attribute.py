@@ -14,6 +14,7 @@ from .services import (
     DOUBLE,
     KC,
     NAMESPACES,
+    OVERFLOW,
     SP,
     STRING,
     TC,
@@ -223,6 +224,16 @@ async def test_a_status_is_not_written(session: Session, code: int) -> None:
     data = ua.DataValue(ua.Variant(321.0, DOUBLE), ua.StatusCode(ua.UInt32(code)))
     assert await write(session, write_value(SP, 0.0, Value=data)) == ["BadWriteNotSupported"]
     assert (await read(session, SP))[0].Value.Value == 320.0
+
+
+@pytest.mark.parametrize("code", [0, 0x400, OVERFLOW])
+async def test_a_good_status_is_written_whatever_its_info_bits(session: Session, code: int) -> None:
+    """What was received is often written on as it came, with the bits that a queue has set."""
+    await put(session, SP, 320.0)
+    data = ua.DataValue(ua.Variant(321.0, DOUBLE), ua.StatusCode(ua.UInt32(code)))
+    assert await write(session, write_value(SP, 0.0, Value=data)) == ["Good"]
+    (found,) = await read(session, SP)
+    assert (found.Value.Value, found.StatusCode.is_good()) == (321.0, True)
 
 
 async def test_a_written_value_is_read_at_once_and_stays(session: Session) -> None:
