@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 from collections.abc import Callable
 from operator import attrgetter
 
@@ -11,6 +12,12 @@ import numpy as np
 from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
 from opcua_server.monitoring.subscription import Subscription
 
+log = logging.getLogger("server")
+
+MOST_WAITING = 20_000_000
+"""Samples in all queues of all subscriptions: 640 MB where they are in columns."""
+BOUND_S = 1.0
+"""How often that is looked at."""
 _PRIORITY = attrgetter("terms.priority")
 _STALE = 100
 """Entries of a schedule that are no longer true, beyond as many as there are true ones."""
@@ -68,6 +75,7 @@ class Engine:
         self._dirty: list[Rows] = []
         self._is_dirty = np.zeros(len(bank), np.bool_)
         self.align_s = 0.0
+        self._bounded_at = 0.0
         bank.listeners.append(self)
 
     def add(self, subscription: Subscription) -> None:
@@ -112,11 +120,13 @@ class Engine:
     def on_scan(self, now: float) -> None:
         """Do what is due about now."""
         self.flush()
+        self._bound(now)
         self._run(self._aligned.pop(now + self.align_s), now, self.align_s)
 
     def on_timer(self, now: float) -> None:
         """Do what is due and did not find a scan."""
         self.flush()
+        self._bound(now)
         self._run(self._aligned.pop(now - self.align_s), now, 0.0)
         self._run(self._free.pop(now), now, 0.0)
 
@@ -128,6 +138,18 @@ class Engine:
         """Return the length of the longest queue of any item of these subscriptions."""
         some = (each for each in self._subscriptions.values() if each.id in subscriptions)
         return max((subscription.items.longest() for subscription in some), default=0)
+
+    def _bound(self, now: float) -> None:
+        """Let the subscription of which most waits lose the older half, while too much waits for all."""
+        if now < self._bounded_at + BOUND_S:
+            return
+        self._bounded_at = now
+        waiting = {subscription: subscription.items.waiting for subscription in self._subscriptions.values()}
+        while sum(waiting.values()) > MOST_WAITING:
+            greedy = max(waiting, key=lambda subscription: waiting[subscription])
+            log.warning("subscription %d is not read: of %d samples the older half is lost", greedy.id, waiting[greedy])
+            greedy.items.shorten()
+            waiting[greedy] = greedy.items.waiting
 
     def _run(self, due: list[int], now: float, tolerance: float) -> None:
         here = [subscription for each in due if (subscription := self._subscriptions.get(each)) is not None]

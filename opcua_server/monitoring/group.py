@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
 from opcua_server.monitoring.filters import NO_FILTER, ON_STATUS_VALUE, Filter, passes
-from opcua_server.monitoring.queues import Batch, LatestQueue, LogQueue, grown, joined
+from opcua_server.monitoring.queues import OVERFLOW, Batch, LatestQueue, Left, LogQueue, grown, joined, ranks
+from opcua_server.monitoring.spec import Spec
 from opcua_server.wire.records import encode
 from plant import quality
 
@@ -67,45 +69,58 @@ class Group:
         """Return the length of the longest queue."""
         return self._queue.longest()
 
-    def add(self, row: int, handle: int, size: int, *, discard_oldest: bool, filter_: Filter = NO_FILTER) -> int:
-        """Add an item and return its slot; it has no sample yet."""
-        if not self._free:
+    def add(self, specs: Sequence[Spec]) -> Rows:
+        """Add items and return their slots; they have no sample yet."""
+        while len(self._free) < len(specs):
             self._grow()
-        slot = self._free.pop()
-        self._used = max(self._used, slot + 1)
-        self._rows[slot], self._handles[slot], self._active[slot] = row, handle, True
-        self._last_bits[slot], self._last_status[slot] = 0, NEVER
-        self._set_filter(slot, filter_)
-        self._queue.resize(slot, size, discard_oldest=discard_oldest)
+        slots = np.array([self._free.pop() for _ in specs], np.intp)
+        self._used = max(self._used, int(slots.max()) + 1)
+        self._rows[slots] = [spec.row for spec in specs]
+        self._active[slots] = True
+        self._last_bits[slots], self._last_status[slots] = 0, NEVER
         self._by_row = None
-        self.count += 1
-        return slot
+        self.count += len(specs)
+        self.modify(slots, specs)
+        return slots
 
-    def modify(self, slot: int, handle: int, size: int, *, discard_oldest: bool, filter_: Filter) -> None:
-        """Change what does not make the item one of another kind."""
-        self._handles[slot] = handle
-        self._set_filter(slot, filter_)
-        self._queue.resize(slot, size, discard_oldest=discard_oldest)
+    def modify(self, slots: Rows, specs: Sequence[Spec]) -> None:
+        """Change what does not make different items ones of another kind."""
+        self._handles[slots] = [spec.handle for spec in specs]
+        self._set_filters(slots, [spec.filter for spec in specs])
+        sizes = np.array([spec.size for spec in specs], np.uint32)
+        self._queue.resize(slots, sizes, np.array([spec.discard_oldest for spec in specs], np.bool_))
 
-    def remove(self, slot: int) -> tuple[Batch, tuple[int, int]]:
-        """End an item; return what waits of it, and (bits, status) of what was reported last."""
-        waiting = self._queue.drain(slot)
-        last = int(self._last_bits[slot]), int(self._last_status[slot])
-        self._queue.resize(slot, 0, discard_oldest=True)
-        self._set_filter(slot, NO_FILTER)
-        self._active[slot] = False
-        self._free.append(slot)
+    def remove(self, slots: Rows) -> Left:
+        """End different items; return what they leave."""
+        waiting = self._queue.drain(slots)
+        places = np.zeros(len(self._rows), np.intp)
+        places[slots] = np.arange(len(slots))
+        waiting.slots = places[waiting.slots]
+        left = Left(waiting, self._last_bits[slots], self._last_status[slots])
+        self._queue.resize(slots, np.zeros(len(slots), np.uint32), np.ones(len(slots), np.bool_))
+        self._set_filters(slots, [NO_FILTER] * len(slots))
+        self._active[slots] = False
+        self._free += slots.tolist()
         self._by_row = None
-        self.count -= 1
-        return waiting, last
+        self.count -= len(slots)
+        return left
 
-    def adopt(self, slot: int, waiting: Batch, last: tuple[int, int]) -> None:
-        """Go on with what an item of another group left."""
-        self._last_bits[slot], self._last_status[slot] = last
-        for index in range(len(waiting)):
-            sample = waiting.at(slice(index, index + 1))
-            sample.slots = np.array([slot], np.intp)
-            self._queue.put(sample)
+    def adopt(self, slots: Rows, left: Left) -> None:
+        """Go on with what items left elsewhere; a queue of 1 has no overflow to mark (OPC 10000-4 v1.05 §5.13.1.5)."""
+        self._last_bits[slots], self._last_status[slots] = left.bits, left.status
+        waiting = left.waiting
+        if self.kind.is_single:
+            waiting.status = waiting.status & np.uint32(~OVERFLOW & 0xFFFF_FFFF)
+        rank = ranks(waiting.slots)
+        order = np.argsort(rank, kind="stable")
+        for part in np.split(order, np.flatnonzero(np.diff(rank[order])) + 1):
+            batch = waiting.at(part)
+            batch.slots = slots[batch.slots]
+            self._queue.put(batch)
+
+    def shorten(self) -> None:
+        """Drop the older half of what waits."""
+        self._queue.shorten()
 
     def sample(self, rows: Rows | None = None) -> None:
         """Queue what the bank holds, of all items or of those of some rows, where it passes the filter."""
@@ -159,10 +174,14 @@ class Group:
         source: Ticks = self._bank.source[rows]
         self._queue.put(Batch(slots, bits, status, source, self._bank.server[rows]))
 
-    def _set_filter(self, slot: int, filter_: Filter) -> None:
-        before = self._deadband[slot] != 0.0 or self._trigger[slot] != ON_STATUS_VALUE
-        self._deadband[slot], self._trigger[slot] = filter_.deadband, filter_.trigger
-        self._filtered += int(filter_ != NO_FILTER) - int(before)
+    def _set_filters(self, slots: Rows, filters: Sequence[Filter]) -> None:
+        self._filtered -= self._count_filtered(slots)
+        self._deadband[slots] = [filter_.deadband for filter_ in filters]
+        self._trigger[slots] = [filter_.trigger for filter_ in filters]
+        self._filtered += self._count_filtered(slots)
+
+    def _count_filtered(self, slots: Rows) -> int:
+        return int(np.count_nonzero((self._deadband[slots] != 0.0) | (self._trigger[slots] != ON_STATUS_VALUE)))
 
     def _slots_of(self, rows: Rows) -> Rows:
         if self._by_row is None:

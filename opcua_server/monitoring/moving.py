@@ -1,40 +1,53 @@
-"""What waits of an item, and what it reported last, when it moves between a group's columns and a queue of its own."""
+"""What items leave and take along when they move between a group's columns and queues of their own."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from opcua_server.monitoring.group import NEVER
-from opcua_server.monitoring.queues import OVERFLOW, Batch
+from opcua_server.monitoring.queues import OVERFLOW, Batch, Left
 from opcua_server.monitoring.sample import Sample, of_bits
 
+Queued = list[tuple[Sample, int]]
+"""Samples, each with its info bits apart."""
 
-def samples_of(type_number: int, batch: Batch) -> list[tuple[Sample, int]]:
-    """Return samples of a group, each with its info bits apart."""
-    rows = zip(*(column.tolist() for column in (batch.bits, batch.status, batch.source, batch.server)), strict=True)
-    return [
-        (of_bits(type_number, bits, status & ~OVERFLOW, source, server), status & OVERFLOW)
-        for bits, status, source, server in rows
+
+def apart(left: Left, types: Sequence[int]) -> Iterator[tuple[Sample, Queued]]:
+    """Yield of each item its last report and what waits, given the built-in types."""
+    waiting = left.waiting.at(np.argsort(left.waiting.slots, kind="stable"))
+    ends = np.searchsorted(waiting.slots, np.arange(len(types)), side="right").tolist()
+    columns = (waiting.bits, waiting.status, waiting.source, waiting.server)
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
+    begin = 0
+    for end, kind, bits, status in zip(ends, types, left.bits.tolist(), left.status.tolist(), strict=True):
+        queued = [
+            (of_bits(kind, bits, status & ~OVERFLOW, source, server), status & OVERFLOW)
+            for bits, status, source, server in rows[begin:end]
+        ]
+        yield of_bits(kind, bits, status, 0, 0), queued
+        begin = end
+
+
+def together(states: Sequence[tuple[Sample | None, Queued]]) -> Left:
+    """Return what items leave that each were on their own."""
+    rows = [
+        (place, sample.bits, sample.status | info, sample.source, sample.server)
+        for place, (_, queued) in enumerate(states)
+        for sample, info in queued
     ]
-
-
-def last_of(type_number: int, last: tuple[int, int]) -> Sample:
-    """Return what an item of a group reported last."""
-    bits, status = last
-    return of_bits(type_number, bits, status, 0, 0)
-
-
-def batch_of(queued: list[tuple[Sample, int]]) -> Batch:
-    """Return samples of one item as columns, for slot 0."""
-    return Batch(
-        np.zeros(len(queued), np.intp),
-        np.array([sample.bits for sample, _ in queued], np.uint64),
-        np.array([sample.status | info for sample, info in queued], np.uint32),
-        np.array([sample.source for sample, _ in queued], np.int64),
-        np.array([sample.server for sample, _ in queued], np.int64),
+    slots, bits, status, source, server = zip(*rows, strict=True) if rows else ((),) * 5
+    waiting = Batch(
+        np.array(slots, np.intp),
+        np.array(bits, np.uint64),
+        np.array(status, np.uint32),
+        np.array(source, np.int64),
+        np.array(server, np.int64),
     )
-
-
-def reported(last: Sample | None) -> tuple[int, int]:
-    """Return (bits, status) of what an item reported last, as a group keeps it."""
-    return (0, NEVER) if last is None else (last.bits, last.status)
+    lasts = [last for last, _ in states]
+    return Left(
+        waiting,
+        np.array([0 if last is None else last.bits for last in lasts], np.uint64),
+        np.array([NEVER if last is None else last.status for last in lasts], np.uint32),
+    )

@@ -13,6 +13,7 @@ from opcua_server.bank import Bits, Rows, Statuses, Ticks
 OVERFLOW = 0x480
 """InfoType DataValue with the Overflow bit (OPC 10000-4 v1.05 §7.39.1)."""
 _SLACK = 4096
+Sizes = NDArray[np.uint32]
 
 
 @dataclass(slots=True)
@@ -31,6 +32,23 @@ class Batch:
     def at(self, where: NDArray[np.bool_] | Rows | slice) -> Batch:
         """Return some of them."""
         return Batch(self.slots[where], self.bits[where], self.status[where], self.source[where], self.server[where])
+
+
+@dataclass(slots=True)
+class Left:
+    """What items leave when they go elsewhere: what waits, its slots being their places, and the last reports."""
+
+    waiting: Batch
+    bits: Bits
+    status: Statuses
+
+    def of(self, places: Rows) -> Left:
+        """Return what some of them leave, their places anew."""
+        new_places = np.full(len(self.bits), -1, np.intp)
+        new_places[places] = np.arange(len(places))
+        waiting = self.waiting.at(new_places[self.waiting.slots] >= 0)
+        waiting.slots = new_places[waiting.slots]
+        return Left(waiting, self.bits[places], self.status[places])
 
 
 def grown(column: NDArray[np.generic], length: int) -> NDArray[np.generic]:
@@ -57,7 +75,7 @@ class LatestQueue:
         for name in ("_waits", "_bits", "_status", "_source", "_server"):
             setattr(self, name, grown(getattr(self, name), length))
 
-    def resize(self, slot: int, size: int, *, discard_oldest: bool) -> None:
+    def resize(self, slots: Rows, sizes: Sizes, keeps_newest: NDArray[np.bool_]) -> None:
         """Have nothing to remember: the size is 1."""
 
     def put(self, batch: Batch) -> None:
@@ -75,9 +93,12 @@ class LatestQueue:
             slots = slots[np.argsort(self._source[slots], kind="stable")[:limit]]
         return [self._pop(slots)] if len(slots) else []
 
-    def drain(self, slot: int) -> Batch:
-        """Return all samples of one slot, and forget them."""
-        return self._pop(np.array([slot] if self._waits[slot] else [], np.intp))
+    def drain(self, slots: Rows) -> Batch:
+        """Return all samples of some slots, and forget them."""
+        return self._pop(slots[self._waits[slots]])
+
+    def shorten(self) -> None:
+        """Keep what waits: there is no less of a queue."""
 
     def _pop(self, slots: Rows) -> Batch:
         self._waits[slots] = False
@@ -102,7 +123,7 @@ class LogQueue:
 
     def __init__(self) -> None:
         self._log: deque[Batch] = deque()
-        self._sizes: NDArray[np.uint32] = np.zeros(0, np.uint32)
+        self._sizes: Sizes = np.zeros(0, np.uint32)
         self._keeps_newest = np.zeros(0, np.bool_)
         self._queued: NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._lost = np.zeros(0, np.bool_)
@@ -118,12 +139,12 @@ class LogQueue:
         for name in ("_sizes", "_keeps_newest", "_queued", "_lost"):
             setattr(self, name, grown(getattr(self, name), length))
 
-    def resize(self, slot: int, size: int, *, discard_oldest: bool) -> None:
-        """Set the size and the policy of a slot, 0 to end it; what waits is kept as far as it fits."""
+    def resize(self, slots: Rows, sizes: Sizes, keeps_newest: NDArray[np.bool_]) -> None:
+        """Set sizes and policies of different slots, 0 to end them; what waits is kept as far as it fits."""
         self._settle()
-        self._room += size - int(self._sizes[slot])
-        self._sizes[slot], self._keeps_newest[slot] = size, discard_oldest
-        self._is_over = bool(self._queued[slot] > size) or self._is_over
+        self._room += int(sizes.sum()) - int(self._sizes[slots].sum())
+        self._sizes[slots], self._keeps_newest[slots] = sizes, keeps_newest
+        self._is_over = bool(np.count_nonzero(self._queued[slots] > sizes)) or self._is_over
         self._settle()
 
     def put(self, batch: Batch) -> None:
@@ -158,15 +179,28 @@ class LogQueue:
                 np.subtract.at(self._queued, batch.slots, np.uint32(1))
         return taken
 
-    def drain(self, slot: int) -> Batch:
-        """Return all samples of one slot, and forget them."""
+    def drain(self, slots: Rows) -> Batch:
+        """Return all samples of some slots, and forget them."""
         self._settle()
-        own = [batch.slots == slot for batch in self._log]
-        drained = joined([batch.at(mask) for batch, mask in zip(self._log, own, strict=True)])
-        self._log = deque(batch.at(~mask) for batch, mask in zip(self._log, own, strict=True))
+        is_drained = np.zeros(len(self._sizes), np.bool_)
+        is_drained[slots] = True
+        parts = [(batch, is_drained[batch.slots]) for batch in self._log]
+        drained = joined([batch.at(own) for batch, own in parts])
+        self._log = deque(batch.at(~own) for batch, own in parts if not own.all())
         self.waiting -= len(drained)
-        self._queued[slot] = 0
+        self._queued[slots] = 0
         return drained
+
+    def shorten(self) -> None:
+        """Drop the older half of what waits, whatever the policies."""
+        self._settle()
+        half = self.waiting // 2
+        while self.waiting > half:
+            slots = self._log.popleft().slots
+            self._queued[slots] -= np.uint32(1)
+            self._lost[slots] = self._sizes[slots] > 1
+            self.waiting -= len(slots)
+            self.overflows += len(slots)
 
     def longest(self) -> int:
         """Return the length of the longest queue."""
@@ -213,12 +247,8 @@ class LogQueue:
         ends = np.cumsum([len(batch) for batch in self._log])
         size, queued = self._sizes[all_.slots], self._queued[all_.slots]
         over = np.flatnonzero(queued > size)
-        order = over[np.argsort(all_.slots[over], kind="stable")]
         rank = np.zeros(len(all_), np.int64)
-        slots = all_.slots[order]
-        starts = np.flatnonzero(np.append(True, slots[1:] != slots[:-1]))
-        lengths = np.diff(np.append(starts, len(slots)))
-        rank[order] = np.arange(len(slots)) - np.repeat(starts, lengths)
+        rank[over] = ranks(all_.slots[over])
         size, queued = size.astype(np.int64), queued.astype(np.int64)
         newest = self._keeps_newest[all_.slots]
         keep = np.ones(len(all_), np.bool_)
@@ -239,6 +269,17 @@ class LogQueue:
         self.overflows += dropped
         self.waiting -= dropped
         self._queued[:] = np.minimum(self._queued, self._sizes)
+
+
+def ranks(slots: Rows) -> NDArray[np.int64]:
+    """Return of each sample how many of its slot are before it."""
+    order = np.argsort(slots, kind="stable")
+    in_order = slots[order]
+    starts = np.flatnonzero(np.append(True, in_order[1:] != in_order[:-1]))
+    lengths = np.diff(np.append(starts, len(slots)))
+    rank = np.zeros(len(slots), np.int64)
+    rank[order] = np.arange(len(slots)) - np.repeat(starts, lengths)
+    return rank
 
 
 def _split(batch: Batch, ends: NDArray[np.intp]) -> list[Batch]:

@@ -128,19 +128,24 @@ class RowSource:
 class AttributeSource:
     """Any attribute of any node, read through the Read service, cut to an IndexRange where one is given."""
 
-    __slots__ = ("_data", "_get", "_sample", "read")
+    __slots__ = ("__weakref__", "_data", "_get", "_sample", "_version", "_version_of", "read")
 
-    def __init__(self, read: ua.ReadValueId, get: Callable[[], ua.DataValue]) -> None:
+    def __init__(self, read: ua.ReadValueId, get: Callable[[], ua.DataValue], version_of: Callable[[], object]) -> None:
+        """`version_of` returns what is the same as long as there is nothing new to read."""
         self.read = read
         self._get = get
+        self._version_of = version_of
+        self._version: object = None
         self._data: ua.DataValue | None = None
         self._sample: Sample | None = None
 
     def sample(self) -> Sample:
         """Return what the attribute holds."""
-        data = self._get()
-        if self._sample is None or data is not self._data:
-            self._data, self._sample = data, of_data_value(data)
+        version = self._version_of()
+        if self._sample is None or version != self._version:
+            self._version, data = version, self._get()
+            if self._sample is None or data is not self._data:
+                self._data, self._sample = data, of_data_value(data)
         return self._sample
 
 

@@ -46,6 +46,16 @@ class SingleItem:
         """Set the size and policy of the queue; what waits is kept as far as it fits."""
         self.size, self.discard_oldest = size, discard_oldest
         self._cut()
+        if size == 1:
+            self._queue = deque((sample, 0) for sample, _ in self._queue)
+
+    def shorten(self) -> None:
+        """Drop the older half of what waits, whatever the policy."""
+        for _ in range(len(self._queue) // 2):
+            self._queue.popleft()
+            self.overflows += 1
+            self.released = max(0, self.released - 1)
+            self._queue[0] = self._queue[0][0], OVERFLOW
 
     def take(self, limit: int) -> tuple[list[bytes], int]:
         """Return at most so many of the oldest samples that are released, and their number."""

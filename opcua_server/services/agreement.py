@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
+from weakref import WeakValueDictionary
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace
-from asyncua.ua.ua_binary import nodeid_to_binary
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
 
 from opcua_server.bank import TEXTS
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.filters import NO_FILTER, Filter
-from opcua_server.monitoring.item import REPORTING, Spec
 from opcua_server.monitoring.sample import AttributeSource, ConstantSource, NoSource, RowSource, Source
+from opcua_server.monitoring.spec import REPORTING, Spec
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.nodes import plant_id
 from opcua_server.services.attribute import AttributeService
@@ -23,6 +25,8 @@ from plant.names import NAMESPACE_INDEX
 from runtime.opcua_link.builtin import BOOLEAN
 
 _NUMBERS = frozenset(vtype for vtype in ua.VariantType if 2 <= vtype.value <= 11)
+FRESH_S = 0.05
+"""What is not of the plant is read at most so often, for all who monitor it."""
 _TRIGGERS = frozenset(trigger.value for trigger in ua.DataChangeTrigger)
 _FOREVER_MS = 3_600_000.0
 _REFUSING = frozenset(
@@ -63,7 +67,9 @@ class Agreement:
         self._limits = limits
         self._scan_ms = scan_ms
         self._rows: dict[int, RowSource] = {}
-        """One source for each row, so that what is encoded for one subscriber serves all."""
+        """One source for each row, so that what is encoded for one subscriber serves all..."""
+        self._others: WeakValueDictionary[bytes, AttributeSource] = WeakValueDictionary()
+        """...and for each other attribute that somebody monitors, by its ReadValueId on the wire."""
 
     def source(self, read: ua.ReadValueId) -> Source:
         """Return what takes the samples of an attribute.
@@ -85,7 +91,16 @@ class Agreement:
         is_tag = row is not None and read.AttributeId == ua.AttributeIds.Value
         if read.NodeId.NamespaceIndex == NAMESPACE_INDEX and not is_tag:
             return ConstantSource(read, data)
-        return AttributeSource(read, lambda: self._attributes.data_value(read, row))
+        key = struct_to_binary(read)
+        return self._others.get(key) or self._others.setdefault(key, self._attribute(read, row))
+
+    def _attribute(self, read: ua.ReadValueId, row: int | None) -> AttributeSource:
+        changes = self._tags.bank.changes
+
+        def version() -> int:
+            return changes.item(row) if row is not None else int(time.monotonic() / FRESH_S)
+
+        return AttributeSource(read, lambda: self._attributes.data_value(read, row), version)
 
     def spec(
         self,

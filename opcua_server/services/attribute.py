@@ -1,13 +1,15 @@
 """Attribute service set: Read (OPC 10000-4 v1.05 §5.11.2).
 
 asyncua ignores IndexRange, TimestampsToReturn, maxAge, AccessLevel and limits, and takes 4 ms to read 100 nodes.
-Here the Value of a tag comes from the bank, all else from the address space.
+Here the Value of a tag comes from the bank, all else from the address space. A ServerTimestamp is when the server knew
+the value to be accurate (§7.11.4): with Read it is now, with a notification when it changed.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 from asyncua import ua
@@ -104,7 +106,7 @@ class AttributeService:
         if level is not None and not level & ua.AccessLevel.CurrentRead.mask:
             return bad_value(ua.StatusCodes.BadNotReadable)
         source = data.SourceTimestamp or self._started
-        return ua.DataValue(data.Value, data.StatusCode, source, data.ServerTimestamp or FileTime.of(now_ticks()))
+        return ua.DataValue(data.Value, data.StatusCode, source, FileTime.of(now_ticks()))
 
     def _encoding_status(self, item: ua.ReadValueId) -> int:
         """Check a DataEncoding (OPC 10000-4 v1.05 §5.11.2.4): only structures have one, and here it is binary."""
@@ -119,14 +121,15 @@ class AttributeService:
 
     def _read_rows(self, rows: list[int], places: list[int], times_mask: int, results: list[bytes]) -> None:
         bank = self._tags.bank
-        columns = (bank.types, bank.bits, bank.status, bank.source, bank.server)
+        now = now_ticks()
+        columns = (bank.types, bank.bits, bank.status, bank.source)
         values = zip(places, rows, *(column[rows].tolist() for column in columns), strict=True)
-        for place, row, kind, bits, status, source, server in values:
+        for place, row, kind, bits, status, source in values:
             if status == quality.GOOD and kind in WIDTHS:
                 pack, largest = _packer(kind, times_mask)
-                results[place] = pack(VALUE | times_mask, kind, bits & largest, *_times(times_mask, source, server))
+                results[place] = pack(VALUE | times_mask, kind, bits & largest, *_times(times_mask, source, now))
             else:
-                results[place] = of_row(bank, row).data_value(times_mask)
+                results[place] = replace(of_row(bank, row), server=now).data_value(times_mask)
 
 
 def _times(times_mask: int, source: int, server: int) -> tuple[int, ...]:
@@ -147,5 +150,5 @@ def _decoded(sample: Sample) -> ua.DataValue:
         variant_from_binary(Buffer(sample.variant)),
         status_code(sample.status),
         FileTime.of(sample.source),
-        FileTime.of(sample.server),
+        FileTime.of(now_ticks()),
     )

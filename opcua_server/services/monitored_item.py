@@ -7,12 +7,13 @@ session touch any subscription. Here each item is agreed on as the part says and
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from asyncua import ua
 
 from opcua_server.limits import ServerLimits, require
-from opcua_server.monitoring.item import DISABLED, REPORTING, Spec
+from opcua_server.monitoring.item import Item
+from opcua_server.monitoring.spec import DISABLED, REPORTING, Spec
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.services.agreement import Agreement, Refused
 from opcua_server.services.attribute import TIMES_MASKS
@@ -71,20 +72,26 @@ class MonitoredItemService:
         require(len(params.ItemsToModify), self._limits.operations.max_monitored_items_per_call)
         times_mask = _times_mask(params.TimestampsToReturn)
         results: list[ua.MonitoredItemModifyResult] = []
+        changes: dict[int, tuple[Item, Spec]] = {}
         for request in params.ItemsToModify:
             item = subscription.items.get(request.MonitoredItemId)
             try:
                 if item is None:
                     raise Refused(ua.StatusCodes.BadMonitoredItemIdInvalid)
                 spec = self._agreement.spec(subscription, item.spec.source, request.RequestedParameters, times_mask)
-                subscription.items.modify(item, spec, time.monotonic())
-                results.append(
-                    ua.MonitoredItemModifyResult(
-                        RevisedSamplingInterval=self._agreement.told_ms(spec), RevisedQueueSize=ua.UInt32(spec.size)
-                    )
-                )
             except Refused as refused:
                 results.append(ua.MonitoredItemModifyResult(StatusCode=status_code(refused.code)))
+                continue
+            if item.id in changes:  # twice in one call: one after the other
+                subscription.items.modify(list(changes.values()), time.monotonic())
+                changes.clear()
+            changes[item.id] = item, spec
+            results.append(
+                ua.MonitoredItemModifyResult(
+                    RevisedSamplingInterval=self._agreement.told_ms(spec), RevisedQueueSize=ua.UInt32(spec.size)
+                )
+            )
+        subscription.items.modify(list(changes.values()), time.monotonic())
         return results
 
     def set_mode(self, subscription: Subscription, params: ua.SetMonitoringModeParameters) -> list[int]:
@@ -94,12 +101,8 @@ class MonitoredItemService:
         mode = int(params.MonitoringMode)
         if not DISABLED <= mode <= REPORTING:
             raise ua.uaerrors.BadMonitoringModeInvalid
-        results: list[int] = []
-        for item_id in ids:
-            item = subscription.items.get(item_id)
-            if item is not None:
-                subscription.items.set_mode(item, mode, time.monotonic())
-            results.append(quality.GOOD if item else ua.StatusCodes.BadMonitoredItemIdInvalid)
+        found, results = _found(subscription, ids)
+        subscription.items.set_mode(found, mode, time.monotonic())
         return results
 
     def set_triggering(
@@ -114,29 +117,29 @@ class MonitoredItemService:
             raise ua.uaerrors.BadMonitoredItemIdInvalid
         removed: list[int] = []
         for link in to_remove:
-            known = item.links is not None and link in item.links
-            if item.links is not None:
-                item.links.discard(link)
-            removed.append(quality.GOOD if known else ua.StatusCodes.BadMonitoredItemIdInvalid)
-        added: list[int] = []
-        for link in to_add:
-            linked = items.get(link)
-            if linked is not None:
-                items.link(item, linked, time.monotonic())
-            added.append(quality.GOOD if linked else ua.StatusCodes.BadMonitoredItemIdInvalid)
+            removed.append(quality.GOOD if link in item.links else ua.StatusCodes.BadMonitoredItemIdInvalid)
+            item.links -= {link}
+        linked, added = _found(subscription, to_add)
+        if linked:
+            items.link(item, linked)
         return added, removed
 
     def delete(self, subscription: Subscription, params: ua.DeleteMonitoredItemsParameters) -> list[int]:
         """End items (§5.13.6)."""
         ids = params.MonitoredItemIds or ()
         require(len(ids), self._limits.operations.max_monitored_items_per_call)
-        results: list[int] = []
-        for item_id in ids:
-            item = subscription.items.get(item_id)
-            if item is not None:
-                subscription.items.delete(item)
-            results.append(quality.GOOD if item else ua.StatusCodes.BadMonitoredItemIdInvalid)
-        return results
+        found, results = _found(subscription, ids)
+        subscription.items.delete(found)
+        first = {item_id: place for place, item_id in reversed(list(enumerate(ids)))}
+        again = ua.StatusCodes.BadMonitoredItemIdInvalid
+        return [code if first[ids[place]] == place else again for place, code in enumerate(results)]
+
+
+def _found(subscription: Subscription, ids: Sequence[int]) -> tuple[list[Item], list[int]]:
+    """Return the different items of these ids, and the StatusCode of each id."""
+    items = {item_id: item for item_id in ids if (item := subscription.items.get(item_id)) is not None}
+    codes = [quality.GOOD if item_id in items else ua.StatusCodes.BadMonitoredItemIdInvalid for item_id in ids]
+    return list(items.values()), codes
 
 
 def _times_mask(wanted: int) -> int:

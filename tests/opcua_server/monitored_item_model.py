@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE
-from opcua_server.monitoring.item import DISABLED, REPORTING, SAMPLING
+from opcua_server.monitoring.spec import DISABLED, REPORTING, SAMPLING
 from plant import quality
 
 OVERFLOW = 0x0480
@@ -81,6 +81,9 @@ class ModelItem:
         self.wanted = wanted
         while len(self.queue) > self.wanted.size:
             self._discard()
+        if self.wanted.size == 1:  # a queue of 1 has no overflow
+            for each in self.queue:
+                each.overflow = False
 
     def released(self) -> list[Notification]:
         return [each for each in self.queue if each.is_released]
@@ -124,24 +127,28 @@ class ModelSubscription:
 
     def create(self, item_id: int, item: ModelItem, scan: int) -> None:
         self.items[item_id] = item
-        self._enable(item, scan)
+        self._enable([item], scan)
 
-    def modify(self, item: ModelItem, wanted: Wanted, scan: int) -> None:
-        item.modify(wanted)
-        if item.mode != DISABLED:
-            self._list(item, scan)
-            if not wanted.sampling:
-                self._sample([item])
+    def modify(self, changes: dict[int, Wanted], scan: int) -> None:
+        for item_id, wanted in changes.items():
+            item = self.items[item_id]
+            item.modify(wanted)
+            if item.mode != DISABLED:
+                self._list(item, scan)
+        self._sample(item for item_id in changes if not (item := self.items[item_id]).wanted.sampling)
 
-    def set_mode(self, item: ModelItem, mode: int, scan: int) -> None:
-        before, item.mode = item.mode, mode
-        if mode == DISABLED:
-            item.queue.clear()
-            item.last = None
-        elif before == DISABLED:
-            self._enable(item, scan)
-        elif before != mode:
-            item.release(is_released=mode == REPORTING)
+    def set_mode(self, item_ids: list[int], mode: int, scan: int) -> None:
+        enabled: list[ModelItem] = []
+        for item in [self.items[item_id] for item_id in item_ids]:
+            before, item.mode = item.mode, mode
+            if mode == DISABLED:
+                item.queue.clear()
+                item.last = None
+            elif before == DISABLED:
+                enabled.append(item)
+            elif before != mode:
+                item.release(is_released=mode == REPORTING)
+        self._enable(enabled, scan)
 
     def delete(self, item_id: int) -> None:
         del self.items[item_id]
@@ -170,10 +177,11 @@ class ModelSubscription:
     def released(self) -> int:
         return sum(len(item.released()) for item in self.items.values())
 
-    def _enable(self, item: ModelItem, scan: int) -> None:
-        if item.mode != DISABLED:
-            self._list(item, scan)
-            self._sample([item])
+    def _enable(self, items: list[ModelItem], scan: int) -> None:
+        for item in items:
+            if item.mode != DISABLED:
+                self._list(item, scan)
+        self._sample(items)
 
     def _list(self, item: ModelItem, scan: int) -> None:
         if item.wanted.sampling:

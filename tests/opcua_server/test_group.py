@@ -7,20 +7,26 @@ import struct
 import numpy as np
 import pytest
 
-from opcua_server.bank import Bank, as_bits
-from opcua_server.monitoring.filters import Filter
+from opcua_server.bank import Bank, Rows, as_bits
+from opcua_server.monitoring.filters import NO_FILTER, Filter
 from opcua_server.monitoring.group import Group, Kind
+from opcua_server.monitoring.sample import RowSource
+from opcua_server.monitoring.spec import Spec
 from runtime.opcua_link.builtin import DOUBLE
 
 COUNT = 100
 
 
-def grouped(*, is_single: bool) -> tuple[Bank, Group, list[int]]:
+def spec(bank: Bank, row: int, handle: int, size: int, wanted: Filter = NO_FILTER) -> Spec:
+    return Spec(RowSource(bank, row), handle, size=size, filter=wanted)
+
+
+def grouped(*, is_single: bool) -> tuple[Bank, Group, Rows]:
     """A group with an item for each row, all published once."""
     bank = Bank([DOUBLE] * COUNT)
     change(bank, np.arange(COUNT), 0.0)
     group = Group(Kind(DOUBLE, 0, 0.0, is_single), bank)
-    slots = [group.add(row, row, 1 if is_single else 3, discard_oldest=True) for row in range(COUNT)]
+    slots = group.add([spec(bank, row, row, 1 if is_single else 3) for row in range(COUNT)])
     group.sample()
     group.take(COUNT)
     return bank, group, slots
@@ -43,7 +49,7 @@ def handles(group: Group) -> list[int]:
 @pytest.mark.parametrize("rows", [range(3), range(COUNT)])
 def test_what_changed_is_published_but_for_items_that_ended(is_single: bool, rows: range) -> None:
     bank, group, slots = grouped(is_single=is_single)
-    group.remove(slots[1])
+    group.remove(slots[1:2])
     change(bank, np.array(rows), 1.0)
     group.sample(np.array(rows))
     assert handles(group) == [row for row in rows if row != 1]
@@ -54,8 +60,8 @@ def test_a_slot_is_used_again_without_what_it_held(rows: range) -> None:
     bank, group, slots = grouped(is_single=False)
     change(bank, np.array(rows), 1.0)
     group.sample(np.array(rows))
-    group.remove(slots[1])
-    group.add(2, 1000, 3, discard_oldest=True, filter_=Filter(deadband=5.0))
+    group.remove(slots[1:2])
+    group.add([spec(bank, 2, 1000, 3, Filter(deadband=5.0))])
     change(bank, np.array(rows), 2.0)
     group.sample(np.array(rows))
     unfiltered = [row for row in rows if row != 1]

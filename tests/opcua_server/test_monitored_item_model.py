@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from opcua_server.bank import TEXTS, Bank
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE, ON_STATUS_VALUE_TIMESTAMP, Filter
-from opcua_server.monitoring.item import DISABLED, REPORTING, SAMPLING, Spec
+from opcua_server.monitoring.item import Item
 from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.monitoring.retransmission import MOST_KEPT, Store
 from opcua_server.monitoring.sample import RowSource
+from opcua_server.monitoring.spec import DISABLED, REPORTING, SAMPLING, Spec
 from opcua_server.monitoring.subscription import Subscription, Terms
 from opcua_server.services.attribute import TIMES_MASKS
 from opcua_server.wire.records import SERVER, SOURCE
@@ -67,6 +68,7 @@ wanted = st.builds(
 )
 modes = st.sampled_from([DISABLED, SAMPLING, REPORTING, REPORTING, REPORTING])
 places = st.integers(0, 1000)
+some = st.lists(places, min_size=1, max_size=6)
 rows = st.sampled_from([0, 0, 0, 0, 1, 1, *range(len(TYPES))])
 """Some more often: items that are alike share a group."""
 
@@ -93,6 +95,11 @@ class Served:
         self.types = bank.types
         self.unacknowledged: dict[int, bytes] = {}
         self.next_number = 1
+
+    def find(self, item_ids: Iterable[int]) -> list[Item]:
+        """Return the items of these ids."""
+        items = [self.real.items.get(item_id) for item_id in item_ids]
+        return [item for item in items if item is not None]
 
     def request(self, count: int, now: float) -> None:
         """Ask for publishing, as the service does."""
@@ -181,6 +188,10 @@ class MonitoredItems(RuleBasedStateMachine):
     def id_at(self, place: int) -> int:
         return self.ids()[place % len(self.ids())]
 
+    def ids_at(self, some: list[int]) -> list[int]:
+        """Return different ids."""
+        return list(dict.fromkeys(map(self.id_at, some)))
+
     def spec(self, wanted: Wanted, row: int, mode: int) -> Spec:
         return Spec(
             RowSource(self.bank, row),
@@ -230,59 +241,58 @@ class MonitoredItems(RuleBasedStateMachine):
         self.each(act)
 
     @precondition(lambda self: self.ids())
-    @rule(place=places, wanted=wanted, keeps_sampling=st.booleans())
-    def modify(self, place: int, wanted: Wanted, keeps_sampling: bool) -> None:
-        item_id = self.id_at(place)
-        before = self.served[0].model.items[item_id]
-        wanted = self.agreed(wanted, before.row)
-        if keeps_sampling:
-            wanted = replace(wanted, sampling=before.wanted.sampling, times=before.wanted.times)
+    @rule(some=some, wanted=st.lists(wanted, min_size=6, max_size=6), keeps_sampling=st.booleans())
+    def modify(self, some: list[int], wanted: list[Wanted], keeps_sampling: bool) -> None:
+        changes: dict[int, Wanted] = {}
+        rows: dict[int, int] = {}
+        for item_id, each in zip(self.ids_at(some), wanted, strict=False):
+            before = self.served[0].model.items[item_id]
+            rows[item_id] = before.row
+            changes[item_id] = self.agreed(each, before.row)
+            if keeps_sampling:
+                kept = before.wanted
+                changes[item_id] = replace(changes[item_id], sampling=kept.sampling, times=kept.times)
 
         def act(served: Served) -> None:
-            item = served.real.items.get(item_id)
-            assert item is not None
-            served.real.items.modify(item, replace(self.spec(wanted, before.row, REPORTING)), self.now)
-            served.model.modify(served.model.items[item_id], wanted, self.scan)
+            items = served.find(changes)
+            specs = [self.spec(each, rows[item_id], REPORTING) for item_id, each in changes.items()]
+            served.real.items.modify(list(zip(items, specs, strict=True)), self.now)
+            served.model.modify(changes, self.scan)
 
         self.each(act)
 
     @precondition(lambda self: self.ids())
-    @rule(place=places, mode=modes)
-    def set_mode(self, place: int, mode: int) -> None:
-        item_id = self.id_at(place)
+    @rule(some=some, mode=modes)
+    def set_mode(self, some: list[int], mode: int) -> None:
+        item_ids = self.ids_at(some)
 
         def act(served: Served) -> None:
-            item = served.real.items.get(item_id)
-            assert item is not None
-            served.real.items.set_mode(item, mode, self.now)
-            served.model.set_mode(served.model.items[item_id], mode, self.scan)
+            served.real.items.set_mode(served.find(item_ids), mode, self.now)
+            served.model.set_mode(item_ids, mode, self.scan)
 
         self.each(act)
 
     @precondition(lambda self: self.ids())
-    @rule(place=places, linked=places)
-    def link(self, place: int, linked: int) -> None:
-        item_id, linked_id = self.id_at(place), self.id_at(linked)
+    @rule(place=places, some=some)
+    def link(self, place: int, some: list[int]) -> None:
+        item_id, linked = self.id_at(place), self.ids_at(some)
 
         def act(served: Served) -> None:
-            item, other = served.real.items.get(item_id), served.real.items.get(linked_id)
-            assert item is not None
-            assert other is not None
-            served.real.items.link(item, other, self.now)
-            served.model.items[item_id].links.add(linked_id)
+            (item,) = served.find([item_id])
+            served.real.items.link(item, served.find(linked))
+            served.model.items[item_id].links |= set(linked)
 
         self.each(act)
 
     @precondition(lambda self: len(self.ids()) > 1)
-    @rule(place=places)
-    def delete(self, place: int) -> None:
-        item_id = self.id_at(place)
+    @rule(some=some)
+    def delete(self, some: list[int]) -> None:
+        item_ids = self.ids_at(some)[: len(self.ids()) - 1]
 
         def act(served: Served) -> None:
-            item = served.real.items.get(item_id)
-            assert item is not None
-            served.real.items.delete(item)
-            served.model.delete(item_id)
+            served.real.items.delete(served.find(item_ids))
+            for item_id in item_ids:
+                served.model.delete(item_id)
 
         self.each(act)
 

@@ -30,6 +30,10 @@ def batch(slots: list[int], value: int) -> Batch:
     )
 
 
+def resize(queue: LogQueue, slot: int, size: int, *, keeps_newest: bool) -> None:
+    queue.resize(np.array([slot]), np.array([size], np.uint32), np.array([keeps_newest]))
+
+
 def pairs(batches: list[Batch], slot: int) -> Queue:
     """Return (value, status) of a slot's samples."""
     return [
@@ -55,7 +59,7 @@ def test_what_stays_is_what_cutting_at_each_sample_leaves(
     queue.grow(SLOTS)
     model: list[Queue] = [[] for _ in range(SLOTS)]
     for slot in range(SLOTS):
-        queue.resize(slot, sizes[slot], discard_oldest=policies[slot])
+        resize(queue, slot, sizes[slot], keeps_newest=policies[slot])
     for value, step in enumerate(steps):
         if isinstance(step, list):
             queue.put(batch(step, value))
@@ -72,7 +76,7 @@ def test_what_stays_is_what_cutting_at_each_sample_leaves(
                 del model[slot][: len(gone)]
         else:
             slot, sizes[slot], policies[slot] = step
-            queue.resize(slot, sizes[slot], discard_oldest=policies[slot])
+            resize(queue, slot, sizes[slot], keeps_newest=policies[slot])
             cut(model[slot], sizes[slot], discard_oldest=policies[slot])
     rest = queue.take(10_000)
     assert [pairs(rest, slot) for slot in range(SLOTS)] == model
@@ -85,7 +89,7 @@ def test_what_stays_is_what_cutting_at_each_sample_leaves(
 def test_an_overflow_is_marked_where_the_values_are_missing_and_counted(discard_oldest: bool, left: Queue) -> None:
     queue = LogQueue()
     queue.grow(1)
-    queue.resize(0, 2, discard_oldest=discard_oldest)
+    resize(queue, 0, 2, keeps_newest=discard_oldest)
     for value in (1, 2, 3, 4):
         queue.put(batch([0], value))
     assert pairs(queue.take(10), 0) == left
@@ -95,7 +99,7 @@ def test_an_overflow_is_marked_where_the_values_are_missing_and_counted(discard_
 def test_a_queue_that_nobody_reads_keeps_to_its_room() -> None:
     queue = LogQueue()
     queue.grow(1)
-    queue.resize(0, 2, discard_oldest=True)
+    resize(queue, 0, 2, keeps_newest=True)
     for value in range(20_000):
         queue.put(batch([0], value))
         assert queue.waiting < 5_000
@@ -106,10 +110,10 @@ def test_a_slot_is_drained_without_the_others() -> None:
     queue = LogQueue()
     queue.grow(2)
     for slot in (0, 1):
-        queue.resize(slot, 3, discard_oldest=True)
+        resize(queue, slot, 3, keeps_newest=True)
     queue.put(batch([0, 1], 1))
     queue.put(batch([1], 2))
-    assert pairs([queue.drain(1)], 1) == [(1, 0), (2, 0)]
+    assert pairs([queue.drain(np.array([1]))], 1) == [(1, 0), (2, 0)]
     assert queue.has_waiting().tolist() == [True, False]
     assert pairs(queue.take(10), 0) == [(1, 0)]
 
@@ -130,3 +134,17 @@ def test_queues_of_one_are_read_oldest_first_where_not_all_fit() -> None:
     for slot, value in ((2, 1), (0, 2), (1, 3)):
         queue.put(batch([slot], value))
     assert [int(queue.take(1)[0].slots[0]) for _ in range(3)] == [2, 0, 1]
+
+
+def test_what_is_dropped_for_want_of_memory_is_marked_whatever_the_policy() -> None:
+    queue = LogQueue()
+    queue.grow(2)
+    for slot in (0, 1):
+        resize(queue, slot, 100, keeps_newest=slot == 0)
+    for value in range(10):
+        queue.put(batch([0, 1], value))
+    queue.shorten()
+    assert (queue.waiting, queue.overflows) == (10, 10)
+    rest = queue.take(100)
+    for slot in (0, 1):
+        assert pairs(rest, slot) == [(5, OVERFLOW), (6, 0), (7, 0), (8, 0), (9, 0)]

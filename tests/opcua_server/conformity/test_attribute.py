@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -76,6 +77,15 @@ async def test_an_age_is_accepted_and_the_value_is_no_older_than_the_scan(sessio
     await put(session, SP, 320.0)
     for max_age in (0.0, 1.0, 1e9, math.inf):
         assert (await read(session, SP, max_age=max_age))[0].Value.Value == 320.0
+
+
+async def test_a_server_time_says_when_the_value_was_known_to_be_accurate(session: Session) -> None:
+    """§7.11.4: of what is read it is now, however long ago the value changed."""
+    await put(session, SP, 320.0)
+    (before,) = await read(session, SP)
+    (after,) = await read(session, SP)
+    assert before.SourceTimestamp == after.SourceTimestamp
+    assert before.ServerTimestamp < after.ServerTimestamp <= datetime.now(UTC)
 
 
 async def test_each_item_gets_its_own_answer_in_its_place(session: Session) -> None:

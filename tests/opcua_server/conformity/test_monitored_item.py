@@ -435,6 +435,27 @@ async def test_a_queue_that_shrinks_keeps_the_newest(session: Session) -> None:
     assert await values(session) == [326.0, 327.0]
 
 
+@pytest.mark.parametrize("discard_oldest", [True, False])
+async def test_a_queue_that_shrinks_to_one_has_no_overflow_to_mark(session: Session, discard_oldest: bool) -> None:
+    subscription = (await subscribe(session)).SubscriptionId
+    created = await monitor(session, subscription, SP, queue=2, discard_oldest=discard_oldest)
+    await put(session, SP, 321.0, 322.0, 323.0, 324.0)
+    await session.call(modify_items_request(subscription, (created.MonitoredItemId, parameters(queue=1))))
+    assert [(each.value, each.status) for each in await changes(session)] == [(324.0, 0)]
+
+
+async def test_an_item_named_twice_in_a_call_is_served_twice(session: Session) -> None:
+    subscription = (await subscribe(session)).SubscriptionId
+    item_id = (await monitor(session, subscription, SP)).MonitoredItemId
+    await put(session, SP, 321.0, 322.0, 323.0)
+    wanted = (item_id, parameters(5, queue=2)), (item_id, parameters(6, queue=20))
+    answer = await session.call(modify_items_request(subscription, *wanted))
+    assert [each.RevisedQueueSize for each in answer.Results] == [2, 20]
+    assert await values(session, 6) == [322.0, 323.0]
+    deleted = await session.call(delete_items_request(subscription, item_id, item_id))
+    assert names(deleted.Results) == ["Good", "BadMonitoredItemIdInvalid"]
+
+
 async def test_a_queue_that_grows_keeps_what_is_in_it(session: Session) -> None:
     await put(session, SP, 320.0)
     subscription = (await subscribe(session)).SubscriptionId
