@@ -20,6 +20,7 @@ from opcua_server.services.continuation import ContinuationPoints
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import BrowsePoints
 from opcua_server.simulator import Simulator
+from opcua_server.wire.messages import ANY_SIZE
 
 
 @dataclass
@@ -56,6 +57,8 @@ class PlantSession(InternalSession):
         self.subscriptions: dict[int, Subscription] = {}
         self.application_uri = ""
         """Of the client."""
+        self.most_bytes = ANY_SIZE
+        """Size of the largest response that the client takes (OPC 10000-4 v1.05 §5.7.2.2)."""
         self.connection: object | None = None
         """None while the client's connection is gone and the session waits for it to come back."""
 
@@ -69,6 +72,7 @@ class PlantSession(InternalSession):
     ) -> ua.CreateSessionResult:
         """Begin; a session that is never activated ends by its timeout, too."""
         self.application_uri = params.ClientDescription.ApplicationUri or ""
+        self.most_bytes = params.MaxResponseMessageSize or ANY_SIZE
         if not params.RequestedSessionTimeout >= 0.0:  # NaN, too: a timer by it would never sleep
             params.RequestedSessionTimeout = 0.0
         try:
