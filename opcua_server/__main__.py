@@ -9,8 +9,8 @@ from opcua_server import server as serving
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
 from opcua_server.history import History
-from opcua_server.history_read import HistoryReader
 from opcua_server.pacing import Pacer
+from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.simulator import Simulator, timing_of
 from opcua_server.tags import Tags
 from opcua_server.users import users_of

@@ -16,13 +16,14 @@ from opcua_server.monitoring.publish_queue import UNLIMITED, PublishRequest
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.request import Connection, Request
 from opcua_server.services.attribute import AttributeService
+from opcua_server.services.attribute_write import WriteService
 from opcua_server.services.method import MethodService
 from opcua_server.services.monitored_item import MonitoredItemService
+from opcua_server.services.session import cancel
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
-from opcua_server.services.writing import WriteService
 from opcua_server.wire.messages import array, codes, fault
-from opcua_server.wire.requests import MALFORMED, request_header, unsigned
+from opcua_server.wire.requests import MALFORMED, request_header
 
 T = TypeVar("T")
 _OF_LIBRARY = frozenset(
@@ -238,8 +239,7 @@ class Dispatcher:
         return b""
 
     def _cancel(self, request: Request) -> bytes:
-        """Cancel requests that wait (OPC 10000-4 v1.05 §5.7.5): only Publish requests do."""
-        return struct.pack("<I", request.session.queue.cancel(unsigned(request.body, request.header.end)))
+        return struct.pack("<I", cancel(request.session, request.body, request.header.end))
 
     def _call(self, request: Request) -> None:
         methods = request.parameters(ua.CallParameters).MethodsToCall

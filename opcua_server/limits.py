@@ -46,7 +46,7 @@ class ServerLimits:
 
     operations: OperationLimits = OperationLimits()
     min_supported_sample_rate: float = 0.0
-    """Shortest sampling interval, ms; 0 is by exception."""
+    """Shortest sampling interval, ms: the scan."""
     max_browse_continuation_points: int = 1_000
     """Of a session; as many as Browse takes nodes, so that no call runs out of them."""
     max_query_continuation_points: int = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from opcua_server.status import status_code
 from opcua_server.wire.framing import Framer
 from opcua_server.wire.messages import fault
 from opcua_server.wire.requests import request_header
+from plant import quality
 
 if TYPE_CHECKING:
     from opcua_server.server import PlantServer
@@ -38,6 +40,8 @@ MOST_WORKING = 100
 """Calls of a connection that are being carried out."""
 SMALLEST_BUFFER = 8192
 """Of a client, for a chunk (OPC 10000-6 v1.05 §7.1.2.3)."""
+_U4 = struct.Struct("<I")
+_SYMMETRIC = (ua.MessageType.SecureMessage, ua.MessageType.SecureClose)
 _CREATE_SESSION = ua.ObjectIds.CreateSessionRequest_Encoding_DefaultBinary
 _CLOSE_SESSION = ua.ObjectIds.CloseSessionRequest_Encoding_DefaultBinary
 
@@ -89,8 +93,8 @@ class PlantProcessor(UaProcessor):
             self._has_greeted = True
         elif not self._has_greeted:
             return self._refuse(ua.StatusCodes.BadTcpMessageTypeInvalid)
-        elif kind == ua.MessageType.SecureMessage and not self._connection.is_open():
-            return self._refuse(ua.StatusCodes.BadSecureChannelIdInvalid)
+        elif kind in _SYMMETRIC and (wrong := self._wrong_channel(header.ChannelId, body.copy(_U4.size))):
+            return self._refuse(wrong)
         return bool(await super().process(header, body))  # type: ignore[no-untyped-call]
 
     async def process_message(self, seqhdr: Any, body: Any) -> Any:
@@ -173,6 +177,19 @@ class PlantProcessor(UaProcessor):
 
     async def _session_watchdog_loop(self) -> None:
         """Do nothing: each session watches its own time."""
+
+    def _wrong_channel(self, channel: int, body: Any) -> int:
+        """Return what is wrong with the ids of a message's chunk, Good when nothing is.
+
+        asyncua takes TokenId 0 for one that is to come, and would change keys before it has checked the signature.
+        """
+        connection = self._connection
+        if not connection.is_open() or channel != connection.security_token.ChannelId:
+            return int(ua.StatusCodes.BadTcpSecureChannelUnknown)
+        (token,) = _U4.unpack(body.read(_U4.size))
+        known = (connection.security_token, connection.next_security_token, connection.prev_security_token)
+        is_known = token and token in [each.TokenId for each in known]
+        return quality.GOOD if is_known else int(ua.StatusCodes.BadSecureChannelTokenUnknown)
 
     def _refuse(self, code: int) -> bool:
         """Send an Error message; return False, for the connection is closed then."""

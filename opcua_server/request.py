@@ -124,10 +124,20 @@ class Request:
         return None
 
     async def _later(self, work: Callable[[], Awaitable[bytes]]) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101
+        self.session.working.add(task)
         try:
+            if not self.session.is_activated():
+                raise ua.uaerrors.BadSessionClosed
             self.answer(await work())
+        except asyncio.CancelledError:
+            self.fail(ua.StatusCodes.BadSessionClosed)
+            raise
         except Exception as error:  # noqa: BLE001 - told to the client or the log
             self.fail_by(error)
+        finally:
+            self.session.working.discard(task)
 
 
 def _turn(results: Iterator[Any], parts: list[bytes]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from asyncua import Server, ua
@@ -14,7 +16,6 @@ from opcua_server import standard_nodes
 from opcua_server.address_space import build
 from opcua_server.commands import Commands
 from opcua_server.dispatch import Dispatcher
-from opcua_server.history_read import HistoryReader
 from opcua_server.limits import CHUNK_BYTES, MESSAGE_BYTES, MOST_CONNECTIONS, ServerLimits, show
 from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
@@ -23,11 +24,12 @@ from opcua_server.nodes import NodeBuilder
 from opcua_server.publishing import Publisher
 from opcua_server.services.agreement import Agreement
 from opcua_server.services.attribute import AttributeService
+from opcua_server.services.attribute_history import HistoryReader
+from opcua_server.services.attribute_write import WriteService
 from opcua_server.services.method import MethodService
 from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
-from opcua_server.services.writing import WriteService
 from opcua_server.session import NOBODY, PlantSession
 from opcua_server.simulator import Simulator
 from opcua_server.templates import MODEL, use_template
@@ -112,11 +114,15 @@ class PlantServer(InternalServer):
         return self._engine.longest_queue(present) if self._engine is not None else 0
 
     async def stop(self) -> None:
-        """End the sessions that wait for their clients to come back, too."""
+        """End the sessions that wait for their clients to come back, too; the clock's next second is not waited for."""
         for session in list(self._external_sessions.values()):
             await session.close_session(True)
         if self.publisher is not None:
             self.publisher.stop()
+        if self.time_task is not None:
+            self.time_task.cancel()
+            await asyncio.gather(self.time_task, return_exceptions=True)
+            self.time_task = None
         await super().stop()
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
@@ -139,6 +145,7 @@ async def make_server(
     lengths.check()
     enumerations.admit_unknown()
     internal = PlantServer(users, cache)
+    internal.limits = replace(internal.limits, min_supported_sample_rate=settings.scan_s * 1000.0)
     server = PlantOpcuaServer(iserver=internal)
     server.limits = TransportLimits(CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES // CHUNK_BYTES + 1, MESSAGE_BYTES)
     server._application_uri = application_uri()

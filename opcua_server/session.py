@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from asyncua import ua
 from asyncua.crypto.permission_rules import User, UserRole
@@ -55,6 +56,8 @@ class PlantSession(InternalSession):
         self.browsing: BrowsePoints = ContinuationPoints(limits.max_browse_continuation_points)
         self.queue = PublishQueue()
         self.subscriptions: dict[int, Subscription] = {}
+        self.working: set[asyncio.Task[Any]] = set()
+        """Requests that are answered later; they end with the session (OPC 10000-4 v1.05 §5.7.4)."""
         self.application_uri = ""
         """Of the client."""
         self.most_bytes = ANY_SIZE
@@ -88,6 +91,8 @@ class PlantSession(InternalSession):
         self.release_loops()
         self._subscriptions.close(self, delete=delete_subs)
         self.queue.fail_all(ua.StatusCodes.BadSessionClosed)
+        for task in self.working:
+            task.cancel()
         await super().close_session(False)
 
     def connect(self, connection: object) -> None:

@@ -23,6 +23,8 @@ log = logging.getLogger("server")
 
 STALLED_S = 30.0
 """Without reading anything: a congested client is disconnected."""
+MOST_AHEAD_BYTES = 1 << 20
+"""Received while the connection is busy with a message: no more is read."""
 UNUSED_S = 30.0
 """Without an activated session: a connection is closed."""
 _SIZE = struct.Struct("<I")
@@ -37,7 +39,7 @@ class PlantProtocol(OPCUAProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; where there are too many connections the oldest without a session gives way (OPC 10000-4 §5.6.2)."""
         self._received = bytearray()
-        self._queued = 0
+        self._is_busy = False
         self._is_full = False
         self._unsent = 0
         self._watch: asyncio.TimerHandle | None = None
@@ -95,6 +97,10 @@ class PlantProtocol(OPCUAProtocol):
         while len(received) >= _SMALLEST and transport is not None and not transport.is_closing():
             if self._is_full:
                 return
+            if self._is_busy:
+                if len(received) > MOST_AHEAD_BYTES:
+                    transport.pause_reading()
+                return
             if time.monotonic() > until:
                 transport.pause_reading()
                 asyncio.get_running_loop().call_soon(self._go_on)
@@ -149,20 +155,22 @@ class PlantProtocol(OPCUAProtocol):
         except Exception as error:  # noqa: BLE001 - whatever the library's codec stumbles over
             log.warning("%s sends what cannot be read (%r) and is disconnected", self.peer_name, error)
             if self.transport is not None:
+                # Of what was wrong no more is told (OPC 10000-6 v1.05 §6.7.6).
+                self.transport.write(error_message(ua.StatusCodes.BadSecurityChecksFailed))
                 self.transport.close()
             return False
         finally:
-            self._queued -= 1
+            self._is_busy = False
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     def _take(self, frame: bytes) -> None:
-        processor = self.processor
-        if not self._queued and isinstance(processor, PlantProcessor) and processor.receive(frame):
+        if isinstance(self.processor, PlantProcessor) and self.processor.receive(frame):
             return
         buffer = Buffer(frame)
         try:
             self.messages.put_nowait((header_from_binary(buffer), buffer))
-            self._queued += 1
-        except (asyncio.QueueFull, struct.error, ua.UaError):
+            self._is_busy = True
+        except (struct.error, ua.UaError):
             log.warning("%s sends what cannot be taken and is disconnected", self.peer_name)
             if self.transport is not None:
                 self.transport.close()

@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 BUFFER = 65_535
 """Chunk size offered to every server: what most clients offer."""
 LIFETIME_MS = 3_600_000
-REQUEST_HANDLE = 1
 CHUNK = struct.Struct("<4sIIIII")
 HEADER = 24
 SIGNATURE = 32

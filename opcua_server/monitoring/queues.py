@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from opcua_server.bank import Bits, Rows, Statuses, Ticks
 
 OVERFLOW = 0x480
-"""InfoType DataValue with the Overflow bit (OPC 10000-4 v1.05 §7.39.1)."""
+"""InfoType DataValue with the Overflow bit (OPC 10000-4 v1.05 §7.38.1)."""
 _SLACK = 4096
 Sizes = NDArray[np.uint32]
 

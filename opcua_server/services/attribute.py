@@ -29,7 +29,7 @@ from plant import quality
 from runtime.opcua_link.filetime import FileTime
 
 TIMES_MASKS = {0: SOURCE, 1: SERVER, 2: SOURCE | SERVER, 3: 0}
-"""TimestampsToReturn (OPC 10000-4 v1.05 §7.40) as bits of a DataValue's encoding mask."""
+"""TimestampsToReturn (OPC 10000-4 v1.05 §7.39) as bits of a DataValue's encoding mask."""
 _PLAIN = frozenset(
     struct.pack("<I", ua.AttributeIds.Value) + range_ + b"\x00\x00" + name
     for range_ in (b"\xff\xff\xff\xff", b"\x00\x00\x00\x00")

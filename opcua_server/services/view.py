@@ -1,4 +1,8 @@
-"""The View service set (OPC 10000-4 v1.05 §5.9), of which the library has no more than Browse without its limits."""
+"""View service set (OPC 10000-4 v1.05 §5.9).
+
+asyncua's Browse ignores the maximum of references and the View, BrowseNext it does not have, and an empty path fails
+its whole Translate call.
+"""
 
 from __future__ import annotations
 

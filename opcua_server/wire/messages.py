@@ -9,9 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from plant.clock import ticks_from_unix_ns
 
-READ, WRITE, PUBLISH = 631, 673, 826
-READ_RESPONSE, WRITE_RESPONSE, PUBLISH_RESPONSE = 634, 676, 829
-"""Numbers of the DefaultBinary encodings in namespace 0."""
+_PUBLISH_RESPONSE = 829
 _DATA_CHANGE = b"\x01\x00" + struct.pack("<H", 811) + b"\x01"
 _STATUS_CHANGE = b"\x01\x00" + struct.pack("<H", 820) + b"\x01"
 ANY_SIZE = sys.maxsize
@@ -77,7 +75,7 @@ def publish_response(
     """Return a PublishResponse."""
     return b"".join(
         (
-            response(PUBLISH_RESPONSE, handle),
+            response(_PUBLISH_RESPONSE, handle),
             _U4.pack(subscription),
             numbers(available),
             b"\x01" if more else b"\x00",

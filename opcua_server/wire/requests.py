@@ -16,7 +16,7 @@ MALFORMED = (struct.error, IndexError, ValueError)
 
 
 class RequestHeader(NamedTuple):
-    """What the server needs of a RequestHeader (OPC 10000-4 v1.05 §7.33)."""
+    """What the server needs of a RequestHeader (OPC 10000-4 v1.05 §7.32)."""
 
     type_number: int
     """Of the request's encoding in namespace 0."""

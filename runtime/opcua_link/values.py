@@ -25,7 +25,7 @@ from runtime.opcua_link.builtin import (
 )
 
 OVERFLOW, OVERFLOW_BITS = 0x0480, 0x0C80
-"""InfoType DataValue with the Overflow bit, and the bits to look at (OPC 10000-4 v1.05 §7.39.1)."""
+"""InfoType DataValue with the Overflow bit, and the bits to look at (OPC 10000-4 v1.05 §7.38.1)."""
 
 
 @dataclass(frozen=True, slots=True)

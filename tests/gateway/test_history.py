@@ -20,7 +20,7 @@ from gateway.history import STORE, History, ServerHistory, StoreHistory
 from gateway.influx_history import InfluxHistory
 from historian.encoding import line_protocol
 from opcua_server.history import History as RecordedHistory
-from opcua_server.history_read import HistoryReader
+from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.tags import Tags
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_text

@@ -12,7 +12,7 @@ from opcua_server.monitoring.spec import DISABLED, REPORTING, SAMPLING
 from plant import quality
 
 OVERFLOW = 0x0480
-"""InfoType DataValue (bit 10) and Overflow (bit 7), OPC 10000-4 v1.05 §7.39.1."""
+"""InfoType DataValue (bit 10) and Overflow (bit 7), OPC 10000-4 v1.05 §7.38.1."""
 
 
 @dataclass(frozen=True)

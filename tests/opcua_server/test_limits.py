@@ -13,7 +13,7 @@ CAPABILITIES = ua.ObjectIds.Server_ServerCapabilities
 
 
 async def test_a_client_reads_every_limit(client: Client) -> None:
-    limits = ServerLimits()
+    limits = ServerLimits(min_supported_sample_rate=100.0)
     capabilities = client.get_node(ua.NodeId(CAPABILITIES))
     shown = {}
     for folder in (capabilities, await capabilities.get_child("0:OperationLimits")):

@@ -3,161 +3,33 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from asyncua import ua
-from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import struct_from_binary
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from opcua_server.bank import TEXTS, Bank
 from opcua_server.monitoring.engine import Engine
-from opcua_server.monitoring.filters import ON_STATUS, ON_STATUS_VALUE, ON_STATUS_VALUE_TIMESTAMP, Filter
-from opcua_server.monitoring.item import Item
-from opcua_server.monitoring.items import Items
-from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
-from opcua_server.monitoring.retransmission import MOST_KEPT, Store
+from opcua_server.monitoring.filters import Filter
+from opcua_server.monitoring.publish_queue import PublishQueue
 from opcua_server.monitoring.sample import RowSource
-from opcua_server.monitoring.spec import DISABLED, REPORTING, SAMPLING, Spec
-from opcua_server.monitoring.subscription import Subscription, Terms
-from opcua_server.services.attribute import TIMES_MASKS
-from opcua_server.wire.records import SERVER, SOURCE
+from opcua_server.monitoring.spec import REPORTING, Spec
 from plant import quality
-from runtime.opcua_link.builtin import BOOLEAN, DATETIME, DOUBLE, INT32, LOCALIZED_TEXT, STRING, UINT32
-from runtime.opcua_link.filetime import ticks_of
+from runtime.opcua_link.builtin import DOUBLE, INT32, UINT32
 
-from .monitored_item_model import Cell, ModelBank, ModelItem, ModelSubscription, Notification, Wanted
-
-TYPES = [DOUBLE, DOUBLE, INT32, UINT32, BOOLEAN, DATETIME, STRING, LOCALIZED_TEXT]
-MANY = 70
-"""Rows that nobody monitors: with them a scan changes more rows than are looked up one by one."""
-SCAN_S = 0.125
-LIMIT_HIGH = 0x0600
-"""InfoType DataValue (bit 10) and LimitBits High (bits 8 and 9), OPC 10000-4 v1.05 §7.39.1."""
-STATUSES = [
-    *[quality.GOOD] * 6,
-    quality.GOOD_LOCAL_OVERRIDE,
-    quality.UNCERTAIN_SENSOR_NOT_ACCURATE,
-    quality.UNCERTAIN_ENGINEERING_UNITS_EXCEEDED | LIMIT_HIGH,
-    quality.BAD_SENSOR_FAILURE,
-    quality.BAD_NOT_CONNECTED,
-]
-VALUES: dict[int, st.SearchStrategy[Any]] = {
-    DOUBLE: st.sampled_from([0.0, 1.0, 1.5, 2.0, 2.5, 5.0, -3.0, 1e300, 5e-324, float("nan")]),
-    INT32: st.sampled_from([0, 1, 2, 3, 5, -1, -3, -(2**31), 2**31 - 1]),
-    UINT32: st.sampled_from([0, 1, 2, 3, 5, 2**32 - 1]),
-    BOOLEAN: st.booleans(),
-    DATETIME: st.sampled_from([1, 2, 3, 2_650_467_743_989_999_999]),
-    STRING: st.sampled_from(["", "a", "Zürich"]),
-    LOCALIZED_TEXT: st.sampled_from(["", "AUTO", "MAN"]),
-}
-wanted = st.builds(
-    Wanted,
-    handle=st.just(0),
-    sampling=st.sampled_from([0, 0, 0, 0, 2, 3]),
-    size=st.sampled_from([1, 1, 1, 2, 2, 3, 4, 5, 40]),
-    discard_oldest=st.booleans(),
-    trigger=st.sampled_from([ON_STATUS, ON_STATUS_VALUE, ON_STATUS_VALUE, ON_STATUS_VALUE_TIMESTAMP]),
-    deadband=st.sampled_from([0.0, 0.0, 1.0, 2.5]),
-    times=st.sampled_from([*[SOURCE | SERVER] * 5, *TIMES_MASKS.values()]),
-)
-modes = st.sampled_from([DISABLED, SAMPLING, REPORTING, REPORTING, REPORTING])
-places = st.integers(0, 1000)
-some = st.lists(places, min_size=1, max_size=6)
-rows = st.sampled_from([0, 0, 0, 0, 1, 1, *range(len(TYPES))])
-"""Some more often: items that are alike share a group."""
-
-
-def cells(row: int) -> st.SearchStrategy[tuple[int, Any, int]]:
-    """Contents of a row."""
-    return st.tuples(st.just(row), VALUES[TYPES[row]], st.sampled_from(STATUSES))
+from .monitored_item_model import Cell, ModelBank, ModelItem, ModelSubscription, Wanted
+from .monitored_item_served import SCAN_S, Served
+from .monitored_item_strategies import MANY, TYPES, cells, modes, places, rows, some, wishes
 
 
 def bits_of(kind: int, value: Any) -> int:
     """Return a value as the bank keeps it."""
     (bits,) = struct.unpack("<Q", struct.pack("<d" if kind == DOUBLE else "<Q" if value >= 0 else "<q", value))
     return int(bits)
-
-
-class Served:
-    """A subscription, what its client received, and the model of what it should have."""
-
-    def __init__(self, number: int, bank: Bank, *, columnar: bool, model: ModelSubscription) -> None:
-        terms = Terms(2000 * SCAN_S, 1_000_000, 3, 0, 0)
-        items = Items(bank, columnar=columnar)
-        self.real = Subscription(number, terms, items, Store().open(), PublishQueue(), 0.0, enabled=True)
-        self.model = model
-        self.types = bank.types
-        self.unacknowledged: dict[int, bytes] = {}
-        self.next_number = 1
-
-    def find(self, item_ids: Iterable[int]) -> list[Item]:
-        """Return the items of these ids."""
-        items = [self.real.items.get(item_id) for item_id in item_ids]
-        return [item for item in items if item is not None]
-
-    def request(self, count: int, now: float) -> None:
-        """Ask for publishing, as the service does."""
-        queue = self.real.queue
-        assert queue is not None
-        for _ in range(count):
-            queue.push(
-                PublishRequest(7, float("inf"), [], self.receive, lambda _code: None, lambda: False), subscriptions=1
-            )
-        if self.real.is_late:
-            self.real.publish(now)
-
-    def receive(self, body: bytes) -> None:
-        """Compare a PublishResponse with what the model has queued."""
-        result = struct_from_binary(ua.PublishResponse, Buffer(body)).Parameters
-        message = result.NotificationMessage
-        assert message.SequenceNumber == self.next_number
-        found = [each for data in message.NotificationData for each in data.MonitoredItems]
-        limit = self.real.terms.max_notifications or 1_000_000
-        expected = min(limit, self.model.released()) if self.real.enabled else 0
-        assert len(found) == expected
-        by_handle = {item.wanted.handle: item for item in self.model.items.values()}
-        for each in found:
-            item = by_handle[each.ClientHandle]
-            assert item.queue, "more than was sampled"
-            notification = item.queue.pop(0)
-            assert notification.is_released
-            assert shown(each.Value) == self.shown_of(item, notification)
-        assert result.MoreNotifications == (self.real.enabled and self.model.released() > 0)
-        if found:
-            kept = self.real.sent.get(message.SequenceNumber)
-            assert kept is not None
-            assert kept in body
-            self.unacknowledged[message.SequenceNumber] = kept
-            if len(self.unacknowledged) > MOST_KEPT:
-                del self.unacknowledged[min(self.unacknowledged)]
-            self.next_number += 1
-        assert list(result.AvailableSequenceNumbers) == list(self.unacknowledged)
-
-    def shown_of(self, item: ModelItem, notification: Notification) -> tuple[Any, ...]:
-        """Return what is to arrive for a sample."""
-        cell, times = notification.cell, item.wanted.times
-        variant = None if cell.value is None else (int(self.types[item.row]), repr(cell.value))
-        source, server = cell.source if times & SOURCE else 0, cell.server if times & SERVER else 0
-        return variant, notification.status, source, server
-
-
-def shown(data: ua.DataValue) -> tuple[Any, ...]:
-    """Return what arrived; the time 0 is none."""
-    variant: Any = data.Value
-    value = variant.Value
-    if isinstance(value, ua.LocalizedText):
-        value = value.Text or ""
-    if variant.VariantType is ua.VariantType.DateTime:
-        value = ticks_of(value)
-    pair = None if variant.VariantType is ua.VariantType.Null else (variant.VariantType.value, repr(value))
-    status = data.StatusCode.value if data.StatusCode is not None else quality.GOOD
-    return pair, status, ticks_of(data.SourceTimestamp), ticks_of(data.ServerTimestamp)
 
 
 class MonitoredItems(RuleBasedStateMachine):
@@ -219,7 +91,7 @@ class MonitoredItems(RuleBasedStateMachine):
     @initialize(
         contents=st.tuples(*map(cells, range(len(TYPES)))),
         count=st.sampled_from([len(TYPES), 3]),
-        items=st.lists(st.tuples(wanted, rows, modes), min_size=3, max_size=8),
+        items=st.lists(st.tuples(wishes, rows, modes), min_size=3, max_size=8),
     )
     def begin(
         self, contents: tuple[tuple[int, Any, int], ...], count: int, items: list[tuple[Wanted, int, int]]
@@ -229,7 +101,7 @@ class MonitoredItems(RuleBasedStateMachine):
         for wanted, row, mode in items:
             self.create(wanted, row, mode)
 
-    @rule(wanted=wanted, row=rows, mode=modes)
+    @rule(wanted=wishes, row=rows, mode=modes)
     def create(self, wanted: Wanted, row: int, mode: int) -> None:
         wanted = self.agreed(wanted, row)
         item_id = self.last
@@ -241,7 +113,7 @@ class MonitoredItems(RuleBasedStateMachine):
         self.each(act)
 
     @precondition(lambda self: self.ids())
-    @rule(some=some, wanted=st.lists(wanted, min_size=6, max_size=6), keeps_sampling=st.booleans())
+    @rule(some=some, wanted=st.lists(wishes, min_size=6, max_size=6), keeps_sampling=st.booleans())
     def modify(self, some: list[int], wanted: list[Wanted], keeps_sampling: bool) -> None:
         changes: dict[int, Wanted] = {}
         rows: dict[int, int] = {}

@@ -11,7 +11,6 @@ from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcua_server.wire.messages import PUBLISH, READ, WRITE
 from opcua_server.wire.requests import (
     MALFORMED,
     count_of,
@@ -35,7 +34,12 @@ node_ids = st.sampled_from(
 
 @given(node_ids, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.none() | st.text())
 def test_a_header_is_read_as_it_was_written(token: ua.NodeId, handle: int, timeout_ms: int, audit: str | None) -> None:
-    for request, number in ((ua.ReadRequest(), READ), (ua.WriteRequest(), WRITE), (ua.PublishRequest(), PUBLISH)):
+    ids = ua.ObjectIds
+    for request, number in (
+        (ua.ReadRequest(), ids.ReadRequest_Encoding_DefaultBinary),
+        (ua.WriteRequest(), ids.WriteRequest_Encoding_DefaultBinary),
+        (ua.PublishRequest(), ids.PublishRequest_Encoding_DefaultBinary),
+    ):
         header = request.RequestHeader
         header.AuthenticationToken, header.RequestHandle = token, ua.UInt32(handle)
         header.TimeoutHint, header.AuditEntryId = ua.UInt32(timeout_ms), audit

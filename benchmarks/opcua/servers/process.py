@@ -9,8 +9,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
@@ -160,17 +159,6 @@ class Server(ABC):
     def rss(self) -> int:
         """Return the resident memory, bytes."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
-
-
-@contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """Keep this process on one core."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def line_of(stream: Any) -> str:

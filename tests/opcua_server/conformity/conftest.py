@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from runtime.certificates import application_uri, own_identity
-from runtime.ports import free_port
 
+from ..server_process import ServerProcess
 from .wire import ANYBODY, Application, Connection, Session, connected
 
 Dial = Callable[..., Awaitable[Connection]]
-STOCK = Path(__file__).with_name("stock_server.py")
-START_S = 30.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,60 +33,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"| `{name}` | {'fails' if failed else 'passes'} |")
     count = sum(fails.values())
     terminalreporter.write_line(f"{count} of {len(fails)} tests fail on the unmodified library")
-
-
-class ServerProcess:
-    """One server; started again when a test has killed it."""
-
-    def __init__(self, folder: Path, *, stock: bool) -> None:
-        self._folder, self._stock = folder, stock
-        self._process: subprocess.Popen[bytes] | None = None
-        self._failed = 0
-        self._endpoint = ""
-
-    def endpoint(self, failed: int) -> str:
-        """Return the endpoint of a server that listens; a stock one is begun anew after each test that failed."""
-        if self._stock and failed > self._failed:
-            self.stop()
-        self._failed = failed
-        if self._process is None or self._process.poll() is not None:
-            self._start()
-        return self._endpoint
-
-    def _start(self) -> None:
-        (self._folder / "server" / "checkpoint").unlink(missing_ok=True)
-        port = free_port()
-        settings = {
-            "PLANT__REACTORS": 2,
-            "SERVER__LOCKSTEP": "true",
-            "SERVER__PORT": port,
-            "SERVER__HEALTH_PORT": free_port(),
-        }
-        environment = {**os.environ, **{f"CSTR_GATEWAY__{key}": str(value) for key, value in settings.items()}}
-        argv = [sys.executable, "-P"]
-        argv += (
-            [str(STOCK), str(port), str(self._folder)]
-            if self._stock
-            else ["-m", "opcua_server", "--data", str(self._folder)]
-        )
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(argv, env=environment, stdout=log, stderr=log)
-        self._endpoint = f"opc.tcp://127.0.0.1:{port}/cstr-gateway"
-        deadline = time.monotonic() + START_S
-        while not _listens(port):
-            assert self._process.poll() is None, (self._folder / "log").read_text()
-            assert time.monotonic() < deadline, (self._folder / "log").read_text()
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="session")

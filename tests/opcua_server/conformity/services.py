@@ -172,6 +172,13 @@ async def monitoring_refusal(session: Session, name: NodeName, **options: Any) -
     return str(result.StatusCode.name)
 
 
+def parameters(
+    handle: int = 1, queue: int = 10, filter_: object = None, sampling_ms: float = 0.0
+) -> ua.MonitoringParameters:
+    """Return what an item is to be modified to."""
+    return ua.MonitoringParameters(handle, sampling_ms, filter_, queue, True)
+
+
 def modify_items_request(
     subscription: int, *changes: tuple[int, ua.MonitoringParameters], timestamps: ua.TimestampsToReturn = BOTH
 ) -> ua.ModifyMonitoredItemsRequest:

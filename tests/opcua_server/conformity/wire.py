@@ -149,7 +149,8 @@ class Connection:
         if message is None:  # a chunk, more come
             return
         if not isinstance(message, ua.Message):
-            self._waiting.pop(0)[1].set_result(message)
+            if 0 in self._waiting:  # nobody waits for the Error message that comes before the end
+                self._waiting.pop(0)[1].set_result(message)
             return
         body = message.body()
         self.arrivals.append(message.request_id())

@@ -1,4 +1,4 @@
-"""HistoryRead raw on the last hour (OPC 10000-11 v1.05 §6.5.3)."""
+"""Attribute service set: HistoryRead (OPC 10000-4 v1.05 §5.11.3), raw, of the last hour (OPC 10000-11 v1.05 §6.5.3)."""
 
 from __future__ import annotations
 

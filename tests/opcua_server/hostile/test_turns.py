@@ -1,0 +1,50 @@
+"""A connection that brings very many requests at once does not keep the others from their turn, and is served."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from asyncua import ua
+
+from ..conformity.services import T, node, read, read_request, rvid
+from ..conformity.wire import ANSWER_S, ANYBODY, Application, Connection, Session, begin, connected
+from .sending import unsent
+
+FLOOD = 120
+"""Requests of some milliseconds each, less than a turn; all together small enough to be received at once."""
+
+
+def browse_request() -> ua.BrowseRequest:
+    """Ten times the fifty references of a folder."""
+    wanted = ua.BrowseDescription(NodeId=node("Tags.R101"), ResultMask=0)
+    return ua.BrowseRequest(Parameters=ua.BrowseParameters(NodesToBrowse=[wanted] * 10))
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "signed and encrypted"])
+async def test_a_flood_of_requests_is_interrupted_for_the_others(
+    endpoint: str, bystander: Session, application: Application, secured: bool
+) -> None:
+    async with connected(endpoint, application if secured else ANYBODY) as session:
+        answers, octets = unsent(session, *(browse_request() for _ in range(FLOOD)))
+        assert len(octets) < 60_000
+        session.connection._writer.write(octets)
+        await answers[0]
+        await read(bystander, T)
+        before = sum(answer.done() for answer in answers)
+        await asyncio.wait(answers)
+        assert all(answer.result().ResponseHeader.ServiceResult.is_good() for answer in answers)
+        assert before < FLOOD / 2
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "signed and encrypted"])
+@pytest.mark.parametrize("first", [[], [ua.FindServersRequest()]], ids=["alone", "after one of the library's"])
+async def test_many_requests_at_once_are_all_answered(
+    endpoint: str, application: Application, secured: bool, first: list[ua.FindServersRequest]
+) -> None:
+    session = await begin(await Connection.open(endpoint, application if secured else ANYBODY))
+    answers, octets = unsent(session, *first, *(read_request(rvid(T)) for _ in range(1500)))
+    session.connection._writer.write(octets)
+    await asyncio.wait(answers, timeout=2 * ANSWER_S)
+    await session.connection.drop()
+    assert all(answer.done() and answer.exception() is None for answer in answers)
