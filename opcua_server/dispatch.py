@@ -149,16 +149,17 @@ class Dispatcher:
         return codes(self._writes.write(request.session, request.body, request.header.end))
 
     def _publish(self, request: Request) -> None:
-        header, connection = request.header, request.connection
+        header = request.header
 
         def make(results: Sequence[int]) -> PublishRequest:
             return PublishRequest(
                 handle=header.handle,
                 expires=time.monotonic() + header.timeout_ms / 1000.0 if header.timeout_ms else UNLIMITED,
                 results=results,
-                send=lambda body: connection.send(body, request.request_id),
+                send=request.send,
                 fail=request.fail,
-                is_congested=connection.is_congested,
+                is_congested=request.connection.is_congested,
+                most_bytes=request.most_bytes,
             )
 
         self._subscriptions.publish(request.session, request.body, header.end, make)

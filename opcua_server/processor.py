@@ -130,14 +130,16 @@ class PlantProcessor(UaProcessor):
         except MALFORMED_REQUEST as error:
             raise ua.uaerrors.BadDecodingError from error
 
+    @property
+    def most_bytes(self) -> int:
+        """Size of the largest response that the client takes on this connection."""
+        return self._framer.most_bytes
+
     def send(self, body: bytes, request_id: int) -> None:
         """Send a response."""
         transport = self._transport
         if transport.is_closing():
             return
-        if self._framer.is_too_large(body):
-            handle = struct.unpack_from("<I", body, 12)[0]
-            body = fault(handle, ua.StatusCodes.BadResponseTooLarge)
         transport.write(self._framer.frame(body, request_id))
         if transport.get_write_buffer_size() > MOST_UNSENT_BYTES:
             log.warning("%s does not read what it asks for and is disconnected", self.name)
@@ -166,7 +168,7 @@ class PlantProcessor(UaProcessor):
             task.cancel()
         for session in self._sessions.values():
             if not session.is_activated() and session.connection in (None, self):
-                await session.close_session(True)
+                await session.close_session(False)
 
     def disconnect(self) -> None:
         """Take note at once that nothing can be sent any longer."""

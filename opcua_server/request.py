@@ -28,6 +28,10 @@ _TO_RESPONSE = 3
 class Connection(Protocol):
     """One client's connection."""
 
+    @property
+    def most_bytes(self) -> int:
+        """Size of the largest response that the client takes on this connection."""
+
     def session_of(self, token: bytes) -> PlantSession | None:
         """Return the session of an AuthenticationToken, if it is one of this connection."""
 
@@ -69,7 +73,19 @@ class Request:
     def answer(self, payload: bytes) -> None:
         """Send the response."""
         type_number = self.header.type_number + _TO_RESPONSE
-        self.connection.send(response(type_number, self.header.handle) + payload, self.request_id)
+        self.send(response(type_number, self.header.handle) + payload)
+
+    @property
+    def most_bytes(self) -> int:
+        """Size of the largest response that the client takes, on this connection and in this session."""
+        return min(self.connection.most_bytes, self.session.most_bytes)
+
+    def send(self, body: bytes) -> None:
+        """Send a response, or the ServiceFault that it is too large."""
+        if len(body) > self.most_bytes:
+            self.fail(ua.StatusCodes.BadResponseTooLarge)
+        else:
+            self.connection.send(body, self.request_id)
 
     def fail(self, code: int) -> None:
         """Send a ServiceFault."""

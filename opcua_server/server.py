@@ -35,7 +35,7 @@ from opcua_server.simulator import Simulator
 from opcua_server.templates import MODEL, use_template
 from opcua_server.transport import PlantOpcuaServer
 from opcua_server.users import Users
-from opcua_server.wire import lengths
+from opcua_server.wire import enumerations, lengths
 from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
 from runtime.certificates import Identity, application_uri
@@ -104,7 +104,7 @@ class PlantServer(InternalServer):
         idle = next((session for session in sessions if not session.is_activated()), None)
         if idle is None:
             return False
-        await idle.close_session(True)
+        await idle.close_session(False)
         return True
 
     def longest_queue(self) -> int:
@@ -143,6 +143,7 @@ async def make_server(
 ) -> tuple[Server, PlantServer]:
     """Return the server, its address space built, not yet listening."""
     lengths.check()
+    enumerations.admit_unknown()
     internal = PlantServer(users, cache)
     internal.limits = replace(internal.limits, min_supported_sample_rate=settings.scan_s * 1000.0)
     server = PlantOpcuaServer(iserver=internal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from opcua_server.services.continuation import ContinuationPoints
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import BrowsePoints
 from opcua_server.simulator import Simulator
+from opcua_server.wire.messages import ANY_SIZE
 
 
 @dataclass
@@ -58,6 +60,8 @@ class PlantSession(InternalSession):
         """Requests that are answered later; they end with the session (OPC 10000-4 v1.05 §5.7.4)."""
         self.application_uri = ""
         """Of the client."""
+        self.most_bytes = ANY_SIZE
+        """Size of the largest response that the client takes (OPC 10000-4 v1.05 §5.7.2.2)."""
         self.connection: object | None = None
         """None while the client's connection is gone and the session waits for it to come back."""
 
@@ -71,18 +75,19 @@ class PlantSession(InternalSession):
     ) -> ua.CreateSessionResult:
         """Begin; a session that is never activated ends by its timeout, too."""
         self.application_uri = params.ClientDescription.ApplicationUri or ""
+        self.most_bytes = params.MaxResponseMessageSize or ANY_SIZE
         if not params.RequestedSessionTimeout >= 0.0:  # NaN, too: a timer by it would never sleep
             params.RequestedSessionTimeout = 0.0
         try:
             result = await super().create_session(params, sockname)
         except BaseException:
-            await self.close_session(True)
+            await self.close_session(False)
             raise
         self._start_timeout_watchdog()
         return result
 
     async def close_session(self, delete_subs: bool = True) -> None:
-        """End the session."""
+        """End the session; subscriptions that are not deleted wait for a transfer until their lifetime ends."""
         self.release_loops()
         self._subscriptions.close(self, delete=delete_subs)
         self.queue.fail_all(ua.StatusCodes.BadSessionClosed)
@@ -102,6 +107,15 @@ class PlantSession(InternalSession):
             self.queue.forget()
             self.connection = None
             self.release_loops()
+
+    async def _timeout_loop(self) -> None:
+        """End when nothing was asked for so long; the subscriptions stay (OPC 10000-4 v1.05 §5.7.2.1)."""
+        timeout = self.session_timeout or 0.0
+        remaining = timeout
+        while remaining > 0.0:
+            await asyncio.sleep(remaining)
+            remaining = self._last_activity + timeout - time.monotonic()
+        await self.close_session(False)
 
     def release_loops(self) -> None:
         """Hold no loop any longer."""

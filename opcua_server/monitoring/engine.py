@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Callable
+from operator import attrgetter
 
 import numpy as np
 
@@ -17,6 +18,7 @@ MOST_WAITING = 20_000_000
 """Samples in all queues of all subscriptions: 640 MB where they are in columns."""
 BOUND_S = 1.0
 """How often that is looked at."""
+_PRIORITY = attrgetter("terms.priority")
 _STALE = 100
 """Entries of a schedule that are no longer true, beyond as many as there are true ones."""
 
@@ -150,10 +152,9 @@ class Engine:
             waiting[greedy] = greedy.items.waiting
 
     def _run(self, due: list[int], now: float, tolerance: float) -> None:
-        for subscription_id in due:
-            subscription = self._subscriptions.get(subscription_id)
-            if subscription is None:
-                continue
+        here = [subscription for each in due if (subscription := self._subscriptions.get(each)) is not None]
+        here.sort(key=_PRIORITY, reverse=True)  # stable: of one priority the first due is served first
+        for subscription in here:
             is_due = subscription.due <= now + tolerance
             # What is to be sampled with the next scan at the latest is sampled before it is published.
             subscription.items.sample_due(now, 2.0 * tolerance if is_due else tolerance)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from asyncua import ua
 
-from opcua_server.wire.messages import notification_message, publish_response, status_change
+from opcua_server.wire.messages import ANY_SIZE, notification_message, publish_response, status_change
 
 MOST_REQUESTS = 100
 """Of one session at least; more when it has more subscriptions."""
@@ -30,6 +30,8 @@ class PublishRequest:
     """Sends a ServiceFault."""
     is_congested: Callable[[], bool]
     """Tells whether the client does not read what it was sent."""
+    most_bytes: int = ANY_SIZE
+    """Size of the largest response."""
 
 
 class PublishQueue:

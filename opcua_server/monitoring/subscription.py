@@ -8,7 +8,8 @@ from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.periods import due_after
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.monitoring.retransmission import Retransmission
-from opcua_server.wire.messages import data_changes, notification_message, publish_response
+from opcua_server.wire.messages import data_changes, notification_message, publish_response, room_for_notifications
+from opcua_server.wire.records import LARGEST
 
 MOST_NOTIFICATIONS = 50_000
 """In one message, where the client sets no less: 1.7 MB of Doubles."""
@@ -60,6 +61,8 @@ class Subscription:
         self._silent = 0
         self._unheard = 0
         self._has_spoken = False
+        self._left: list[bytes] = []
+        """Notifications that were taken from their queues and did not fit the last response."""
 
     @property
     def next_sequence_number(self) -> int:
@@ -74,7 +77,7 @@ class Subscription:
         """Publish what is to be published in this cycle."""
         period = self.terms.publishing_ms / 1000.0
         self.due = due_after(self.due, period, now)
-        has_data = self.enabled and self.items.has_waiting()
+        has_data = self.enabled and (bool(self._left) or self.items.has_waiting())
         self._silent += 1
         must_speak = has_data or self.is_late or not self._has_spoken or self._silent >= self.terms.keep_alive_count
         if self.queue is not None:
@@ -99,9 +102,7 @@ class Subscription:
 
     def _answer(self, request: PublishRequest) -> bool:
         """Answer by what waits; tell whether there is more."""
-        limit = min(self.terms.max_notifications or MOST_NOTIFICATIONS, MOST_NOTIFICATIONS)
-        parts, count = self.items.take(limit) if self.enabled else ([], 0)
-        more = self.enabled and count >= limit and self.items.has_waiting()
+        parts, count, more = self._take(request) if self.enabled else ([], 0, False)
         self.published += count
         if count:
             message = notification_message(self._sequence_number, [data_changes(parts, count)])
@@ -114,3 +115,24 @@ class Subscription:
         available = self.sent.available
         request.send(publish_response(request.handle, self.id, available, message, request.results, more=more))
         return more
+
+    def _take(self, request: PublishRequest) -> tuple[list[bytes], int, bool]:
+        """Return notifications that fit the response, at least one, their number, and whether there are more.
+
+        Those of fixed width fit by their number; of others, which come last and are a part each, some may be left.
+        """
+        room = room_for_notifications(request.most_bytes, len(self.sent.available) + 1, len(request.results))
+        limit = min(self.terms.max_notifications or MOST_NOTIFICATIONS, MOST_NOTIFICATIONS, max(1, room // LARGEST))
+        parts, self._left = self._left[:limit], self._left[limit:]
+        count = len(parts)
+        was_left = count > 0
+        if not was_left:
+            parts, count = self.items.take(limit)
+        size, fitting = sum(map(len, parts)), len(parts)
+        while size > room and fitting > 1:
+            fitting -= 1
+            size -= len(parts[fitting])
+        more = (was_left or count >= limit) and self.items.has_waiting()
+        self._left = parts[fitting:] + self._left
+        count -= len(parts) - fitting
+        return parts[:fitting], count, more or bool(self._left)

@@ -27,6 +27,7 @@ from runtime.opcua_link.builtin import BOOLEAN
 _NUMBERS = frozenset(vtype for vtype in ua.VariantType if 2 <= vtype.value <= 11)
 FRESH_S = 0.05
 """What is not of the plant is read at most so often, for all who monitor it."""
+_TRIGGERS = frozenset(trigger.value for trigger in ua.DataChangeTrigger)
 _FOREVER_MS = 3_600_000.0
 _REFUSING = frozenset(
     (
@@ -163,6 +164,8 @@ class Agreement:
             raise Refused(ua.StatusCodes.BadFilterNotAllowed)
         if not _is(wanted, ua.DataChangeFilter):
             raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+        if int(wanted.Trigger) not in _TRIGGERS:
+            raise Refused(ua.StatusCodes.BadMonitoredItemFilterInvalid)
         return Filter(int(wanted.Trigger), self._deadband(source, wanted))
 
     def _deadband(self, source: Source, wanted: ua.DataChangeFilter) -> float:

@@ -93,7 +93,7 @@ def _check(tag: Tag, item: Written, longest: int) -> int:
     """Return Good, or why a value is not taken; a SourceTimestamp is accepted and replaced by plant time."""
     if item.index_range:
         return _range_status(tag, item.index_range)
-    if item.status != quality.GOOD:
+    if item.status >> 16:  # Good is Good, whatever its info bits say
         return quality.BAD_WRITE_NOT_SUPPORTED
     if item.type_number != tag.signal.data_type.value or item.value is None:
         return quality.BAD_TYPE_MISMATCH

@@ -27,10 +27,12 @@ from plant import quality
 
 SHORTEST_MS, LONGEST_MS = 10.0, 3_600_000.0
 """Publishing intervals."""
-KEEP_ALIVES, MOST_KEEP_ALIVES = 10, 10_000
-"""Where the client names none, and at most; a lifetime is an hour at most, or three keep-alives."""
+MOST_KEEP_ALIVES = 10_000
+"""The largest keep-alive count; a lifetime is an hour at most, or three keep-alives."""
 MOST_ACKNOWLEDGEMENTS = 10_000
 """In one Publish request."""
+_NOBODY_KNOWN = (None, "")
+"""Anonymous, of an application that has no ApplicationUri."""
 _ACKNOWLEDGEMENT = struct.Struct("<II")
 
 
@@ -150,7 +152,7 @@ class SubscriptionService:
         return message
 
     def transfer(self, owner: Owner, ids: Sequence[int], *, send_initial: bool) -> list[ua.TransferResult]:
-        """Take over subscriptions with all that waits in them (§5.14.7)."""
+        """Take over subscriptions with all that waits in them (§5.14.7); each gets its answer."""
         require(len(ids), self._limits.max_subscriptions_per_session)
         return [self._transfer(owner, subscription_id, send_initial=send_initial) for subscription_id in ids]
 
@@ -234,8 +236,11 @@ class SubscriptionService:
         before = self._owners[subscription_id]
         if before is owner:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadNothingToDo))
-        if self._for[subscription_id] != _whom(owner):
+        whom = _whom(owner)
+        if whom == _NOBODY_KNOWN or self._for[subscription_id] != whom:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadUserAccessDenied))
+        if len(owner.subscriptions) >= self._limits.max_subscriptions_per_session:
+            return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadTooManySubscriptions))
         if before is not None:
             del before.subscriptions[subscription_id]
             status = ua.StatusCodes.GoodSubscriptionTransferred
@@ -275,15 +280,19 @@ def _acknowledge(subscription: Subscription | None, sequence_number: int) -> int
 
 
 def _agree(params: ua.CreateSubscriptionParameters | ua.ModifySubscriptionParameters) -> Terms:
-    """Return the revised terms (§5.14.2.2): a lifetime is at least three keep-alives."""
+    """Return the revised terms (§5.14.2.2): 0 keep-alives are the fewest there are, a lifetime has three at least."""
     wanted = params.RequestedPublishingInterval
     publishing_ms = min(wanted, LONGEST_MS) if wanted > SHORTEST_MS else SHORTEST_MS
-    keep_alives = min(params.RequestedMaxKeepAliveCount or KEEP_ALIVES, MOST_KEEP_ALIVES)
+    keep_alives = min(max(params.RequestedMaxKeepAliveCount, 1), MOST_KEEP_ALIVES)
     lifetimes = max(min(params.RequestedLifetimeCount, int(LONGEST_MS / publishing_ms)), 3 * keep_alives)
     return Terms(publishing_ms, lifetimes, keep_alives, params.MaxNotificationsPerPublish, params.Priority)
 
 
 def _whom(owner: Owner) -> tuple[str | None, str]:
-    """Return what must be the same for a transfer (§5.14.7.1): the user, or without one the application."""
+    """Return what must be the same for a transfer (§5.14.7.1): the user, or without one the application.
+
+    The clause wants a signed channel, too; here an Anonymous client without security can take up its subscriptions
+    as well, by an ApplicationUri that it only says: it could read the same values anyway.
+    """
     name = owner.user.name
     return name, "" if name else owner.application_uri

@@ -8,6 +8,8 @@ from typing import Any
 from asyncua import ua
 from asyncua.common.connection import MessageChunk, SecureConnection
 
+from opcua_server.wire.messages import ANY_SIZE
+
 _HEADER = struct.Struct("<3scIII")
 _SEQUENCE = struct.Struct("<II")
 _LAST_SEQUENCE_NUMBER = 0xFFFF_FFFF
@@ -21,13 +23,12 @@ class Framer:
     def __init__(self, connection: SecureConnection) -> None:
         self._connection = connection
 
-    def is_too_large(self, body: bytes) -> bool:
-        """Tell whether the client said that it takes no message of this size, or of so many chunks."""
+    @property
+    def most_bytes(self) -> int:
+        """Size of the largest body that the client takes, as its Hello says, in so many chunks."""
         limits = self._connection._limits
-        most = limits.max_message_size or len(body)
-        if limits.max_chunk_count:
-            most = min(most, limits.max_chunk_count * self._room())
-        return len(body) > most
+        most = limits.max_message_size or ANY_SIZE
+        return min(most, limits.max_chunk_count * self._room()) if limits.max_chunk_count else most
 
     def frame(self, body: bytes, request_id: int) -> bytes:
         """Return a message's chunks on the wire."""

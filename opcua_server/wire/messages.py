@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 import time
 from collections.abc import Iterable, Sequence
 
@@ -11,6 +12,8 @@ from plant.clock import ticks_from_unix_ns
 _PUBLISH_RESPONSE = 829
 _DATA_CHANGE = b"\x01\x00" + struct.pack("<H", 811) + b"\x01"
 _STATUS_CHANGE = b"\x01\x00" + struct.pack("<H", 820) + b"\x01"
+ANY_SIZE = sys.maxsize
+"""Bytes of a message where there is no limit."""
 NULL_ARRAY = b"\xff\xff\xff\xff"
 _SERVICE_FAULT = 397
 _HEADER = struct.Struct("<BBHqII")
@@ -81,3 +84,11 @@ def publish_response(
             NULL_ARRAY,
         )
     )
+
+
+_EMPTY = len(publish_response(0, 0, (), notification_message(0, [data_changes((), 0)]), (), more=False))
+
+
+def room_for_notifications(most_bytes: int, available: int, results: int) -> int:
+    """Return the bytes of notifications that a PublishResponse holds beside sequence numbers and results."""
+    return most_bytes - _EMPTY - _U4.size * (available + results)

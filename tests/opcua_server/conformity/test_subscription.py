@@ -58,6 +58,13 @@ async def test_the_lifetime_is_at_least_three_keep_alives(session: Session, keep
     assert revised.RevisedLifetimeCount >= 3 * revised.RevisedMaxKeepAliveCount
 
 
+async def test_a_keep_alive_count_of_zero_is_the_smallest_there_is(session: Session) -> None:
+    created = await subscribe(session, keep_alive=0)
+    assert created.RevisedMaxKeepAliveCount == 1
+    request = modify_subscription_request(created.SubscriptionId, 50.0, keep_alive=0)
+    assert (await session.call(request)).Parameters.RevisedMaxKeepAliveCount == 1
+
+
 # ---------------------------------------------------------------- modes and modification
 
 

@@ -1,10 +1,11 @@
 """TransferSubscriptions (OPC 10000-4 v1.05 §5.14.7).
 
-Anonymous users may transfer between sessions of one application on signed channels, so these are signed and encrypted.
+Anonymous users may transfer between sessions of one application on signed channels, so most are signed and encrypted.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -16,11 +17,13 @@ from .services import (
     answer,
     changes,
     changes_of,
+    delete_subscriptions_request,
     monitor,
     publish,
     publish_request,
     publishing_mode_request,
     put,
+    read,
     republish_request,
     service_result,
     subscribe,
@@ -150,6 +153,36 @@ async def test_another_application_gets_nothing(endpoint: str, old: Session, str
     assert await values(old) == [320.0]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ("urn:wire", "urn:wire", "Good"),
+        ("urn:wire", "urn:other", "BadUserAccessDenied"),
+        ("urn:wire", "", "BadUserAccessDenied"),
+        ("", "", "BadUserAccessDenied"),
+    ],
+)
+async def test_without_security_it_must_say_that_it_is_the_same_application(
+    endpoint: str, before: str, after: str, expected: str
+) -> None:
+    """That it may at all is leniency: §5.14.7.1 wants signed channels of Anonymous."""
+    async with connected(endpoint, Application(before)) as old, connected(endpoint, Application(after)) as new:
+        mine = (await subscribe(old)).SubscriptionId
+        assert [each.StatusCode.name for each in await transfer(new, mine)] == [expected]
+
+
+async def test_a_session_with_all_it_may_have_gets_no_more(session: Session, other: Session) -> None:
+    limit = ua.NodeId(ua.ObjectIds.Server_ServerCapabilities_MaxSubscriptionsPerSession)
+    most = (await read(session, limit))[0].Value.Value
+    assert 0 < most <= 10_000
+    own = [(await subscribe(session, 10_000.0)).SubscriptionId for _ in range(most - 1)]
+    first, second = [(await subscribe(other, 10_000.0)).SubscriptionId for _ in range(2)]
+    found = await transfer(session, first, second, own[0])
+    assert [each.StatusCode.name for each in found] == ["Good", "BadTooManySubscriptions", "BadNothingToDo"]
+    await session.call(delete_subscriptions_request(*own))
+    assert [each.StatusCode.name for each in await transfer(session, second)] == ["Good"]
+
+
 async def test_a_subscription_outlives_its_session_and_is_taken_over(
     dial: Dial, application: Application, new: Session
 ) -> None:
@@ -162,6 +195,24 @@ async def test_a_subscription_outlives_its_session_and_is_taken_over(
     await old.connection.drop()
     await put(new, SP, 321.0, 322.0)
     (result,) = await transfer(new, mine, initial=True)
+    assert result.StatusCode.is_good()
+    assert await values(new) == [321.0, 322.0]
+
+
+async def test_a_subscription_outlives_a_session_that_times_out(
+    dial: Dial, application: Application, new: Session
+) -> None:
+    """Only CloseSession deletes subscriptions (§5.7.2.1): a link may be away longer than a session waits."""
+    await put(new, SP, 320.0)
+    old = await begin(await dial(application), application, timeout_ms=1.0)
+    mine = (await subscribe(old)).SubscriptionId
+    await monitor(old, mine, SP)
+    await changes(old)
+    await old.connection.drop()
+    await asyncio.sleep(old.created.RevisedSessionTimeout / 1000.0 + 1.0)
+    assert await old.activate(await dial(application)) == "BadSessionIdInvalid"
+    await put(new, SP, 321.0, 322.0)
+    (result,) = await transfer(new, mine, initial=False)
     assert result.StatusCode.is_good()
     assert await values(new) == [321.0, 322.0]
 

@@ -182,9 +182,10 @@ async def test_an_unknown_view_is_refused(session: Session) -> None:
     assert await session.refused(browse_request(description(), view=ua.NodeId("no view", 2))) == "BadViewIdUnknown"
 
 
-async def test_an_impossible_direction_is_refused(session: Session) -> None:
-    (found,) = await browse(session, description(BrowseDirection=Direction.Invalid))
-    assert found.StatusCode.name == "BadBrowseDirectionInvalid"
+@pytest.mark.parametrize("direction", [Direction.Invalid, -1, 7])
+async def test_an_impossible_direction_is_refused(session: Session, direction: ua.BrowseDirection) -> None:
+    found = await browse(session, description(), description(BrowseDirection=direction), description())
+    assert names(each.StatusCode for each in found) == ["Good", "BadBrowseDirectionInvalid", "Good"]
 
 
 async def test_browsing_from_the_root_finds_the_plant_and_every_node_browsed_can_be_read(session: Session) -> None:

@@ -181,7 +181,11 @@ class Session:
 
     @classmethod
     async def create(
-        cls, connection: Connection, application: Application = ANYBODY, timeout_ms: float = 60_000
+        cls,
+        connection: Connection,
+        application: Application = ANYBODY,
+        timeout_ms: float = 60_000,
+        most_bytes: int = 0,
     ) -> Session:
         """Create a session, not yet activated."""
         parameters = ua.CreateSessionParameters(
@@ -196,7 +200,7 @@ class Session:
             ClientNonce=ua.utils.create_nonce(32),
             ClientCertificate=connection.policy.host_certificate or None,
             RequestedSessionTimeout=timeout_ms,
-            MaxResponseMessageSize=0,
+            MaxResponseMessageSize=most_bytes,
         )
         answer = await asyncio.wait_for(connection.send(ua.CreateSessionRequest(Parameters=parameters)), ANSWER_S)
         answer.ResponseHeader.ServiceResult.check()
