@@ -26,9 +26,7 @@ from opcua_server.wire.requests import count_of
 from plant import quality
 
 SHORTEST_MS, LONGEST_MS = 10.0, 3_600_000.0
-"""Publishing intervals."""
-MOST_KEEP_ALIVES = 10_000
-"""The largest keep-alive count; a lifetime is an hour at most, or three keep-alives."""
+"""Publishing intervals; the longest is also the longest lifetime, but for one of three intervals."""
 MOST_ACKNOWLEDGEMENTS = 10_000
 """In one Publish request."""
 _NOBODY_KNOWN = (None, "")
@@ -283,8 +281,9 @@ def _agree(params: ua.CreateSubscriptionParameters | ua.ModifySubscriptionParame
     """Return the revised terms (§5.14.2.2): 0 keep-alives are the fewest there are, a lifetime has three at least."""
     wanted = params.RequestedPublishingInterval
     publishing_ms = min(wanted, LONGEST_MS) if wanted > SHORTEST_MS else SHORTEST_MS
-    keep_alives = min(max(params.RequestedMaxKeepAliveCount, 1), MOST_KEEP_ALIVES)
-    lifetimes = max(min(params.RequestedLifetimeCount, int(LONGEST_MS / publishing_ms)), 3 * keep_alives)
+    longest = int(LONGEST_MS / publishing_ms)
+    keep_alives = max(min(params.RequestedMaxKeepAliveCount, longest // 3), 1)
+    lifetimes = max(min(params.RequestedLifetimeCount, longest), 3 * keep_alives)
     return Terms(publishing_ms, lifetimes, keep_alives, params.MaxNotificationsPerPublish, params.Priority)
 
 

@@ -58,6 +58,12 @@ async def test_the_lifetime_is_at_least_three_keep_alives(session: Session, keep
     assert revised.RevisedLifetimeCount >= 3 * revised.RevisedMaxKeepAliveCount
 
 
+@pytest.mark.parametrize("interval_ms", [50.0, 60_000.0])
+async def test_a_subscription_nobody_asks_for_does_not_live_for_days(session: Session, interval_ms: float) -> None:
+    revised = await subscribe(session, interval_ms, keep_alive=4_000_000_000, lifetime=4_000_000_000)
+    assert revised.RevisedLifetimeCount * revised.RevisedPublishingInterval <= 3_600_000.0
+
+
 async def test_a_keep_alive_count_of_zero_is_the_smallest_there_is(session: Session) -> None:
     created = await subscribe(session, keep_alive=0)
     assert created.RevisedMaxKeepAliveCount == 1
