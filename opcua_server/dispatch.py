@@ -106,6 +106,9 @@ class Dispatcher:
         handler = self._handlers.get(header.type_number)
         if handler is None and header.type_number in _OF_LIBRARY:
             return False
+        if handler is None:
+            connection.send(fault(header.handle, ua.StatusCodes.BadServiceUnsupported), request_id)
+            return True
         session = connection.session_of(header.token)
         if session is None:
             connection.send(fault(header.handle, ua.StatusCodes.BadSessionIdInvalid), request_id)
@@ -115,9 +118,6 @@ class Dispatcher:
             request.fail(ua.StatusCodes.BadSessionNotActivated)
             return True
         session.touch()
-        if handler is None:
-            request.fail(ua.StatusCodes.BadServiceUnsupported)
-            return True
         try:
             payload = handler(request)
         except MALFORMED_REQUEST as error:

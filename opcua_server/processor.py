@@ -112,23 +112,32 @@ class PlantProcessor(UaProcessor):
         if refused:
             self.send(fault(header.handle, refused), seqhdr.RequestId)
             return True
-        result = await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
-        if self.session is not None:
-            if self.session.state is SessionState.Closed:
-                self._sessions.pop(self.session.token, None)
-                return result
-            self._sessions[self.session.token] = self.session
-            if self.session.is_activated():
-                self.session.connect(self)
-        return result
+        return await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
 
     async def _process_message(self, typeid: Any, requesthdr: Any, seqhdr: Any, body: Any) -> Any:
         try:
-            return await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
+            result = await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
         except (ua.uaerrors.UaStatusCodeError, ServiceError):
             raise
         except MALFORMED_REQUEST as error:
             raise ua.uaerrors.BadDecodingError from error
+        self._note_session()
+        return result
+
+    def _note_session(self) -> None:
+        """Take note of a session that was begun, activated or closed here: what was refused changes nothing."""
+        session = self.session
+        if session is None:
+            return
+        if session.token not in self._sessions:
+            open_ = [each for each in self._sessions.values() if each.state is not SessionState.Closed]
+            self._sessions = {each.token: each for each in open_}
+        if session.state is SessionState.Closed:
+            self._sessions.pop(session.token, None)
+            return
+        self._sessions[session.token] = session
+        if session.is_activated():
+            session.connect(self)
 
     @property
     def most_bytes(self) -> int:

@@ -41,8 +41,11 @@ def load_settings(
                 raise BadInput(f"{origins[key]}: {error}") from None
     for key, value in (overrides or {}).items():
         if value is not None:
-            _put(tree, key, value)
             origins[key] = f"--{'host' if key == 'server.hosts' else key.rpartition('.')[2]}"
+            try:
+                _put(tree, key, value)
+            except ValueError as error:
+                raise BadInput(f"{origins[key]}: {error}") from None
     where = str(file) if file is not None else "settings"
     try:
         settings = Settings.model_validate(tree)

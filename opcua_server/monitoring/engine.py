@@ -145,11 +145,18 @@ class Engine:
             return
         self._bounded_at = now
         waiting = {subscription: subscription.items.waiting for subscription in self._subscriptions.values()}
-        while sum(waiting.values()) > MOST_WAITING:
+        total = sum(waiting.values())
+        while total > MOST_WAITING and waiting:
             greedy = max(waiting, key=lambda subscription: waiting[subscription])
-            log.warning("subscription %d is not read: of %d samples the older half is lost", greedy.id, waiting[greedy])
+            before = waiting.pop(greedy)
             greedy.items.shorten()
-            waiting[greedy] = greedy.items.waiting
+            left = greedy.items.waiting
+            if left < before:  # else it has queues of 1 only, of which nothing is dropped
+                log.warning(
+                    "subscription %d is not read: of %d samples the older %d are lost", greedy.id, before, before - left
+                )
+                waiting[greedy] = left
+                total -= before - left
 
     def _run(self, due: list[int], now: float, tolerance: float) -> None:
         here = [subscription for each in due if (subscription := self._subscriptions.get(each)) is not None]

@@ -30,7 +30,7 @@ class Kind:
     """Timestamps to return, as bits of a DataValue's encoding mask."""
     sampling_ms: float
     """0: every change is a sample."""
-    is_single: bool
+    keeps_latest: bool
     """The queue size is 1."""
 
 
@@ -40,7 +40,7 @@ class Group:
     def __init__(self, kind: Kind, bank: Bank) -> None:
         self.kind = kind
         self._bank = bank
-        self._queue: LatestQueue | LogQueue = LatestQueue() if kind.is_single else LogQueue()
+        self._queue: LatestQueue | LogQueue = LatestQueue() if kind.keeps_latest else LogQueue()
         self._rows: Rows = np.zeros(0, np.intp)
         self._handles: NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._active = np.zeros(0, np.bool_)
@@ -109,11 +109,11 @@ class Group:
         """Go on with what items left elsewhere; a queue of 1 has no overflow to mark (OPC 10000-4 v1.05 §5.13.1.5)."""
         self._last_bits[slots], self._last_status[slots] = left.bits, left.status
         waiting = left.waiting
-        if self.kind.is_single:
+        if self.kind.keeps_latest:
             waiting.status = unmarked(waiting.status)
         rank = ranks(waiting.slots)
         order = np.argsort(rank, kind="stable")
-        for part in np.split(order, np.flatnonzero(np.diff(rank[order])) + 1):
+        for part in np.split(order, np.flatnonzero(np.diff(rank[order])) + 1) if len(order) else ():
             batch = waiting.at(part)
             batch.slots = slots[batch.slots]
             self._queue.put(batch)

@@ -24,6 +24,8 @@ class Items:
         """Items that have, or had, links."""
         self._due: dict[float, float] = {}
         """When each sampling interval (ms) samples next, monotonic seconds."""
+        self._odd = False
+        """Singles have half of each message, the larger one every second time."""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -169,9 +171,10 @@ class Items:
                 item.single.release()
 
     def take(self, limit: int) -> tuple[list[bytes], int]:
-        """Return at most so many samples that wait as MonitoredItemNotifications, and their number."""
+        """Return at most so many samples that wait as MonitoredItemNotifications, and their number; singles last."""
+        self._odd = not self._odd
+        alone, count = self._take_singles((limit + self._odd) // 2)
         parts: list[bytes] = []
-        count = 0
         groups = self._placed.groups
         for kind, group in list(groups.items()):
             if group.waiting and count < limit:
@@ -179,12 +182,8 @@ class Items:
                 parts += more
                 count += taken
                 groups[kind] = groups.pop(kind)  # the others' turn comes first next time
-        for single in self._singles:
-            if single.released and count < limit:
-                more, taken = single.take(limit - count)
-                parts += more
-                count += taken
-        return parts, count
+        rest, taken = self._take_singles(limit - count)
+        return parts + alone + rest, count + taken
 
     def has_waiting(self) -> bool:
         """Tell whether there is anything to publish."""
@@ -197,6 +196,18 @@ class Items:
     @property
     def _singles(self) -> Iterator[SingleItem]:
         return (item.single for item in self._placed.singles.values() if item.single is not None)
+
+    def _take_singles(self, limit: int) -> tuple[list[bytes], int]:
+        parts: list[bytes] = []
+        count = 0
+        singles = self._placed.singles
+        for item in list(singles.values()) if limit else ():
+            if item.single is not None and item.single.released and count < limit:
+                more, taken = item.single.take(limit - count)
+                parts += more
+                count += taken
+                singles[item.id] = singles.pop(item.id)
+        return parts, count
 
     def _enable(self, items: Sequence[Item], now: float) -> None:
         self._placed.add(items)

@@ -68,6 +68,8 @@ class LatestQueue:
         self._status: Statuses = np.zeros(0, np.uint32)
         self._source: Ticks = np.zeros(0, np.int64)
         self._server: Ticks = np.zeros(0, np.int64)
+        self._next = 0
+        """The slot whose turn it is where not all are taken."""
         self.overflows = 0
         self.waiting = 0
 
@@ -76,7 +78,7 @@ class LatestQueue:
         for name in ("_waits", "_bits", "_status", "_source", "_server"):
             setattr(self, name, grown(getattr(self, name), length))
 
-    def resize(self, slots: Rows, sizes: Sizes, keeps_newest: NDArray[np.bool_]) -> None:
+    def resize(self, slots: Rows, sizes: Sizes, discards_oldest: NDArray[np.bool_]) -> None:
         """Have nothing to remember: the size is 1."""
 
     def put(self, batch: Batch) -> None:
@@ -91,7 +93,9 @@ class LatestQueue:
         """Return at most so many samples, of different slots, and forget them."""
         slots = np.flatnonzero(self._waits)
         if len(slots) > limit:
+            slots = slots[in_turn(slots, self._next)]
             slots = slots[np.argsort(self._source[slots], kind="stable")[:limit]]
+            self._next = int(slots[-1]) + 1
         return [self._pop(slots)] if len(slots) else []
 
     def drain(self, slots: Rows) -> Batch:
@@ -125,10 +129,12 @@ class LogQueue:
     def __init__(self) -> None:
         self._log: deque[Batch] = deque()
         self._sizes: Sizes = np.zeros(0, np.uint32)
-        self._keeps_newest = np.zeros(0, np.bool_)
+        self._discards_oldest = np.zeros(0, np.bool_)
         self._queued: NDArray[np.uint32] = np.zeros(0, np.uint32)
         self._lost = np.zeros(0, np.bool_)
         """Slots whose oldest sample was dropped since: the one that is now the oldest is to be marked."""
+        self._next = 0
+        """The slot whose turn it is where not all of a batch are taken."""
         self._room = 0
         self._is_over = False
         self.overflows = 0
@@ -137,14 +143,15 @@ class LogQueue:
 
     def grow(self, length: int) -> None:
         """Have room for so many slots."""
-        for name in ("_sizes", "_keeps_newest", "_queued", "_lost"):
+        for name in ("_sizes", "_discards_oldest", "_queued", "_lost"):
             setattr(self, name, grown(getattr(self, name), length))
 
-    def resize(self, slots: Rows, sizes: Sizes, keeps_newest: NDArray[np.bool_]) -> None:
+    def resize(self, slots: Rows, sizes: Sizes, discards_oldest: NDArray[np.bool_]) -> None:
         """Set sizes and policies of different slots, 0 to end them; what waits is kept as far as it fits."""
         self._settle()
         self._room += int(sizes.sum()) - int(self._sizes[slots].sum())
-        self._sizes[slots], self._keeps_newest[slots] = sizes, keeps_newest
+        self._sizes[slots], self._discards_oldest[slots] = sizes, discards_oldest
+        self._lost[slots] &= sizes > 0
         self._is_over = bool(np.count_nonzero(self._queued[slots] > sizes)) or self._is_over
         self._settle()
 
@@ -168,8 +175,10 @@ class LogQueue:
         while self._log and left:
             batch = self._log.popleft()
             if len(batch) > left:
-                self._log.appendleft(batch.at(slice(left, None)))
-                batch = batch.at(slice(0, left))
+                order = in_turn(batch.slots, self._next)
+                self._log.appendleft(batch.at(order[left:]))
+                batch = batch.at(order[:left])
+                self._next = int(batch.slots[-1]) + 1
             taken.append(batch)
             left -= len(batch)
         self.waiting -= limit - left
@@ -205,7 +214,7 @@ class LogQueue:
 
     def longest(self) -> int:
         """Return the length of the longest queue."""
-        return int(self._queued.max(initial=0))
+        return int(np.minimum(self._queued, self._sizes).max(initial=0))
 
     def has_waiting(self) -> NDArray[np.bool_]:
         """Tell of each slot whether anything waits."""
@@ -215,7 +224,7 @@ class LogQueue:
         """Drop the oldest batch if each of its samples is to be dropped, and tell whether it was."""
         slots = self._log[0].slots
         surplus = self._queued[slots] > self._sizes[slots]
-        if not (surplus & self._keeps_newest[slots]).all():
+        if not (surplus & self._discards_oldest[slots]).all():
             return False
         self._log.popleft()
         self._queued[slots] -= np.uint32(1)
@@ -231,14 +240,13 @@ class LogQueue:
 
     def _mark(self) -> None:
         """Mark the oldest sample of each slot that has lost one before it."""
-        if not self._lost.any():
+        if not (self._lost & (self._queued > 0)).any():
             return
         for batch in self._log:
             after_a_loss = self._lost[batch.slots]
             if after_a_loss.any():
                 batch.status = np.where(after_a_loss, batch.status | np.uint32(OVERFLOW), batch.status)
                 self._lost[batch.slots] = False
-        self._lost[:] = False
 
     def _cut(self) -> None:
         if not self._is_over:
@@ -251,7 +259,7 @@ class LogQueue:
         rank = np.zeros(len(all_), np.int64)
         rank[over] = ranks(all_.slots[over])
         size, queued = size.astype(np.int64), queued.astype(np.int64)
-        newest = self._keeps_newest[all_.slots]
+        newest = self._discards_oldest[all_.slots]
         keep = np.ones(len(all_), np.bool_)
         marked = np.zeros(len(all_), np.bool_)
         surplus = (queued - size)[over]
@@ -263,9 +271,9 @@ class LogQueue:
         marked[over] = np.where(newest[over], rank[over] == surplus, rank[over] == queued[over] - 1)
         marked &= keep & (size > 1)
         all_.status = np.where(marked, all_.status | np.uint32(OVERFLOW), all_.status)
-        self._log = deque(
-            part.at(keep[end - len(part) : end]) for end, part in zip(ends.tolist(), _split(all_, ends), strict=True)
-        )
+        kept = zip(ends.tolist(), _split(all_, ends), strict=True)
+        parts = (part.at(keep[end - len(part) : end]) for end, part in kept)
+        self._log = deque(part for part in parts if len(part))
         dropped = len(all_) - int(np.count_nonzero(keep))
         self.overflows += dropped
         self.waiting -= dropped
@@ -283,6 +291,11 @@ def unmarked(status: Statuses) -> Statuses:
     bare = status & ~_OVERFLOW_BIT
     said_no_more = is_marked(status) & ((bare & _LIMIT_BITS) == 0)
     return np.where(said_no_more, bare & ~_INFO_TYPE, bare)
+
+
+def in_turn(slots: Rows, first: int) -> Rows:
+    """Return the places of different slots in the order of their turns, which come round to each."""
+    return np.argsort((slots - first) % (int(slots.max()) + 1), kind="stable")
 
 
 def ranks(slots: Rows) -> NDArray[np.int64]:

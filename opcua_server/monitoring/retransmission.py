@@ -50,7 +50,9 @@ class Retransmission:
 
     def close(self) -> None:
         """Forget all messages: the subscription ends."""
+        self._messages.clear()
         self._store.size -= self.size
+        self.size = 0
         self._store.remove(self)
 
 

@@ -107,8 +107,8 @@ class HistoryReader:
         if (not start and not end) or ((not start or not end) and not limit):
             return _failed(ua.StatusCodes.BadInvalidTimestampArgument)
         backward = (not start) or (end != 0 and end < start)
+        found = _select(recording, start, end, backward, bool(details.ReturnBounds))
         try:
-            found = _select(recording, start, end, backward, bool(details.ReturnBounds))
             done = _unpack(node.ContinuationPoint, recording, backward, found.indices)
         except ValueError:
             return _failed(ua.StatusCodes.BadContinuationPointInvalid)

@@ -15,22 +15,19 @@ class ContinuationPoints(Generic[Rest]):
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._rests: OrderedDict[bytes, Rest] = OrderedDict()
-        self._of_this_request = 0
 
     def __len__(self) -> int:
         return len(self._rests)
 
-    def begin(self) -> None:
-        """Begin a request: points of earlier ones give way to its own, the oldest first."""
-        self._of_this_request = 0
+    def put(self, rest: Rest, used: int) -> bytes | None:
+        """Keep what is left of an operation of a request that has used so many; None when these are all.
 
-    def put(self, rest: Rest) -> bytes | None:
-        """Keep what is left of an operation; None when this request has used them all."""
-        if self._of_this_request >= self._limit:
+        Points of earlier requests give way, the oldest first.
+        """
+        if used >= self._limit:
             return None
         if len(self._rests) >= self._limit:
             self._rests.popitem(last=False)
-        self._of_this_request += 1
         point = secrets.token_bytes(16)
         self._rests[point] = rest
         return point

@@ -10,5 +10,5 @@ from opcua_server.wire.requests import unsigned
 
 
 def cancel(session: PlantSession, body: bytes, at: int) -> int:
-    """Cancel the requests of a handle that wait, and return their number: only Publish requests do."""
+    """Cancel the Publish requests of a handle, and return their number; what is being worked on goes on."""
     return session.queue.cancel(unsigned(body, at))

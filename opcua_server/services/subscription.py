@@ -243,6 +243,8 @@ class SubscriptionService:
             del before.subscriptions[subscription_id]
             status = ua.StatusCodes.GoodSubscriptionTransferred
             before.queue.ended(subscription_id, subscription.next_sequence_number, status)
+            if not before.subscriptions:
+                before.queue.fail_all(ua.StatusCodes.BadNoSubscription)
         self._give(subscription, owner)
         subscription.hear()
         if send_initial:

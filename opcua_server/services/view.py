@@ -209,7 +209,8 @@ class _Response:
     def __init__(self, points: BrowsePoints) -> None:
         self._points = points
         self._room = MOST_REFERENCES
-        points.begin()
+        self._used = 0
+        """Continuation points."""
 
     def result(self, references: References, page: int) -> ua.BrowseResult:
         """Return as many references as there is room for, and a continuation point where there are more."""
@@ -217,9 +218,10 @@ class _Response:
         following = next(references, None)
         point = None
         if following is not None:
-            point = self._points.put((chain([following], references), page))
+            point = self._points.put((chain([following], references), page), self._used)
             if point is None:
                 return _failed(ua.StatusCodes.BadNoContinuationPoints)
+            self._used += 1
         self._room -= len(shown)
         return ua.BrowseResult(ContinuationPoint=point, References=shown)
 

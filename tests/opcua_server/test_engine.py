@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary
 
 from opcua_server.bank import Bank
+from opcua_server.monitoring import engine
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.monitoring.retransmission import Store
+from opcua_server.monitoring.sample import RowSource
+from opcua_server.monitoring.spec import Spec
 from opcua_server.monitoring.subscription import Subscription, Terms
 from runtime.opcua_link.builtin import DOUBLE
 
@@ -22,7 +26,7 @@ class Tick:
         self.served: list[int] = []
         """Their ids, as the requests were answered."""
         self.queue = PublishQueue()
-        bank = Bank([DOUBLE])
+        self.bank = bank = Bank([DOUBLE])
         self.engine = Engine(bank, lambda _subscription: None)
         self.engine.align_s = 0.05
         store = Store()
@@ -53,3 +57,18 @@ def test_of_one_priority_the_first_due_is_served_first() -> None:
     tick.ask(2)
     tick.engine.on_scan(1.0)
     assert tick.served == [0, 1]
+
+
+def test_bounding_what_waits_ends_also_where_nothing_can_be_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "MOST_WAITING", 10)
+    tick = Tick(0, 0)
+    full, greedy = tick.engine._subscriptions[0].items, tick.engine._subscriptions[1].items
+    bank = tick.bank
+    full.create({number: Spec(RowSource(bank, 0), number) for number in range(12)}, 0.0)
+    greedy.create({100: Spec(RowSource(bank, 0), 100, size=50)}, 0.0)
+    for value in range(8):
+        bank.set(0, value, value, value)
+        tick.engine.flush()
+    tick.engine.on_timer(0.5 + engine.BOUND_S)
+    assert full.waiting == 12
+    assert greedy.waiting <= 1

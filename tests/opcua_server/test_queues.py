@@ -30,8 +30,8 @@ def batch(slots: list[int], value: int) -> Batch:
     )
 
 
-def resize(queue: LogQueue, slot: int, size: int, *, keeps_newest: bool) -> None:
-    queue.resize(np.array([slot]), np.array([size], np.uint32), np.array([keeps_newest]))
+def resize(queue: LogQueue, slot: int, size: int, *, discards_oldest: bool) -> None:
+    queue.resize(np.array([slot]), np.array([size], np.uint32), np.array([discards_oldest]))
 
 
 def pairs(batches: list[Batch], slot: int) -> Queue:
@@ -59,7 +59,7 @@ def test_what_stays_is_what_cutting_at_each_sample_leaves(
     queue.grow(SLOTS)
     model: list[Queue] = [[] for _ in range(SLOTS)]
     for slot in range(SLOTS):
-        resize(queue, slot, sizes[slot], keeps_newest=policies[slot])
+        resize(queue, slot, sizes[slot], discards_oldest=policies[slot])
     for value, step in enumerate(steps):
         if isinstance(step, list):
             queue.put(batch(step, value))
@@ -76,7 +76,7 @@ def test_what_stays_is_what_cutting_at_each_sample_leaves(
                 del model[slot][: len(gone)]
         else:
             slot, sizes[slot], policies[slot] = step
-            resize(queue, slot, sizes[slot], keeps_newest=policies[slot])
+            resize(queue, slot, sizes[slot], discards_oldest=policies[slot])
             cut(model[slot], sizes[slot], discard_oldest=policies[slot])
     rest = queue.take(10_000)
     assert [pairs(rest, slot) for slot in range(SLOTS)] == model
@@ -89,7 +89,7 @@ def test_what_stays_is_what_cutting_at_each_sample_leaves(
 def test_an_overflow_is_marked_where_the_values_are_missing_and_counted(discard_oldest: bool, left: Queue) -> None:
     queue = LogQueue()
     queue.grow(1)
-    resize(queue, 0, 2, keeps_newest=discard_oldest)
+    resize(queue, 0, 2, discards_oldest=discard_oldest)
     for value in (1, 2, 3, 4):
         queue.put(batch([0], value))
     assert pairs(queue.take(10), 0) == left
@@ -99,7 +99,7 @@ def test_an_overflow_is_marked_where_the_values_are_missing_and_counted(discard_
 def test_a_queue_that_nobody_reads_keeps_to_its_room() -> None:
     queue = LogQueue()
     queue.grow(1)
-    resize(queue, 0, 2, keeps_newest=True)
+    resize(queue, 0, 2, discards_oldest=True)
     for value in range(20_000):
         queue.put(batch([0], value))
         assert queue.waiting < 5_000
@@ -110,7 +110,7 @@ def test_a_slot_is_drained_without_the_others() -> None:
     queue = LogQueue()
     queue.grow(2)
     for slot in (0, 1):
-        resize(queue, slot, 3, keeps_newest=True)
+        resize(queue, slot, 3, discards_oldest=True)
     queue.put(batch([0, 1], 1))
     queue.put(batch([1], 2))
     assert pairs([queue.drain(np.array([1]))], 1) == [(1, 0), (2, 0)]
@@ -140,7 +140,7 @@ def test_what_is_dropped_for_want_of_memory_is_marked_whatever_the_policy() -> N
     queue = LogQueue()
     queue.grow(2)
     for slot in (0, 1):
-        resize(queue, slot, 100, keeps_newest=slot == 0)
+        resize(queue, slot, 100, discards_oldest=slot == 0)
     for value in range(10):
         queue.put(batch([0, 1], value))
     queue.shorten()
@@ -155,3 +155,30 @@ def test_what_is_dropped_for_want_of_memory_is_marked_whatever_the_policy() -> N
 )
 def test_without_its_mark_a_status_is_what_it_was(marked: int, left: int) -> None:
     assert unmarked(np.array([marked], np.uint32)).tolist() == [left]
+
+
+@pytest.mark.parametrize("discards_oldest", [True, False])
+def test_beside_an_item_that_never_changes_nothing_piles_up(discards_oldest: bool) -> None:
+    queue = LogQueue()
+    queue.grow(2)
+    for slot in (0, 1):
+        resize(queue, slot, 10, discards_oldest=discards_oldest)
+    queue.put(batch([0], 0))
+    for value in range(20_000):
+        queue.put(batch([1], value))
+    assert queue.longest() == 10
+    assert len(queue._log) < 5_000
+    assert len(pairs(queue.take(100), 1)) == 10
+
+
+def test_who_lost_all_for_want_of_memory_is_told_with_the_next() -> None:
+    queue = LogQueue()
+    queue.grow(2)
+    for slot in (0, 1):
+        resize(queue, slot, 100, discards_oldest=True)
+    queue.put(batch([0], 1))
+    queue.put(batch([1], 2))
+    queue.shorten()
+    assert pairs(queue.take(10), 1) == [(2, 0)]
+    queue.put(batch([0], 3))
+    assert pairs(queue.take(10), 0) == [(3, OVERFLOW)]

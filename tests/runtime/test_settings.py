@@ -140,3 +140,10 @@ def test_endpoint_carries_the_first_host() -> None:
     settings = load_settings(overrides={"server.listen": "0.0.0.0", "server.hosts": ["plc1"]}, env={})
     assert settings.server.endpoint == "opc.tcp://plc1:4840/cstr-gateway"
     assert settings.server.local_endpoint == "opc.tcp://127.0.0.1:4840/cstr-gateway"
+
+
+def test_an_option_below_what_is_no_section_is_bad_input(tmp_path: Path) -> None:
+    file = tmp_path / "plant.yaml"
+    file.write_text("server: 5")
+    with pytest.raises(BadInput, match=r"--port: server\.port: server is not a section"):
+        load_settings(file, {"server.port": 4000}, env={})

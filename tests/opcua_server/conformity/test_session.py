@@ -11,6 +11,7 @@ from asyncua import ua
 from .conftest import Dial
 from .services import (
     SP,
+    T,
     answer,
     changes,
     monitor,
@@ -27,7 +28,7 @@ from .services import (
     write_request,
     write_value,
 )
-from .wire import Session, begin, connected
+from .wire import ANSWER_S, Session, begin, connected
 
 STRANGE = ua.NodeId(ua.ByteString(b"not anybody's authentication tok"), ua.Int16(0))
 GONE = ("BadSessionIdInvalid", "BadSessionClosed")
@@ -217,3 +218,15 @@ async def test_a_broken_connection_takes_no_other_with_it(dial: Dial, other: Ses
     await asyncio.gather(*(session.connection.drop() for session in broken))
     await put(other, SP, 321.0)
     assert await values(other) == [320.0, 321.0]
+
+
+async def test_an_activation_that_is_refused_leaves_the_session_where_it_is(session: Session, dial: Dial) -> None:
+    """§5.7.3: who knows a token and no user's password gets nothing by it."""
+    other = await dial()
+    token = ua.UserNameIdentityToken(PolicyId="username", UserName="nobody", Password=b"wrong")
+    request = ua.ActivateSessionRequest(Parameters=ua.ActivateSessionParameters(UserIdentityToken=token))
+    refused = await asyncio.wait_for(other.send(request, session.token), ANSWER_S)
+    assert refused.ResponseHeader.ServiceResult.is_bad()
+    answer = await asyncio.wait_for(other.send(read_request(rvid(T)), session.token), ANSWER_S)
+    assert answer.ResponseHeader.ServiceResult.name == "BadSessionIdInvalid"
+    assert (await read(session, T))[0].StatusCode.is_good()

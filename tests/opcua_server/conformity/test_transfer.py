@@ -244,3 +244,14 @@ async def test_the_same_session_goes_on_over_a_new_connection(dial: Dial, applic
     await put(session, SP, 321.0)
     assert await values(session) == [321.0]
     await session.close()
+
+
+async def test_what_the_old_session_waits_for_ends_with_its_last_subscription(session: Session, endpoint: str) -> None:
+    mine = (await subscribe(session, keep_alive=1000)).SubscriptionId
+    first = await publish(session)
+    assert first.SubscriptionId == mine
+    waiting = [session.send(publish_request()) for _ in range(2)]
+    async with connected(endpoint) as other:
+        assert (await transfer(other, mine))[0].StatusCode.is_good()
+        assert await service_result(waiting[0]) == "Good"  # the StatusChangeNotification
+        assert await service_result(waiting[1]) == "BadNoSubscription"
