@@ -21,6 +21,7 @@ class Load:
         self.subscribers: list[Subscriber] = []
         self.writer: Writer | None = None
         self._period_s = 0.0
+        self._can_write = True
         self.lost: list[str] = []
         self._selector = selectors.DefaultSelector()
 
@@ -43,9 +44,9 @@ class Load:
         while (now := time.monotonic()) < end:
             if now >= due:
                 due += ASK_S
-                if writing and self.writer is not None and now >= writes:
+                if writing and self._can_write and self.writer is not None and now >= writes:
                     writes += self._period_s
-                    self.writer.write()
+                    self._write(self.writer)
                 if until is not None and until():
                     return
             for key, _ in self._selector.select(max(0.0, min(due, end) - time.monotonic())):
@@ -69,6 +70,13 @@ class Load:
     def records(self) -> int:
         """How many have arrived since they were counted anew."""
         return sum(subscriber.meter.records for subscriber in self.subscribers)
+
+    def _write(self, writer: Writer) -> None:
+        try:
+            writer.write()
+        except OSError as error:  # it was lost, maybe before anybody looked
+            self._can_write = False
+            self.lost.append(str(error))
 
     def _receive(self, client: Subscriber | Writer) -> None:
         try:
