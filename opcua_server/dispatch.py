@@ -104,9 +104,9 @@ class Dispatcher:
         """
         header = request_header(body, at)
         handler = self._handlers.get(header.type_number)
-        if handler is None and header.type_number in _OF_LIBRARY:
-            return False
         if handler is None:
+            if header.type_number in _OF_LIBRARY:
+                return False
             connection.send(fault(header.handle, ua.StatusCodes.BadServiceUnsupported), request_id)
             return True
         session = connection.session_of(header.token)

@@ -154,10 +154,7 @@ class PlantProtocol(OPCUAProtocol):
             return await super()._process_one_msg(header, buf)
         except Exception as error:  # noqa: BLE001 - whatever the library's codec stumbles over
             log.warning("%s sends what cannot be read (%r) and is disconnected", self.peer_name, error)
-            if self.transport is not None:
-                # Of what was wrong no more is told (OPC 10000-6 v1.05 §6.7.6).
-                self.transport.write(error_message(ua.StatusCodes.BadSecurityChecksFailed))
-                self.transport.close()
+            self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.6)
             return False
         finally:
             self._is_busy = False
@@ -177,8 +174,11 @@ class PlantProtocol(OPCUAProtocol):
 
     def _refuse(self, size: int) -> None:
         log.warning("%s sends a chunk of %d bytes and is disconnected", self.peer_name, size)
+        self._close_by(ua.StatusCodes.BadTcpMessageTooLarge)
+
+    def _close_by(self, code: int) -> None:
         if self.transport is not None:
-            self.transport.write(error_message(ua.StatusCodes.BadTcpMessageTooLarge))
+            self.transport.write(error_message(code))
             self.transport.close()
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opcua_server.bank import Bank, Bits, Rows, Statuses, Ticks
+from opcua_server.monitoring.batch import Batch, Left, joined, ranks, unmarked
 from opcua_server.monitoring.filters import NO_FILTER, ON_STATUS_VALUE, Filter, passes
-from opcua_server.monitoring.queues import Batch, LatestQueue, Left, LogQueue, grown, joined, ranks, unmarked
+from opcua_server.monitoring.queues import LatestQueue, LogQueue, grown
 from opcua_server.monitoring.spec import Spec
 from opcua_server.wire.records import encode
 from plant import quality

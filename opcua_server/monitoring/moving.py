@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from opcua_server.monitoring.batch import OVERFLOW, Batch, Left, is_marked, unmarked
 from opcua_server.monitoring.group import NEVER
-from opcua_server.monitoring.queues import OVERFLOW, Batch, Left, is_marked, unmarked
 from opcua_server.monitoring.sample import Sample, of_bits
 
 Queued = list[tuple[Sample, int]]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from opcua_server.bank import Bank, Rows
+from opcua_server.monitoring.batch import Left
 from opcua_server.monitoring.group import Group, Kind
 from opcua_server.monitoring.item import Item
 from opcua_server.monitoring.moving import apart, together
-from opcua_server.monitoring.queues import Left
 from opcua_server.monitoring.single import SingleItem
 from opcua_server.monitoring.spec import NO_ROW, REPORTING, Spec
 from opcua_server.wire.records import WIDTHS
@@ -120,27 +120,22 @@ class Placement:
         return left
 
     def _keep_alone(self, item: Item) -> None:
-        spec = item.spec
-        item.single = SingleItem(
-            spec.handle, spec.times_mask, spec.size, discard_oldest=spec.discard_oldest, filter_=spec.filter
-        )
+        item.single = SingleItem(item.spec)
         self.singles[item.id] = item
         self._list(item)
 
     def _part(self, item: Item, single: SingleItem) -> None:
-        self._unlist(item, item.spec.row)
+        self._unlist(item)
         self._ended_overflows += single.overflows
         del self.singles[item.id]
         item.single = None
 
     def _retune(self, item: Item, single: SingleItem, before: Spec | None) -> None:
         """Let a single follow its item's spec; `before` is None when it is new here."""
-        spec = item.spec
-        self._unlist(item, spec.row)
+        self._unlist(item)
         self._list(item)
-        single.handle, single.times_mask, single.filter = spec.handle, spec.times_mask, spec.filter
-        single.resize(spec.size, discard_oldest=spec.discard_oldest)
-        if spec.mode == REPORTING:
+        single.follow(item.spec)
+        if item.spec.mode == REPORTING:
             single.release()
         elif before is not None and before.mode == REPORTING:
             single.released = 0
@@ -149,7 +144,8 @@ class Placement:
         if item.spec.row != NO_ROW and not item.spec.is_periodic:
             self.by_row.setdefault(item.spec.row, {})[item.id] = item
 
-    def _unlist(self, item: Item, row: int) -> None:
+    def _unlist(self, item: Item) -> None:
+        row = item.spec.row
         listed = self.by_row.get(row)
         if listed is not None and listed.pop(item.id, None) is not None and not listed:
             del self.by_row[row]

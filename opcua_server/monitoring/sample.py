@@ -14,6 +14,7 @@ from opcua_server.bank import TEXTS, Bank
 from opcua_server.wire.records import SERVER, SOURCE, STATUS, VALUE, WIDTHS
 from plant import quality
 from runtime.opcua_link.builtin import BOOLEAN, DOUBLE, INT32, LOCALIZED_TEXT
+from runtime.opcua_link.datavalues import status_of
 from runtime.opcua_link.filetime import ticks_of
 
 NULL_VARIANT = b"\x00"
@@ -91,7 +92,7 @@ def of_bits(kind: int, bits: int, status: int, source: int, server: int) -> Samp
 
 def of_data_value(data: ua.DataValue) -> Sample:
     """Return a value of asyncua's address space as a sample."""
-    status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
+    status = status_of(data)
     times = ticks_of(data.SourceTimestamp), ticks_of(data.ServerTimestamp)
     variant = data.Value
     if variant is None or variant.Value is None or quality.is_bad(status):

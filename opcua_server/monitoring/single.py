@@ -6,22 +6,19 @@ import struct
 from collections import deque
 from itertools import islice
 
-from opcua_server.monitoring.filters import ON_STATUS, Filter
-from opcua_server.monitoring.queues import OVERFLOW
+from opcua_server.monitoring.batch import OVERFLOW
+from opcua_server.monitoring.filters import ON_STATUS
 from opcua_server.monitoring.sample import Sample
+from opcua_server.monitoring.spec import Spec
 
 
 class SingleItem:
     """Filters and queues the samples of one attribute (OPC 10000-4 v1.05 §5.13.1)."""
 
-    __slots__ = ("_last", "_queue", "discard_oldest", "filter", "handle", "overflows", "released", "size", "times_mask")
+    __slots__ = ("_last", "_queue", "overflows", "released", "spec")
 
-    def __init__(self, handle: int, times_mask: int, size: int, *, discard_oldest: bool, filter_: Filter) -> None:
-        self.handle = handle
-        self.times_mask = times_mask
-        self.size = size
-        self.discard_oldest = discard_oldest
-        self.filter = filter_
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
         self.overflows = 0
         self.released = 0
         """How many of the oldest samples that wait may be published: all, or in Sampling mode those triggered."""
@@ -42,11 +39,11 @@ class SingleItem:
         self._cut()
         return True
 
-    def resize(self, size: int, *, discard_oldest: bool) -> None:
-        """Set the size and policy of the queue; what waits is kept as far as it fits."""
-        self.size, self.discard_oldest = size, discard_oldest
+    def follow(self, spec: Spec) -> None:
+        """Go on by another spec; what waits is kept as far as it fits."""
+        self.spec = spec
         self._cut()
-        if size == 1:
+        if spec.size == 1:
             self._queue = deque((sample, 0) for sample, _ in self._queue)
 
     def shorten(self) -> None:
@@ -61,38 +58,39 @@ class SingleItem:
         """Return at most so many of the oldest samples that are released, and their number."""
         count = min(limit, self.released, len(self._queue))
         self.released -= count
-        handle = struct.pack("<I", self.handle)
+        handle = struct.pack("<I", self.spec.handle)
         taken = [self._queue.popleft() for _ in range(count)]
-        return [handle + sample.data_value(self.times_mask, bits) for sample, bits in taken], count
+        return [handle + sample.data_value(self.spec.times_mask, bits) for sample, bits in taken], count
 
     def _passes(self, sample: Sample) -> bool:
         last = self._last
         if last is None or sample.status != last.status:
             return True
-        if self.filter.trigger == ON_STATUS or sample.variant == last.variant:
+        if self.spec.filter.trigger == ON_STATUS or sample.variant == last.variant:
             return False
-        if self.filter.deadband and sample.number is not None and last.number is not None:
-            return not abs(sample.number - last.number) <= self.filter.deadband
+        if self.spec.filter.deadband and sample.number is not None and last.number is not None:
+            return not abs(sample.number - last.number) <= self.spec.filter.deadband
         return True
 
     def _cut(self) -> None:
-        surplus = len(self._queue) - self.size
+        size = self.spec.size
+        surplus = len(self._queue) - size
         if surplus <= 0:
             return
-        if self.size > 1:
+        if size > 1:
             self.overflows += surplus
-        if self.discard_oldest:
+        if self.spec.discard_oldest:
             for _ in range(surplus):
                 self._queue.popleft()
             self.released = max(0, self.released - surplus)
             marked = 0
         else:
-            self.released = min(self.released, self.size - (self.released < len(self._queue)))
+            self.released = min(self.released, size - (self.released < len(self._queue)))
             newest = self._queue[-1]
-            self._queue = deque(islice(self._queue, self.size - 1))
+            self._queue = deque(islice(self._queue, size - 1))
             self._queue.append(newest)
-            marked = self.size - 1
-        if self.size > 1:
+            marked = size - 1
+        if size > 1:
             self._queue[marked] = self._queue[marked][0], OVERFLOW
 
     def adopt(self, last: Sample | None, waiting: list[tuple[Sample, int]]) -> None:

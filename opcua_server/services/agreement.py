@@ -23,6 +23,7 @@ from opcua_server.tags import Tags
 from plant import quality
 from plant.names import NAMESPACE_INDEX
 from runtime.opcua_link.builtin import BOOLEAN
+from runtime.opcua_link.datavalues import status_of
 
 _NUMBERS = frozenset(vtype for vtype in ua.VariantType if 2 <= vtype.value <= 11)
 FRESH_S = 0.05
@@ -42,7 +43,7 @@ _REFUSING = frozenset(
 )
 
 
-class Refused(Exception):  # noqa: N818
+class ItemRefused(Exception):  # noqa: N818
     """One item that is not created or modified."""
 
     def __init__(self, code: int) -> None:
@@ -75,19 +76,19 @@ class Agreement:
         """Return what takes the samples of an attribute.
 
         Raises:
-            Refused: when it cannot be monitored.
+            ItemRefused: when it cannot be monitored.
         """
         if read.AttributeId == ua.AttributeIds.EventNotifier:
             return self._notifier(read)
         row = self._tags.row_of(nodeid_to_binary(read.NodeId))
         if row is not None and read.AttributeId == ua.AttributeIds.Value and not read.IndexRange:
             if read.DataEncoding is not None and read.DataEncoding.Name:
-                raise Refused(ua.StatusCodes.BadDataEncodingInvalid)
+                raise ItemRefused(ua.StatusCodes.BadDataEncodingInvalid)
             return self._rows.get(row) or self._rows.setdefault(row, RowSource(self._tags.bank, row))
         data = self._attributes.data_value(read, row)
-        status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
+        status = status_of(data)
         if status in _REFUSING:
-            raise Refused(status)
+            raise ItemRefused(status)
         is_tag = row is not None and read.AttributeId == ua.AttributeIds.Value
         if read.NodeId.NamespaceIndex == NAMESPACE_INDEX and not is_tag:
             return ConstantSource(read, data)
@@ -113,7 +114,7 @@ class Agreement:
         """Return the revised parameters of an item.
 
         Raises:
-            Refused: when its filter cannot be.
+            ItemRefused: when its filter cannot be.
         """
         size = min(max(1, wanted.QueueSize), self._limits.max_monitored_items_queue_size)
         return Spec(
@@ -133,11 +134,11 @@ class Agreement:
 
     def _notifier(self, read: ua.ReadValueId) -> Source:
         data = self._attributes.data_value(read)
-        status = int(data.StatusCode.value) if data.StatusCode is not None else quality.GOOD
+        status = status_of(data)
         if quality.is_bad(status):
-            raise Refused(status)
+            raise ItemRefused(status)
         if data.Value is None or not (data.Value.Value or 0) & ua.EventNotifier.SubscribeToEvents.mask:
-            raise Refused(ua.StatusCodes.BadAttributeIdInvalid)
+            raise ItemRefused(ua.StatusCodes.BadAttributeIdInvalid)
         return NoSource()
 
     def _sampling_ms(self, subscription: Subscription, source: Source, wanted: float) -> float:
@@ -154,18 +155,18 @@ class Agreement:
     def _filter(self, source: Source, wanted: Any) -> Filter:
         if wanted is None or (isinstance(wanted, ua.ExtensionObject) and wanted.TypeId.is_null()):
             if isinstance(source, NoSource):
-                raise Refused(ua.StatusCodes.BadEventFilterInvalid)
+                raise ItemRefused(ua.StatusCodes.BadEventFilterInvalid)
             return NO_FILTER
         if isinstance(source, NoSource):
             if not _is(wanted, ua.EventFilter):
-                raise Refused(ua.StatusCodes.BadFilterNotAllowed)
+                raise ItemRefused(ua.StatusCodes.BadFilterNotAllowed)
             return NO_FILTER
         if _is(wanted, ua.EventFilter) or self._read_of(source).AttributeId != ua.AttributeIds.Value:
-            raise Refused(ua.StatusCodes.BadFilterNotAllowed)
+            raise ItemRefused(ua.StatusCodes.BadFilterNotAllowed)
         if not _is(wanted, ua.DataChangeFilter):
-            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+            raise ItemRefused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
         if int(wanted.Trigger) not in _TRIGGERS:
-            raise Refused(ua.StatusCodes.BadMonitoredItemFilterInvalid)
+            raise ItemRefused(ua.StatusCodes.BadMonitoredItemFilterInvalid)
         return Filter(int(wanted.Trigger), self._deadband(source, wanted))
 
     def _deadband(self, source: Source, wanted: ua.DataChangeFilter) -> float:
@@ -173,18 +174,18 @@ class Agreement:
         if kind == ua.DeadbandType.None_:
             return 0.0
         if not self._is_number(source):
-            raise Refused(ua.StatusCodes.BadFilterNotAllowed)
+            raise ItemRefused(ua.StatusCodes.BadFilterNotAllowed)
         if kind == ua.DeadbandType.Absolute:
             if not 0.0 <= value < math.inf:
-                raise Refused(ua.StatusCodes.BadDeadbandFilterInvalid)
+                raise ItemRefused(ua.StatusCodes.BadDeadbandFilterInvalid)
             return value
         if kind != ua.DeadbandType.Percent:
-            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+            raise ItemRefused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
         span = self._eu_span(self._read_of(source).NodeId)
         if span is None:
-            raise Refused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
+            raise ItemRefused(ua.StatusCodes.BadMonitoredItemFilterUnsupported)
         if not 0.0 <= value <= 100.0:
-            raise Refused(ua.StatusCodes.BadDeadbandFilterInvalid)
+            raise ItemRefused(ua.StatusCodes.BadDeadbandFilterInvalid)
         return value / 100.0 * span
 
     def _is_number(self, source: Source) -> bool:

@@ -15,7 +15,7 @@ from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.item import Item
 from opcua_server.monitoring.spec import DISABLED, REPORTING, Spec
 from opcua_server.monitoring.subscription import Subscription
-from opcua_server.services.agreement import Agreement, Refused
+from opcua_server.services.agreement import Agreement, ItemRefused
 from opcua_server.services.attribute import TIMES_MASKS
 from opcua_server.status import status_code
 from plant import quality
@@ -46,11 +46,11 @@ class MonitoredItemService:
         for request in params.ItemsToCreate:
             try:
                 if len(specs) >= room:
-                    raise Refused(ua.StatusCodes.BadTooManyMonitoredItems)
+                    raise ItemRefused(ua.StatusCodes.BadTooManyMonitoredItems)
                 mode = _mode(request.MonitoringMode)
                 source = self._agreement.source(request.ItemToMonitor)
                 spec = self._agreement.spec(subscription, source, request.RequestedParameters, times_mask, mode)
-            except Refused as refused:
+            except ItemRefused as refused:
                 results.append(ua.MonitoredItemCreateResult(StatusCode=status_code(refused.code)))
                 continue
             self._last_id = self._last_id % 0xFFFF_FFFF + 1
@@ -77,9 +77,9 @@ class MonitoredItemService:
             item = subscription.items.get(request.MonitoredItemId)
             try:
                 if item is None:
-                    raise Refused(ua.StatusCodes.BadMonitoredItemIdInvalid)
+                    raise ItemRefused(ua.StatusCodes.BadMonitoredItemIdInvalid)
                 spec = self._agreement.spec(subscription, item.spec.source, request.RequestedParameters, times_mask)
-            except Refused as refused:
+            except ItemRefused as refused:
                 results.append(ua.MonitoredItemModifyResult(StatusCode=status_code(refused.code)))
                 continue
             if item.id in changes:  # twice in one call: one after the other
@@ -130,9 +130,12 @@ class MonitoredItemService:
         require(len(ids), self._limits.operations.max_monitored_items_per_call)
         found, results = _found(subscription, ids)
         subscription.items.delete(found)
-        first = {item_id: place for place, item_id in reversed(list(enumerate(ids)))}
-        again = ua.StatusCodes.BadMonitoredItemIdInvalid
-        return [code if first[ids[place]] == place else again for place, code in enumerate(results)]
+        seen: set[int] = set()
+        for place, item_id in enumerate(ids):
+            if item_id in seen:
+                results[place] = ua.StatusCodes.BadMonitoredItemIdInvalid
+            seen.add(item_id)
+        return results
 
 
 def _found(subscription: Subscription, ids: Sequence[int]) -> tuple[list[Item], list[int]]:
@@ -151,5 +154,5 @@ def _times_mask(wanted: int) -> int:
 
 def _mode(wanted: int) -> int:
     if not DISABLED <= int(wanted) <= REPORTING:
-        raise Refused(ua.StatusCodes.BadMonitoringModeInvalid)
+        raise ItemRefused(ua.StatusCodes.BadMonitoringModeInvalid)
     return int(wanted)

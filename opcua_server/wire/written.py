@@ -11,6 +11,7 @@ from asyncua.ua.ua_binary import from_binary
 
 from opcua_server.wire.records import SERVER, SOURCE, STATUS, VALUE
 from opcua_server.wire.requests import count_of, end_of_node_id, end_of_string, unsigned
+from runtime.opcua_link.datavalues import status_of
 from runtime.opcua_link.filetime import ticks_of
 
 _SCALARS = {
@@ -73,7 +74,7 @@ def written_values(data: bytes, at: int) -> list[Written]:
 
 
 def _of_data_value(data: ua.DataValue) -> tuple[int, Any, int]:
-    status = int(data.StatusCode.value) if data.StatusCode is not None else 0
+    status = status_of(data)
     variant = data.Value
     if variant is None or variant.Value is None:
         return 0, None, status

@@ -6,15 +6,20 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asyncua import Client, ua
+from asyncua.server.address_space import AddressSpace
 
+from opcua_server import standard_nodes
 from opcua_server.__main__ import serve
+from opcua_server.address_space import build
+from opcua_server.nodes import NodeBuilder
+from opcua_server.templates import MODEL, use_template
 from runtime.health import Health
 from runtime.ports import free_port
 from runtime.service import Context
@@ -58,6 +63,15 @@ def serving(data: Path) -> Serving:
             gc.freeze()
 
     return run
+
+
+def templated_space(data: Path, reactors: Sequence[str]) -> AddressSpace:
+    """Return the address space of these reactors, as the server makes it."""
+    space = AddressSpace()
+    standard_nodes.load(space, data)
+    build(NodeBuilder(space, 100.0), [MODEL])
+    use_template(space, reactors)
+    return space
 
 
 async def _serve(serve: Callable[[Context], Awaitable[None]], context: Context) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opcua_server.monitoring.queues import OVERFLOW, Batch, LatestQueue, LogQueue, unmarked
+from opcua_server.monitoring.batch import OVERFLOW, Batch, unmarked
+from opcua_server.monitoring.queues import LatestQueue, LogQueue
 
 Queue = list[tuple[int, int]]
 SLOTS = 3

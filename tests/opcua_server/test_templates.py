@@ -12,7 +12,9 @@ from asyncua.server.address_space import AddressSpace, NodeData
 from opcua_server import standard_nodes
 from opcua_server.address_space import build
 from opcua_server.nodes import NodeBuilder, plant_id
-from opcua_server.templates import MODEL, ReactorNodes, use_template
+from opcua_server.templates import MODEL, ReactorNodes
+
+from .conftest import templated_space
 
 REACTORS = ("R101", "R102", "R1099")
 
@@ -27,11 +29,7 @@ def eager(data: Path) -> AddressSpace:
 
 @pytest.fixture(scope="module")
 def templated(data: Path) -> AddressSpace:
-    space = AddressSpace()
-    standard_nodes.load(space, data)
-    build(NodeBuilder(space, 100.0), [MODEL])
-    use_template(space, REACTORS)
-    return space
+    return templated_space(data, REACTORS)
 
 
 def seen(node: NodeData) -> tuple[ua.NodeId, dict[ua.AttributeIds, Any], list[ua.ReferenceDescription]]:

@@ -18,6 +18,8 @@ BOTH = ua.TimestampsToReturn.Both
 ABSOLUTE, PERCENT = ua.DeadbandType.Absolute, ua.DeadbandType.Percent
 SP, KC, TC, CAUSE, T = "R101.TIC101.SP", "R101.TIC101.Kc", "R101.Tc", "R101.Detector.Cause", "R101.T"
 """Writable: without and with (Tc: 250..350) an EURange, and a String; measured: T."""
+UNKNOWN = 4_000_000_000
+"""Of an item or a subscription that nobody has created."""
 SERVER = ua.NodeId(ua.ObjectIds.Server)
 NAMESPACES = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
 

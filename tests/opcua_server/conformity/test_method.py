@@ -12,6 +12,7 @@ from .services import (
     SP,
     STRING,
     UINT32,
+    UNKNOWN,
     call_request,
     changes,
     invoke,
@@ -26,7 +27,6 @@ from .wire import Session
 GET_ITEMS = ua.NodeId(ua.ObjectIds.Server_GetMonitoredItems)
 RESEND = ua.NodeId(ua.ObjectIds.Server_ResendData)
 SIMULATION, STEP = "Plant.Simulation", "Plant.Simulation.Step"
-UNKNOWN = 4_000_000_000
 
 
 async def test_get_monitored_items_returns_both_handles(session: Session) -> None:

@@ -15,6 +15,7 @@ from .services import (
     NAMESPACES,
     SP,
     STRING,
+    UNKNOWN,
     changes,
     deadband,
     delete_items_request,
@@ -36,8 +37,6 @@ from .wire import Session
 
 Mode = ua.MonitoringMode
 WAITING = ua.StatusCodes.BadWaitingForInitialData
-UNKNOWN = 4_000_000_000
-"""Of an item or a subscription that nobody has created."""
 
 
 # ---------------------------------------------------------------- create

@@ -9,6 +9,7 @@ from .services import (
     ABSOLUTE,
     KC,
     SP,
+    UNKNOWN,
     changes,
     deadband,
     delete_items_request,
@@ -24,8 +25,6 @@ from .services import (
 from .wire import Session
 
 Mode = ua.MonitoringMode
-UNKNOWN = 4_000_000_000
-"""Of an item or a subscription that nobody has created."""
 
 
 # ---------------------------------------------------------------- modify

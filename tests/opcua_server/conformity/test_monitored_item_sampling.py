@@ -10,6 +10,7 @@ from asyncua import ua
 
 from .services import (
     SP,
+    UNKNOWN,
     T,
     changes,
     modify_items_request,
@@ -27,8 +28,6 @@ from .services import (
 from .wire import Session
 
 Mode = ua.MonitoringMode
-UNKNOWN = 4_000_000_000
-"""Of an item or a subscription that nobody has created."""
 
 
 # ---------------------------------------------------------------- sampling interval

@@ -7,6 +7,7 @@ from typing import Any
 
 from .services import (
     SP,
+    UNKNOWN,
     answer,
     changes,
     changes_of,
@@ -26,9 +27,6 @@ from .services import (
     subscribe,
 )
 from .wire import Session
-
-UNKNOWN = 4_000_000_000
-
 
 # ---------------------------------------------------------------- cycles and keep-alives
 

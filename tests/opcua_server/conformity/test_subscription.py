@@ -12,6 +12,7 @@ from .services import (
     KC,
     SP,
     TC,
+    UNKNOWN,
     changes,
     changes_of,
     delete_subscriptions_request,
@@ -28,9 +29,6 @@ from .services import (
     values,
 )
 from .wire import Session
-
-UNKNOWN = 4_000_000_000
-
 
 # ---------------------------------------------------------------- create
 

@@ -14,6 +14,7 @@ from asyncua import ua
 from .conftest import Dial
 from .services import (
     SP,
+    UNKNOWN,
     answer,
     changes,
     changes_of,
@@ -31,8 +32,6 @@ from .services import (
     values,
 )
 from .wire import Application, Session, begin, connected
-
-UNKNOWN = 4_000_000_000
 
 
 @pytest.fixture
