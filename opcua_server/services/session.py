@@ -108,8 +108,7 @@ class SessionService:
         if channel.certificate != session.client.certificate or channel.offer is not session.offer:
             raise ua.uaerrors.BadSecurityChecksFailed
         self._check_signature(connection, session, params.ClientSignature)
-        nonce, identity = session.nonce, channel.identity or self._endpoints.identities.shown
-        session.new_nonce()
+        identity = channel.identity or self._endpoints.identities.shown
         try:
             proven = open_token(
                 params.UserIdentityToken,
@@ -117,7 +116,7 @@ class SessionService:
                 self._endpoints.tokens(channel.offer),
                 channel.offer.uri,
                 identity,
-                nonce,
+                session.nonce,
             )
             user = await self._user_of(proven, connection)
         except (TokenRefused, LoginRefused, CertificateRefused) as refused:
@@ -129,7 +128,7 @@ class SessionService:
             raise ua.uaerrors.BadIdentityChangeNotSupported
         session.activate(connection, user)
         session.locale_ids = tuple(params.LocaleIds or ())[:MOST_LOCALES] or session.locale_ids
-        return ua.ActivateSessionResult(ServerNonce=session.nonce)
+        return ua.ActivateSessionResult(ServerNonce=session.new_nonce())
 
     def close(self, connection: PlantProcessor, token: bytes, *, delete_subscriptions: bool) -> None:
         """End a session of this connection (§5.7.4).
