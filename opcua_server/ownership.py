@@ -15,7 +15,7 @@ OPERATORS = frozenset({"Operator", "Supervisor"})
 ENGINEERS = frozenset({"Engineer"})
 CONTROLLERS = frozenset({"Controller"})
 DETECTORS = frozenset({"Detector"})
-ALL_ROLES = frozenset({"Observer", "SecurityAdmin"}) | OPERATORS | ENGINEERS | CONTROLLERS | DETECTORS
+ALL_ROLES = frozenset({"Observer", "ConfigureAdmin", "SecurityAdmin"}) | OPERATORS | ENGINEERS | CONTROLLERS | DETECTORS
 
 MAY_WRITE = {
     Writer.HOLDER: CONTROLLERS,
