@@ -92,10 +92,7 @@ def read_users(path: Path) -> dict[str, User]:
         raise BadInput(f"{path}: {error}") from None
     if not isinstance(tree or {}, dict):
         raise BadInput(f"{path}: allowed is a mapping of user names, each to {', '.join(User.model_fields)}")
-    users, wrong = _checked(tree or {})
-    if wrong:
-        raise BadInput("\n".join(f"{path}: {text}" for text in wrong))
-    return users
+    return _check(path, tree or {})
 
 
 def check_users(server: ServerSettings, data: Path) -> None:
@@ -118,7 +115,7 @@ def changed_users(path: Path) -> Iterator[dict[str, User]]:
     """Yield the users to change, and write them at the end; one at a time, so that none is lost.
 
     Raises:
-        BadInput: as `read_users`.
+        BadInput: as `read_users`, of what is there and of what would be written.
         CouldNotRun: when it cannot be written.
     """
     try:
@@ -131,10 +128,12 @@ def changed_users(path: Path) -> Iterator[dict[str, User]]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         users = read_users(path)
         yield users
-        write_private(path, _HEADER + yaml.safe_dump(_plain(users), sort_keys=False, allow_unicode=True))
+        tree = _plain(users)
+        _check(path, tree)
+        write_private(path, _HEADER + yaml.safe_dump(tree, sort_keys=False, allow_unicode=True))
 
 
-def _checked(tree: Mapping[object, Any]) -> tuple[dict[str, User], list[str]]:
+def _check(path: Path, tree: Mapping[Any, Any]) -> dict[str, User]:
     users: dict[str, User] = {}
     wrong: list[str] = []
     owners: dict[str, object] = {}
@@ -151,7 +150,9 @@ def _checked(tree: Mapping[object, Any]) -> tuple[dict[str, User], list[str]]:
             wrong.append(f"user {name!r}: has neither hash nor thumbprint; set one by `cstr-gateway users passwd`")
         if user.thumbprint is not None and (owner := owners.setdefault(user.thumbprint, name)) != name:
             wrong.append(f"user {name!r}: thumbprint: is that of {owner!r} too; give each user a certificate")
-    return users, wrong
+    if wrong:
+        raise BadInput("\n".join(f"{path}: {text}" for text in wrong))
+    return users
 
 
 def _read_private(path: Path) -> str:
