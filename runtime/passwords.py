@@ -10,8 +10,8 @@ import unicodedata
 from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
-SHORTEST = 8
-"""Characters of a password."""
+SHORTEST, LONGEST = 8, 256
+"""Characters of a password; more may not fit a client's token."""
 _HASHER = PasswordHasher(time_cost=3, memory_cost=19 << 10, parallelism=1)
 """19 MiB three times over in one thread, above the least that OWASP's password storage cheat sheet names: 50 to 100 ms
 that a server which also computes a plant can spare. A hash names its own parameters, so old ones outlive a change here.

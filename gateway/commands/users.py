@@ -138,11 +138,12 @@ def _check_known(name: str, users: dict[str, User], path: Path) -> None:
 
 
 def _new_hash(name: str) -> SecretStr:
-    from runtime.passwords import SHORTEST, hash_password
+    from runtime.passwords import LONGEST, SHORTEST, hash_password
 
     password = _ask(name) if sys.stdin.isatty() else _first_line()
-    if len(password) < SHORTEST:
-        message = f"users: the password of {name!r} has {len(password)} characters; allowed are {SHORTEST} or more"
+    if not SHORTEST <= len(password) <= LONGEST:
+        allowed = f"allowed are {SHORTEST} to {LONGEST}"
+        message = f"users: the password of {name!r} has {len(password)} characters; {allowed}"
         raise BadInput(message)
     return SecretStr(hash_password(password))
 

@@ -68,7 +68,8 @@ def test_one_who_is_there_is_replaced_only_when_told(tmp_path: Path) -> None:
     ("words", "password", "said"),
     [
         (["anna", "--role", "Operatr"], RIGHT, "--role 'Operatr': allowed are Observer, Operator"),
-        (["anna", "--role", "Operator"], "short", "has 5 characters; allowed are 8 or more"),
+        (["anna", "--role", "Operator"], "short", "has 5 characters; allowed are 8 to 256"),
+        (["anna", "--role", "Operator"], "x" * 257, "has 257 characters"),
         (["anna", "--role", "Operator"], "", "has 0 characters"),
         (["anna", "--role", "Operator"], b"\xff\xfe\xfd\n", "is not UTF-8 text"),
         (["historian", "--role", "Operator"], RIGHT, "'historian': is one of our services"),

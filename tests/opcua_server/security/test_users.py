@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,25 @@ RIGHT = "correct horse"
 WITHIN_S = 10.0
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory whose clients are trusted: `outside`, and the person `carla`."""
+    data = tmp_path_factory.mktemp("users")
+    for name, pki in (("outside", "pki"), ("carla", "pki/users")):
+        trusted = data / pki / "trusted" / "certs"
+        trusted.mkdir(parents=True)
+        (trusted / f"{name}.der").write_bytes(own_identity(data / name, (), name).certificate.read_bytes())
+    return data
+
+
+@pytest.fixture
+def users_file(data: Path) -> Path:
+    """The users file, not there yet."""
+    path = data / "users.yaml"
+    path.unlink(missing_ok=True)
+    return path
+
+
 def put(path: Path, name: str, *roles: Role, password: str = RIGHT) -> None:
     with changed_users(path) as users:
         users[name] = User(roles=roles, hash=SecretStr(hash_password(password)))
@@ -36,10 +56,14 @@ def remove(path: Path, name: str) -> None:
         del users[name]
 
 
-async def logged_in(endpoint: str, folder: Path, name: str, password: str = RIGHT) -> Client:
-    """Return a client that is not yet connected."""
+def edit(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text().replace(old, new))
+
+
+async def secured(endpoint: str, data: Path) -> Client:
+    """Return a client that is not yet connected and nobody's."""
     client = Client(endpoint)
-    identity = own_identity(folder / "client", (), "outside")
+    identity = own_identity(data / "outside", (), "outside")
     client.application_uri = application_uri("outside")
     await client.set_security(
         SecurityPolicyBasic256Sha256,
@@ -47,14 +71,20 @@ async def logged_in(endpoint: str, folder: Path, name: str, password: str = RIGH
         identity.key,
         mode=ua.MessageSecurityMode.SignAndEncrypt,
     )
+    return client
+
+
+async def logged_in(endpoint: str, data: Path, name: str, password: str = RIGHT) -> Client:
+    """Return a client that is not yet connected."""
+    client = await secured(endpoint, data)
     client.set_user(name)
     client.set_password(password)
     return client
 
 
-async def is_refused(endpoint: str, folder: Path, name: str, password: str = RIGHT) -> bool:
+async def is_refused(endpoint: str, data: Path, name: str, password: str = RIGHT) -> bool:
     try:
-        async with await logged_in(endpoint, folder, name, password):
+        async with await logged_in(endpoint, data, name, password):
             return False
     except ua.uaerrors.BadUserAccessDenied:
         return True
@@ -64,20 +94,19 @@ async def setpoint_status(client: Client) -> str:
     return (await write(client, ("R101.TIC101.SP", 340.0, ua.VariantType.Double)))[0]
 
 
-async def test_users_come_change_and_go_while_the_server_runs(serving: Serving, tmp_path: Path) -> None:
-    path = tmp_path / "users.yaml"
-    async with serving(OFF_LOOPBACK, tmp_path) as endpoint:
-        assert await is_refused(endpoint, tmp_path, "anna")
-        put(path, "anna", "Operator")
-        async with await logged_in(endpoint, tmp_path, "anna") as client:
+async def test_users_come_change_and_go_while_the_server_runs(serving: Serving, data: Path, users_file: Path) -> None:
+    async with serving(OFF_LOOPBACK, data) as endpoint:
+        assert await is_refused(endpoint, data, "anna")
+        put(users_file, "anna", "Operator")
+        async with await logged_in(endpoint, data, "anna") as client:
             assert await setpoint_status(client) == "Good"
-        put(path, "anna", "Observer", password="another one")
-        assert await is_refused(endpoint, tmp_path, "anna")
-        async with await logged_in(endpoint, tmp_path, "anna", "another one") as client:
+        put(users_file, "anna", "Observer", password="another one")
+        assert await is_refused(endpoint, data, "anna")
+        async with await logged_in(endpoint, data, "anna", "another one") as client:
             assert 280 < await value(client, "R101.T") < 420
             assert await setpoint_status(client) == "BadUserAccessDenied"
-        remove(path, "anna")
-        assert await is_refused(endpoint, tmp_path, "anna", "another one")
+        remove(users_file, "anna")
+        assert await is_refused(endpoint, data, "anna", "another one")
 
 
 async def write_until_refused(client: Client) -> None:
@@ -87,19 +116,20 @@ async def write_until_refused(client: Client) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_the_sessions_of_who_is_changed_end_and_those_of_others_go_on(serving: Serving, tmp_path: Path) -> None:
-    path = tmp_path / "users.yaml"
+async def test_the_sessions_of_who_is_changed_end_and_those_of_others_go_on(
+    serving: Serving, data: Path, users_file: Path
+) -> None:
     names = ("removed", "other roles", "other password", "unchanged")
     for name in names:
-        put(path, name, "Operator")
-    async with serving(OFF_LOOPBACK, tmp_path) as endpoint:
-        clients = {name: await logged_in(endpoint, tmp_path, name) for name in names}
+        put(users_file, name, "Operator")
+    async with serving(OFF_LOOPBACK, data) as endpoint:
+        clients = {name: await logged_in(endpoint, data, name) for name in names}
         for client in clients.values():
             await client.connect()
             assert await setpoint_status(client) == "Good"
-        remove(path, "removed")
-        put(path, "other roles", "Observer")
-        put(path, "other password", "Operator", password="another one")
+        remove(users_file, "removed")
+        put(users_file, "other roles", "Observer")
+        put(users_file, "other password", "Operator", password="another one")
         for name in names[:3]:
             with pytest.raises((ua.UaError, ConnectionError)):
                 await write_until_refused(clients[name])
@@ -109,36 +139,56 @@ async def test_the_sessions_of_who_is_changed_end_and_those_of_others_go_on(serv
                 await client.disconnect()
 
 
-async def test_wrong_passwords_lock_the_name_there_and_our_services_log_in(serving: Serving, tmp_path: Path) -> None:
-    put(tmp_path / "users.yaml", "anna", "Operator")
-    put(tmp_path / "users.yaml", "bert", "Operator")
-    settings = {**OFF_LOOPBACK, "server.login": {"failures": 3, "lock_s": 600.0}}
-    async with serving(settings, tmp_path) as endpoint:
-        for number in range(3):
-            assert await is_refused(endpoint, tmp_path, "anna", f"wrong {number}")
-        assert await is_refused(endpoint, tmp_path, "anna"), "locked"
-        assert not await is_refused(endpoint, tmp_path, "bert")
-        secret = (tmp_path / "secrets" / "historian").read_text().strip()
-        for number in range(4):
-            assert await is_refused(endpoint, tmp_path, "historian", f"wrong {number}")
-        assert not await is_refused(endpoint, tmp_path, "historian", secret)
+async def test_wrong_passwords_lock_the_name_there_and_our_services_log_in(
+    serving: Serving, data: Path, users_file: Path
+) -> None:
+    put(users_file, "anna", "Operator")
+    put(users_file, "bert", "Operator")
+    settings = {**OFF_LOOPBACK, "server.login": {"failures": 2, "lock_s": 600.0}}
+    async with serving(settings, data) as endpoint:
+        for number in range(2):
+            assert await is_refused(endpoint, data, "anna", f"wrong {number}")
+        assert await is_refused(endpoint, data, "anna"), "locked"
+        assert not await is_refused(endpoint, data, "bert")
+        secret = (data / "secrets" / "historian").read_text().strip()
+        for number in range(2):
+            assert await is_refused(endpoint, data, "historian", f"wrong {number}")
+        assert not await is_refused(endpoint, data, "historian", secret)
 
 
-async def test_a_bad_file_changes_nothing_until_it_is_good(serving: Serving, tmp_path: Path) -> None:
-    path = tmp_path / "users.yaml"
-    put(path, "anna", "Operator")
-    good = path.read_text()
+async def test_a_person_logs_in_by_a_certificate(serving: Serving, data: Path, users_file: Path) -> None:
+    identity = own_identity(data / "carla", (), "carla")
+
+    async def by_certificate() -> Client:
+        client = await secured(endpoint, data)
+        await client.load_client_certificate(str(identity.certificate))
+        await client.load_private_key(identity.key)
+        return client
+
+    async with serving(OFF_LOOPBACK, data) as endpoint:
+        with pytest.raises(ua.uaerrors.BadIdentityTokenRejected):
+            await (await by_certificate()).connect()
+        thumbprint = hashlib.sha256(identity.certificate.read_bytes()).hexdigest()
+        with changed_users(users_file) as users:
+            users["carla"] = User(roles=("Operator",), thumbprint=thumbprint)
+        async with await by_certificate() as client:
+            assert await setpoint_status(client) == "Good"
+        assert await is_refused(endpoint, data, "carla", "no password is hers")
+
+
+async def test_a_bad_file_changes_nothing_until_it_is_good(serving: Serving, data: Path, users_file: Path) -> None:
+    put(users_file, "anna", "Operator")
     async with (
-        serving(OFF_LOOPBACK, tmp_path) as endpoint,
-        await logged_in(endpoint, tmp_path, "anna") as client,
+        serving(OFF_LOOPBACK, data) as endpoint,
+        await logged_in(endpoint, data, "anna") as client,
     ):
-        path.write_text(good.replace("Operator", "Operatr"))
-        async with await logged_in(endpoint, tmp_path, "anna") as another:
+        edit(users_file, "Operator", "Operatr")
+        async with await logged_in(endpoint, data, "anna") as another:
             assert await setpoint_status(another) == "Good"
         await asyncio.sleep(1.5)
         assert await setpoint_status(client) == "Good"
-        path.write_text(good.replace("Operator", "Observer"))
-        async with await logged_in(endpoint, tmp_path, "anna") as another:
+        edit(users_file, "Operatr", "Observer")
+        async with await logged_in(endpoint, data, "anna") as another:
             assert await setpoint_status(another) == "BadUserAccessDenied"
 
 
