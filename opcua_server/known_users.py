@@ -34,9 +34,10 @@ class KnownUsers:
             log.info("%s: read anew; users: %d", self._path, len(self.by_name))
 
     def of_certificate(self, certificate: bytes) -> tuple[str, User] | None:
-        """Return the user, with the name, whose X509 certificate (DER) this is."""
-        # SHA-1 is what OPC UA calls a thumbprint (OPC 10000-6); to be found by it, a certificate is trusted already.
-        thumbprints = [hashlib.sha256(certificate).hexdigest(), hashlib.sha1(certificate).hexdigest()]  # noqa: S324
+        """Return the user, with the name, whose X509 certificate (DER, without its issuers) this is."""
+        # A thumbprint is OPC UA's SHA-1 (OPC 10000-6 v1.05 §3.1.1) or SHA-256; it only finds what is trusted already.
+        sha1, sha256 = hashlib.sha1(certificate, usedforsecurity=False), hashlib.sha256(certificate)
+        thumbprints = (sha1.hexdigest(), sha256.hexdigest())
         for name, user in self.by_name.items():
             if user.thumbprint is not None and user.thumbprint in thumbprints:
                 return name, user
