@@ -10,10 +10,10 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import yaml
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 
 from runtime.errors import BadInput, CouldNotRun
 from runtime.passwords import check_hash
@@ -37,6 +37,13 @@ def _check_thumbprint(text: str) -> str:
     return digits
 
 
+def _check_roles(roles: tuple[Role, ...]) -> tuple[Role, ...]:
+    if not roles:
+        message = f"allowed are one or more of {', '.join(get_args(Role))}"
+        raise ValueError(message)
+    return roles
+
+
 def _check_hash(hashed: SecretStr) -> SecretStr:
     check_hash(hashed.get_secret_value())
     return hashed
@@ -45,7 +52,7 @@ def _check_hash(hashed: SecretStr) -> SecretStr:
 class User(Section):
     """A user, who logs in by a password, by a certificate, or by either."""
 
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    roles: Annotated[tuple[Role, ...], AfterValidator(_check_roles)]
     """Without those that everybody has who is logged in."""
     hash: Annotated[SecretStr, AfterValidator(_check_hash)] | None = None
     """Of the password."""

@@ -75,7 +75,7 @@ def test_users_come_back_as_they_were_written(tmp_path: Path) -> None:
     [
         (f"anna: {{roles: [Operatr], hash: {HASH!r}}}", ["user 'anna': roles.0: 'Operatr'", "'Operator'"]),
         (f"anna: {{roles: Operator, hash: {HASH!r}}}", ["user 'anna': roles: 'Operator': allowed is a list"]),
-        (f"anna: {{roles: [], hash: {HASH!r}}}", ["user 'anna': roles: ", "at least 1"]),
+        (f"anna: {{roles: [], hash: {HASH!r}}}", ["user 'anna': roles: ", "one or more of Observer"]),
         (f"anna: {{hash: {HASH!r}}}", ["user 'anna': roles: is missing"]),
         ("anna: {roles: [Operator]}", ["user 'anna'", "neither hash nor thumbprint"]),
         ("anna: {roles: [Operator], hash: geheim12}", ["user 'anna': hash: allowed is an argon2id hash"]),
@@ -104,6 +104,12 @@ def test_what_is_wrong_is_named_without_a_secret(tmp_path: Path, text: str, said
         assert words in str(error.value)
     assert "geheim" not in str(error.value)
     assert HASH not in str(error.value)
+
+
+def test_one_mistake_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as error:
+        read_users(users_file(tmp_path, f"anna: {{roles: [Operatr], hash: {HASH!r}}}"))
+    assert len(str(error.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602])
