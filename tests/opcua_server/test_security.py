@@ -8,7 +8,7 @@ import pytest
 from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
-from runtime.certificates import application_uri, own_identity
+from runtime.pki.own import application_uri, own_identities
 from runtime.running import secret
 
 from .conftest import Serving, value, write
@@ -18,7 +18,7 @@ OFF_LOOPBACK = {"server.listen": "0.0.0.0", "server.hosts": ["plant.example"]}
 
 async def secured(endpoint: str, folder: Path, mode: ua.MessageSecurityMode) -> Client:
     client = Client(endpoint)
-    identity = own_identity(folder, (), "outside")
+    identity = own_identities(folder, (), "outside")[0]
     client.application_uri = application_uri("outside")
     await client.set_security(SecurityPolicyBasic256Sha256, identity.certificate, identity.key, mode=mode)
     return client
