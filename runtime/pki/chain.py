@@ -61,7 +61,7 @@ def is_self_signed(certificate: x509.Certificate) -> bool:
 
 
 def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Tell whether the issuer's key has made the signature."""
+    """Tell whether the issuer's key has made the signature, and in a way that can still be checked."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):

@@ -104,6 +104,7 @@ def _alternative_names(certificate: x509.Certificate) -> x509.SubjectAlternative
 def _check_signatures(chain: Sequence[x509.Certificate]) -> None:
     for certificate, issuer in zip(chain, [*chain[1:], chain[-1]], strict=True):
         if not is_signed_by(certificate, issuer):
+            _check_algorithm(certificate)  # what nobody should sign with any more cannot be checked either
             why = "its signature is not its issuer's"
             raise CertificateRefused(quality.BAD_CERTIFICATE_INVALID, certificate, why)
 
@@ -115,14 +116,18 @@ def _check_policy(chain: Sequence[x509.Certificate]) -> None:
             size = f" of {key.key_size} bits" if isinstance(key, rsa.RSAPublicKey) else ""
             why = f"its key is {type(key).__name__}{size}; allowed is RSA of {SHORTEST_KEY} to {LONGEST_KEY} bits"
             raise CertificateRefused(quality.BAD_CERTIFICATE_POLICY_CHECK_FAILED, certificate, why)
-        try:
-            algorithm = certificate.signature_hash_algorithm
-        except UnsupportedAlgorithm:
-            algorithm = None
-        if not isinstance(algorithm, HASHES):
-            name = algorithm.name if algorithm is not None else certificate.signature_algorithm_oid.dotted_string
-            why = f"it is signed with {name}; allowed are SHA-256, SHA-384 and SHA-512"
-            raise CertificateRefused(quality.BAD_CERTIFICATE_POLICY_CHECK_FAILED, certificate, why)
+        _check_algorithm(certificate)
+
+
+def _check_algorithm(certificate: x509.Certificate) -> None:
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        algorithm = None
+    if not isinstance(algorithm, HASHES):
+        name = algorithm.name if algorithm is not None else certificate.signature_algorithm_oid.dotted_string
+        why = f"it is signed with {name}; allowed are SHA-256, SHA-384 and SHA-512"
+        raise CertificateRefused(quality.BAD_CERTIFICATE_POLICY_CHECK_FAILED, certificate, why)
 
 
 def _check_trust(chain: Sequence[x509.Certificate], trusted: Collection[x509.Certificate]) -> None:
