@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography import x509
 
 from plant import quality
-from runtime.pki.store import common_name, thumbprint
+from runtime.pki.store import common_name, printable, thumbprint
 
 
 class CertificateRefused(Exception):  # noqa: N818
@@ -13,7 +13,7 @@ class CertificateRefused(Exception):  # noqa: N818
 
     def __init__(self, code: int, certificate: x509.Certificate | None, why: str) -> None:
         which = f"{common_name(certificate)} {thumbprint(certificate)}: " if certificate is not None else ""
-        super().__init__(f"{quality.name_of(code)}: {which}{why}")
+        super().__init__(f"{quality.name_of(code)}: {which}{printable(why)}")
         self.code = code
         """StatusCode that the step has of its own."""
         self.certificate = certificate

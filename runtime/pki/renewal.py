@@ -13,8 +13,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from runtime.errors import CouldNotRun
+from runtime.pki.identity import CERTIFICATES, KEYS, Identity, read_identities
 from runtime.pki.issuing import is_ours
-from runtime.pki.own import CERTIFICATES, KEYS, RENEWAL, SERVER, Identity, own_identities, read_identities
+from runtime.pki.own import RENEWAL, SERVER, own_identities
 from runtime.pki.store import listing_of
 
 log = logging.getLogger("pki")

@@ -117,6 +117,11 @@ def der(content: x509.Certificate | x509.CertificateRevocationList) -> bytes:
     return content.public_bytes(serialization.Encoding.DER)
 
 
+def encoded(certificate: x509.Certificate, suffix: str) -> bytes:
+    """Return a certificate as a file of that suffix holds it."""
+    return certificate.public_bytes(serialization.Encoding.PEM) if suffix == ".pem" else der(certificate)
+
+
 def pem(key: rsa.RSAPrivateKey) -> bytes:
     """Return a key as it stands in its file."""
     return key.private_bytes(
@@ -132,7 +137,12 @@ def thumbprint(certificate: x509.Certificate) -> str:
 def common_name(certificate: x509.Certificate) -> str:
     """Return the CommonName; without one, the whole subject."""
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()
+    return printable(str(names[0].value) if names else certificate.subject.rfc4514_string())
+
+
+def printable(text: str) -> str:
+    """Return what a stranger's certificate says, fit for a log and a terminal."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def file_name(certificate: x509.Certificate) -> str:

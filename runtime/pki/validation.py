@@ -88,6 +88,14 @@ def hosts(certificate: x509.Certificate) -> tuple[str, ...]:
     return (*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress)))
 
 
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Tell whether it is a CA's."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
 def names_host(certificate: x509.Certificate, host: str) -> bool:
     """Tell whether a certificate names this host, in whatever case or notation."""
     wanted = canonical(host)
@@ -185,7 +193,7 @@ def _check_revocation(
     pairs = list(pairwise(chain))
     found = []
     for place, (certificate, issuer) in enumerate(pairs):
-        crl = _newest_crl(issuer, crls, at)
+        crl = newest_crl(issuer, crls, at)
         if crl is None:
             code = (
                 quality.BAD_CERTIFICATE_ISSUER_REVOCATION_UNKNOWN
@@ -203,9 +211,10 @@ def _check_revocation(
             raise CertificateRefused(code, certificate, "its issuer has revoked it")
 
 
-def _newest_crl(
+def newest_crl(
     issuer: x509.Certificate, crls: Collection[x509.CertificateRevocationList], at: datetime
 ) -> x509.CertificateRevocationList | None:
+    """Return the CRL that counts, if the issuer has one here that is valid."""
     key = issuer.public_key()
     fitting = [
         crl

@@ -164,7 +164,7 @@ def test_a_use_that_is_allowed() -> None:
     validate(SIGNS_ONLY.der, known([SIGNS_ONLY]), NOW, use=Use.USER)
 
 
-NO_CA = make("no ca", usages=APPLICATION + ("key_cert_sign",))
+NO_CA = make("no ca", usages=(*APPLICATION, "key_cert_sign"))
 NO_SIGNER = make_ca("no signer", usages=("crl_sign",))
 NARROW = make_ca("narrow", path_length=0)
 BELOW_NARROW = make_ca("below narrow", NARROW)
