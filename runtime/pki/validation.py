@@ -224,4 +224,12 @@ def newest_crl(
         and isinstance(key, rsa.RSAPublicKey)
         and crl.is_signature_valid(key)
     ]
-    return max(fitting, key=lambda crl: crl.last_update_utc, default=None)
+    return max(fitting, key=_edition, default=None)
+
+
+def _edition(crl: x509.CertificateRevocationList) -> tuple[datetime, int]:
+    try:
+        number = crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except x509.ExtensionNotFound:
+        number = 0
+    return crl.last_update_utc, number
