@@ -84,10 +84,10 @@ async def other(endpoint: str) -> AsyncIterator[Session]:
 @pytest.fixture(scope="session")
 def application(server_folder: Path) -> Application:
     """A client application with a certificate: its channels are signed and encrypted."""
-    return Application(application_uri("wire"), own_identities(server_folder / "client", (), "wire")[0])
+    return Application(application_uri("wire"), own_identities(server_folder / "pki", (), "wire")[0])
 
 
 @pytest.fixture(scope="session")
 def stranger(server_folder: Path) -> Application:
     """Another client application."""
-    return Application(application_uri("stranger"), own_identities(server_folder / "client", (), "stranger")[0])
+    return Application(application_uri("stranger"), own_identities(server_folder / "pki", (), "stranger")[0])

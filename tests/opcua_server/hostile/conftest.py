@@ -62,4 +62,4 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 @pytest.fixture(scope="session")
 def application(server_folder: Path) -> Application:
     """A client application with a certificate: its channels are signed and encrypted."""
-    return Application(application_uri("wire"), own_identities(server_folder / "client", (), "wire")[0])
+    return Application(application_uri("wire"), own_identities(server_folder / "pki", (), "wire")[0])
