@@ -10,13 +10,13 @@ from typing import Any
 from cryptography import x509
 
 from runtime.errors import CouldNotRun
-from runtime.pki.administration import OWN, REJECTED, USERS, Entry, entries
+from runtime.pki.administration import OWN, REJECTED, Entry, entries
 from runtime.pki.chain import is_self_signed
 from runtime.pki.identity import applications, read_identities
 from runtime.pki.issuing import is_ours
 from runtime.pki.own import RENEWAL
 from runtime.pki.store import common_name, der, printable, thumbprint
-from runtime.pki.trust import CertificateRefused, TrustList
+from runtime.pki.trust import USERS, CertificateRefused, TrustList
 from runtime.pki.validation import Known, Use, application_uris, is_authority, newest_crl
 
 COLUMNS = (

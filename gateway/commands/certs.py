@@ -146,7 +146,7 @@ def trust(
     if (wanted is None) is not all_rejected:
         message = "trust: allowed is either a name, thumbprint or file, or --all"
         raise BadInput(message)
-    pki = data / "pki" / (stores.USERS if user else "")
+    pki = data / "pki" / ("users" if user else "")
     store = stores.ISSUER if issuer else stores.TRUSTED
     if wanted is None:
         trusted = [stores.trust(pki, each, store) for each in stores.entries(pki, (stores.REJECTED,))]
@@ -169,7 +169,7 @@ def reject(wanted: Wanted, user: User = False, data: Data = DATA) -> None:
     """
     from runtime.pki import administration as stores
 
-    pki = data / "pki" / (stores.USERS if user else "")
+    pki = data / "pki" / ("users" if user else "")
     _say(f"rejected: {stores.reject(pki, stores.find(pki, (stores.TRUSTED, stores.ISSUER), wanted))}")
 
 
@@ -180,7 +180,7 @@ def remove(wanted: Wanted, user: User = False, data: Data = DATA) -> None:
     """
     from runtime.pki import administration as stores
 
-    pki = data / "pki" / (stores.USERS if user else "")
+    pki = data / "pki" / ("users" if user else "")
     entry = stores.find(pki, (stores.TRUSTED, stores.ISSUER, stores.REJECTED), wanted)
     entry.path.unlink(missing_ok=True)
     _say(f"removed: {entry}")

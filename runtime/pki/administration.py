@@ -26,9 +26,9 @@ from runtime.pki.store import (
     thumbprint,
     write,
 )
+from runtime.pki.trust import USERS
 
 OWN, CA, TRUSTED, ISSUER, REJECTED = "own", "ca", "trusted", "issuer", "rejected"
-USERS = "users"
 STORES = (OWN, CA, TRUSTED, ISSUER, REJECTED, f"{USERS}/{TRUSTED}", f"{USERS}/{ISSUER}", f"{USERS}/{REJECTED}")
 SHORTEST_THUMBPRINT = 6
 

@@ -121,6 +121,8 @@ def paths(pki: Path, stem: str) -> tuple[Path, Path]:
 def save(pki: Path, stem: str, certificate: x509.Certificate, key: rsa.RSAPrivateKey) -> Identity:
     """Write both files, the certificate last: with a key alone the next start goes on."""
     certificate_file, key_file = paths(pki, stem)
+    key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key_file.parent.chmod(0o700)
     write(key_file, pem(key), 0o600)
     write(certificate_file, der(certificate))
     return load(pki, certificate_file, key_file)
@@ -147,9 +149,7 @@ def load(pki: Path, certificate: Path, key: Path) -> Identity:
 @contextlib.contextmanager
 def locked(pki: Path) -> Iterator[None]:
     """Hold the store: several services and commands may start at once."""
-    (pki / CERTIFICATES).mkdir(parents=True, exist_ok=True)
-    (pki / KEYS).mkdir(mode=0o700, exist_ok=True)
-    (pki / KEYS).chmod(0o700)
+    pki.mkdir(parents=True, exist_ok=True)
     with (pki / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -17,6 +17,7 @@ from runtime.pki.identity import Identity, identities_beside, locked, paths, rea
 from runtime.pki.issuing import application_certificate, is_ours, new_key, subject_of
 from runtime.pki.machine import is_unspecified, machine_names
 from runtime.pki.store import UNREADABLE, parse_key, read_bytes, thumbprint
+from runtime.pki.trust import CRLS, ISSUERS, REJECTED, TRUSTED, USERS
 from runtime.pki.validation import application_uris, names_host
 from runtime.pki.validation import hosts as hosts_of
 
@@ -27,6 +28,8 @@ log = logging.getLogger("pki")
 SERVER = "cstr-gateway"
 RENEWAL = timedelta(days=60)
 """Two months to have a successor trusted, while the certificate that clients know is still shown."""
+FOLDERS = (*TRUSTED[:1], *ISSUERS, *CRLS[:2], REJECTED)
+"""Where people look for a place to put a file."""
 
 
 def application_uri(application: str = SERVER) -> str:
@@ -120,7 +123,10 @@ class _Own:
         ]
 
     def make(self) -> Identity:
-        """Make the first one, for the key that is there if there is one."""
+        """Make the first one, for the key that is there if there is one, and the folders that belong to a store."""
+        for folder in FOLDERS:
+            (self._pki / folder).mkdir(parents=True, exist_ok=True)
+            (self._pki / USERS / folder).mkdir(parents=True, exist_ok=True)
         _, key_file = paths(self._pki, self._application)
         key = _key(key_file) if key_file.exists() else new_key()
         return save(self._pki, self._application, self._certificate(key, ()), key)

@@ -21,6 +21,8 @@ TRUSTED = ("trusted/certs", "own/certs", "ca/certs")
 ISSUERS = ("issuer/certs",)
 CRLS = ("trusted/crl", "issuer/crl", "ca/crl")
 REJECTED = "rejected/certs"
+USERS = "users"
+"""The store of people's certificates, in the store."""
 MOST_REJECTED = 100
 WORTH_KEEPING = (quality.BAD_CERTIFICATE_UNTRUSTED, quality.BAD_CERTIFICATE_CHAIN_INCOMPLETE)
 """Refusals that end when an administrator trusts the certificate or its CA."""

@@ -69,6 +69,12 @@ def test_keys_are_for_their_owner_only(tmp_path: Path) -> None:
     assert authority.certificate.exists()
 
 
+def test_the_folders_of_the_usual_layout_wait_for_files(tmp_path: Path) -> None:
+    own_identities(tmp_path, at=NOW)
+    folders = ["trusted/certs", "trusted/crl", "issuer/certs", "issuer/crl", "rejected/certs"]
+    assert all((tmp_path / each).is_dir() and (tmp_path / "users" / each).is_dir() for each in folders)
+
+
 def test_it_is_made_once(tmp_path: Path) -> None:
     first = own_identities(tmp_path, ["plant.example"], at=NOW)
     assert own_identities(tmp_path, ["plant.example"], at=NOW + DAY) == first
