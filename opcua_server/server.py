@@ -15,6 +15,7 @@ from opcua_server import standard_nodes
 from opcua_server.address_space import build
 from opcua_server.commands import Commands
 from opcua_server.dispatch import Dispatcher
+from opcua_server.events import Events
 from opcua_server.limits import ServerLimits, show
 from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
@@ -74,10 +75,11 @@ class PlantServer(InternalServer):
         """Say which plant the sessions see; return what publishes it."""
         tags, limits, nodes = simulator.tags, self.limits, self.aspace
         engine = Engine(tags.bank, lambda subscription: subscriptions.expire(subscription))
-        subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), limits)
+        events = Events(nodes)
+        subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), lambda event, roles, mode: True, limits)
         attributes = AttributeService(nodes, tags, limits)
         scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
-        agreement = Agreement(nodes, attributes, tags, limits, scan_ms)
+        agreement = Agreement(nodes, attributes, tags, events, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
 
         self.sessions = sessions = Sessions(limits.max_sessions, subscriptions, simulator.loops)
