@@ -55,22 +55,22 @@ class EventTypes:
         """
         if type_id == BASE_EVENT_TYPE:
             types = [BASE_EVENT_TYPE, *self._subtypes(BASE_EVENT_TYPE)]
-            return next((found for each in types if (found := self._own_fields(each).get(path)) is not None), None)
-        return next((found for each in self.line(type_id) if (found := self._own_fields(each).get(path))), None)
+            return next((found for each in types if (found := self.declared(each).get(path)) is not None), None)
+        return next((found for each in self.line(type_id) if (found := self.declared(each).get(path))), None)
 
-    def _own_fields(self, type_id: ua.NodeId) -> dict[Path, ua.NodeClass]:
+    def declared(self, type_id: ua.NodeId) -> dict[Path, ua.NodeClass]:
         """Return what a type declares itself, by path."""
         fields = self._fields.get(type_id)
         if fields is None:
-            fields = self._fields[type_id] = dict(self._declared(type_id, ()))
+            fields = self._fields[type_id] = dict(self._walk(type_id, ()))
         return fields
 
-    def _declared(self, node: ua.NodeId, above: Path) -> Iterator[tuple[Path, ua.NodeClass]]:
+    def _walk(self, node: ua.NodeId, above: Path) -> Iterator[tuple[Path, ua.NodeClass]]:
         for reference in self._nodes[node].references:
             if reference.IsForward and reference.ReferenceTypeId in _TO_PARTS and reference.NodeClass in _INSTANCES:
                 path = (*above, *path_of(reference.BrowseName))
                 yield path, ua.NodeClass(reference.NodeClass)
-                yield from self._declared(reference.NodeId, path)
+                yield from self._walk(reference.NodeId, path)
 
     def _subtypes(self, type_id: ua.NodeId) -> Iterator[ua.NodeId]:
         for subtype in self._targets(type_id, (_HAS_SUBTYPE,), forward=True):

@@ -81,7 +81,7 @@ class Audit(SecurityAudit):
         began: int | None = None,
     ) -> None:
         name, who = f"Attribute/{service}", session.user.name
-        self.tell(kind, source, name, message, code, fields, who, entry_id, session=session.session_id, began=began)
+        self.tell(kind, source, name, message, code, fields, who, entry_id, session=session.id, began=began)
 
 
 def _name(node: ua.NodeId) -> str:

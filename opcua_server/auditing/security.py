@@ -172,7 +172,7 @@ class SecurityAudit(Teller):
         self, session: Actor, cause: str, *, entry_id: str = "", code: int = quality.GOOD, reason: str = ""
     ) -> None:
         """Tell of the end of a session (§6.5.6); `cause` is CloseSession, Timeout, or Terminated for all others."""
-        message = f"Session {session.session_id.to_string()} {outcome('ended', code, reason)} ({cause})"
+        message = f"Session {session.id.to_string()} {outcome('ended', code, reason)} ({cause})"
         self._of_session("AuditSessionEventType", session, cause, message, code, {}, entry_id)
 
     def cancelled(self, session: Actor, *, request_handle: int, count: int, entry_id: str = "") -> None:
@@ -212,7 +212,7 @@ class SecurityAudit(Teller):
         fields: Mapping[str, ua.Variant],
         entry_id: str,
     ) -> None:
-        all_fields = self._session(session.session_id, code) | dict(fields)
+        all_fields = self._session(session.id, code) | dict(fields)
         self.tell(
             kind,
             SERVER,
@@ -222,7 +222,7 @@ class SecurityAudit(Teller):
             all_fields,
             session.user.name,
             entry_id,
-            session=session.session_id,
+            session=session.id,
         )
 
     def _channel(self, channel_id: str, code: int) -> dict[str, ua.Variant]:

@@ -28,8 +28,11 @@ class Trail(Protocol):
 class Actor(Protocol):
     """The session of who does something."""
 
-    session_id: ua.NodeId
-    user: User
+    id: ua.NodeId
+
+    @property
+    def user(self) -> User:
+        """Who is logged in."""
 
 
 class Teller:

@@ -29,9 +29,9 @@ class RequestHeader(NamedTuple):
     token: bytes
     """AuthenticationToken on the wire."""
     handle: int
+    timeout_ms: int
     audit_entry_id: str
     """What the client calls the request in its own audit log; empty where it does not."""
-    timeout_ms: int
     end: int
     """Offset of what follows the header."""
 
@@ -80,7 +80,7 @@ def request_header(data: bytes, at: int) -> RequestHeader:
     end = end_of_node_id(data, end + 4)
     encoding = data[end]
     end = end_of_string(data, end + 1) if encoding in (1, 2) else end + 1
-    return RequestHeader(type_number, token, handle, entry_id, timeout_ms, end)
+    return RequestHeader(type_number, token, handle, timeout_ms, entry_id, end)
 
 
 def decoded(kind: type[T], data: bytes, at: int) -> T:
