@@ -6,6 +6,8 @@ import asyncio
 import sys
 
 from opcua_server import server as serving
+from opcua_server.auditing.audience import Audience
+from opcua_server.auditing.trail import AuditTrail
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
 from opcua_server.history import History
@@ -19,6 +21,7 @@ from opcua_server.wire.messages import now_ticks
 from plant.simulation import PlantConfig
 from runtime.pki.renewal import OwnCertificates
 from runtime.ports import require_free
+from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
 
 LAST_PUBLISHING_S = 0.3
@@ -53,7 +56,12 @@ async def serve(context: Context) -> None:
     checkpoints = Checkpoints(context.data / "server")
     checkpoints.restore(simulator, now_ticks())
     commands = Commands(simulator, server.longest_queue)
-    publisher = server.serve(simulator, commands, HistoryReader(tags, history, server.aspace.__contains__))
+    audit = settings.server.audit
+    lines = RotatingLines(context.data / AUDIT, round(audit.megabytes * 1e6), audit.files)
+    trail = AuditTrail(lines, context.registry)
+    reader = HistoryReader(tags, history, server.aspace.__contains__)
+    audience = Audience(on_loopback=settings.server.on_loopback)
+    publisher = server.serve(simulator, commands, reader, trail, audience)
     context.registry.register(server.metrics())
     simulator.show()
     await serving.listen(server, settings.server)
@@ -71,6 +79,7 @@ async def serve(context: Context) -> None:
     finally:
         await asyncio.sleep(LAST_PUBLISHING_S)
         await server.stop()
+        await asyncio.to_thread(trail.close)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
+from opcua_server.auditing.audit import Audit
 from opcua_server.limits import MESSAGE_BYTES, ServerLimits, require
 from opcua_server.monitoring.publish_queue import UNLIMITED, PublishRequest
 from opcua_server.monitoring.subscription import Subscription
@@ -48,6 +49,7 @@ class Dispatcher:
         subscriptions: SubscriptionService,
         history: Any,
         sessionless: Container[int],
+        audit: Audit,
         limits: ServerLimits,
     ) -> None:
         self._attributes = attributes
@@ -58,6 +60,7 @@ class Dispatcher:
         self._subscriptions = subscriptions
         self._history = history
         self._sessionless = sessionless
+        self._audit = audit
         self._limits = limits.operations
         ids = ua.ObjectIds
         self._handlers: dict[int, Callable[[Request], bytes | None]] = {
@@ -136,7 +139,8 @@ class Dispatcher:
         return self._attributes.read(request.body, request.header.end)
 
     def _write(self, request: Request) -> bytes:
-        return codes(self._writes.write(request.session, request.body, request.header.end))
+        header = request.header
+        return codes(self._writes.write(request.session, request.body, header.end, header.audit_entry_id))
 
     def _publish(self, request: Request) -> None:
         header = request.header
@@ -175,9 +179,10 @@ class Dispatcher:
 
     def _transfer(self, request: Request) -> bytes:
         params = request.parameters(ua.TransferSubscriptionsParameters)
-        results = self._subscriptions.transfer(
-            request.session, params.SubscriptionIds or (), send_initial=params.SendInitialValues
-        )
+        ids = params.SubscriptionIds or ()
+        results = self._subscriptions.transfer(request.session, ids, send_initial=params.SendInitialValues)
+        told = {number: result.StatusCode.value for number, result in zip(ids, results, strict=True)}
+        self._audit.transferred(request.session, told, entry_id=request.header.audit_entry_id)
         return _structures(results)
 
     def _delete_subscriptions(self, request: Request) -> bytes:
@@ -229,7 +234,10 @@ class Dispatcher:
         return b""
 
     def _cancel(self, request: Request) -> bytes:
-        return struct.pack("<I", request.session.queue.cancel(unsigned(request.body, request.header.end)))
+        handle, header = unsigned(request.body, request.header.end), request.header
+        count = request.session.queue.cancel(handle)
+        self._audit.cancelled(request.session, request_handle=handle, count=count, entry_id=header.audit_entry_id)
+        return struct.pack("<I", count)
 
     def _call(self, request: Request) -> None:
         methods = request.parameters(ua.CallParameters).MethodsToCall
@@ -239,7 +247,8 @@ class Dispatcher:
             parts: list[bytes] = []
             size = 0
             for method in methods:
-                parts.append(struct_to_binary(await self._methods.call(request.session, method)))
+                result = await self._methods.call(request.session, method, request.header.audit_entry_id)
+                parts.append(struct_to_binary(result))
                 size += len(parts[-1])
                 if size > MESSAGE_BYTES:
                     raise ua.uaerrors.BadResponseTooLarge

@@ -7,19 +7,24 @@ import logging
 import secrets
 from pathlib import Path
 
-from asyncua import Server
+from asyncua import Server, ua
 from asyncua.common.connection import TransportLimits
+from asyncua.server.address_space import AddressSpace
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
 from opcua_server.address_space import build
+from opcua_server.auditing.audience import Audience
+from opcua_server.auditing.audit import Audit
+from opcua_server.auditing.teller import Trail
 from opcua_server.commands import Commands
 from opcua_server.dispatch import Dispatcher
+from opcua_server.events import Events
 from opcua_server.limits import ServerLimits, show
 from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.items import Items
-from opcua_server.nodes import NodeBuilder
+from opcua_server.nodes import NodeBuilder, standard_id
 from opcua_server.processor import PlantProcessor
 from opcua_server.publishing import Publisher
 from opcua_server.security.endpoints import Endpoints
@@ -71,14 +76,18 @@ class PlantServer(InternalServer):
         self._engine: Engine | None = None
         self._subscriptions: SubscriptionService | None = None
 
-    def serve(self, simulator: Simulator, commands: Commands, history: HistoryReader) -> Publisher:
-        """Say which plant the sessions see; return what publishes it."""
+    def serve(
+        self, simulator: Simulator, commands: Commands, history: HistoryReader, trail: Trail, audience: Audience
+    ) -> Publisher:
+        """Say which plant the sessions see, and where what they do is told; return what publishes it."""
         tags, limits, nodes = simulator.tags, self.limits, self.aspace
         engine = Engine(tags.bank, lambda subscription: subscriptions.expire(subscription))
-        subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), limits)
+        events = Events(nodes)
+        subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), audience.may_receive, limits)
+        audit = Audit(trail, events, subscriptions.notify, lambda: subscriptions.is_listening, application_uri())
         attributes = AttributeService(nodes, tags, limits)
         scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
-        agreement = Agreement(nodes, attributes, tags, limits, scan_ms)
+        agreement = Agreement(nodes, attributes, tags, events, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
 
         self.sessions = sessions = Sessions(limits.max_sessions, subscriptions, simulator.loops)
@@ -89,13 +98,14 @@ class PlantServer(InternalServer):
         )
         dispatcher = Dispatcher(
             attributes,
-            WriteService(nodes, simulator, commands, limits),
+            WriteService(nodes, simulator, commands, audit, limits),
             ViewService(nodes, limits),
-            MethodService(nodes, commands, subscriptions),
+            MethodService(nodes, commands, subscriptions, audit),
             items,
             subscriptions,
             history,
             sessionless,
+            audit,
             limits,
         )
         trust = TrustList(self._pki)
@@ -180,7 +190,14 @@ async def make_server(
     build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), [MODEL])
     use_template(internal.aspace, reactors)
     show(internal.aspace, internal.limits)
+    _show_auditing(internal.aspace)
     return internal
+
+
+def _show_auditing(address_space: AddressSpace) -> None:
+    """Write into the Server object that it tells audit events."""
+    auditing = address_space[standard_id(ua.ObjectIds.Server_Auditing)]
+    auditing.attributes[ua.AttributeIds.Value].value = ua.DataValue(ua.Variant(True, ua.VariantType.Boolean))
 
 
 async def listen(server: PlantServer, settings: ServerSettings) -> None:

@@ -55,6 +55,13 @@ class LoginSettings(Section):
     """After so long without a failure, all is forgotten."""
 
 
+class AuditSettings(Section):
+    """The trail of what clients did, below the data directory."""
+
+    megabytes: Number = Field(default=10.0, ge=0.1, le=10_000.0)
+    files: Whole = Field(default=10, ge=1, le=1_000)
+
+
 class ServerSettings(Section):
     """The OPC UA server."""
 
@@ -76,6 +83,7 @@ class ServerSettings(Section):
     users: Path | None = None
     """The users file; None: DATA/users.yaml."""
     login: LoginSettings = LoginSettings()
+    audit: AuditSettings = AuditSettings()
     health_port: Port = 9101
 
     @property

@@ -6,8 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from opcua_server.bank import Bank, Rows
+from opcua_server.monitoring.event import Event
+from opcua_server.monitoring.event_item import EventItem
 from opcua_server.monitoring.group import Group
 from opcua_server.monitoring.item import Item
+from opcua_server.monitoring.notifications import Notifications
 from opcua_server.monitoring.periods import due_after
 from opcua_server.monitoring.placement import Placement, by_group, slots_of
 from opcua_server.monitoring.single import SingleItem
@@ -24,8 +27,8 @@ class Items:
         """Items that have, or had, links."""
         self._due: dict[float, float] = {}
         """When each sampling interval (ms) samples next, monotonic seconds."""
-        self._odd = False
-        """Singles have half of each message, the larger one every second time."""
+        self._turn = 0
+        """Events have half of each message, and singles half of the rest; of one that is odd, the larger in turns."""
 
     def __len__(self) -> int:
         return len(self._items)
@@ -50,19 +53,24 @@ class Items:
     @property
     def waiting(self) -> int:
         """Samples in all queues."""
-        return sum(group.waiting for group in self._groups) + sum(single.waiting for single in self._singles)
+        return sum(group.waiting for group in self._groups) + sum(queue.waiting for queue in self._alone)
 
     def longest(self) -> int:
         """Return the length of the longest queue."""
         groups = max((group.longest() for group in self._groups), default=0)
-        return max(groups, max((single.waiting for single in self._singles), default=0))
+        return max(groups, max((queue.waiting for queue in self._alone), default=0))
+
+    @property
+    def takes_events(self) -> bool:
+        """True while an item of an event notifier is not disabled."""
+        return bool(self._placed.events)
 
     def shorten(self) -> None:
         """Drop the older half of every queue."""
         for group in self._groups:
             group.shorten()
-        for single in self._singles:
-            single.shorten()
+        for queue in self._alone:
+            queue.shorten()
 
     def create(self, specs: Mapping[int, Spec], now: float) -> None:
         """Add items by their ids; each is sampled at once, unless it is disabled."""
@@ -138,6 +146,15 @@ class Items:
         if by_row:
             self._offer([item for row in by_row.keys() & set(rows.tolist()) for item in by_row[row].values()])
 
+    def notify(self, event: Event) -> None:
+        """Queue an event for each item that is to get it, then let those that did trigger others."""
+        triggered: set[int] = set()
+        for item in self._placed.events.values():
+            if item.events is not None and item.events.offer(event):
+                triggered |= item.links
+        for item_id in triggered:
+            self._items[item_id].release()
+
     def sample_due(self, now: float, tolerance: float) -> None:
         """Sample what is due by its sampling interval, within so many seconds."""
         due_singles: list[Item] = []
@@ -170,10 +187,34 @@ class Items:
                 item.single.offer(sample, always=True)
                 item.single.release()
 
-    def take(self, limit: int) -> tuple[list[bytes], int]:
-        """Return at most so many samples that wait as MonitoredItemNotifications, and their number; singles last."""
-        self._odd = not self._odd
-        alone, count = self._take_singles((limit + self._odd) // 2)
+    def take(self, limit: int) -> Notifications:
+        """Return at most so many notifications that wait; of data changes, those of singles last."""
+        self._turn = (self._turn + 1) % 4
+        events = self._take_events((limit + self._turn % 2) // 2) if self._placed.events else []
+        data, count = self._take_data(limit - len(events))
+        if self._placed.events:
+            events += self._take_events(limit - len(events) - count)
+        return Notifications(data, events, count + len(events))
+
+    def has_waiting(self) -> bool:
+        """Tell whether there is anything to publish."""
+        return any(group.waiting for group in self._groups) or any(queue.released for queue in self._alone)
+
+    @property
+    def _groups(self) -> Iterable[Group]:
+        return self._placed.groups.values()
+
+    @property
+    def _alone(self) -> Iterator[SingleItem | EventItem]:
+        for item in self._placed.singles.values():
+            if item.single is not None:
+                yield item.single
+        for item in self._placed.events.values():
+            if item.events is not None:
+                yield item.events
+
+    def _take_data(self, limit: int) -> tuple[list[bytes], int]:
+        alone, count = self._take_singles((limit + self._turn // 2) // 2)
         parts: list[bytes] = []
         groups = self._placed.groups
         for kind, group in list(groups.items()):
@@ -185,17 +226,14 @@ class Items:
         rest, taken = self._take_singles(limit - count)
         return parts + alone + rest, count + taken
 
-    def has_waiting(self) -> bool:
-        """Tell whether there is anything to publish."""
-        return any(group.waiting for group in self._groups) or any(single.released for single in self._singles)
-
-    @property
-    def _groups(self) -> Iterable[Group]:
-        return self._placed.groups.values()
-
-    @property
-    def _singles(self) -> Iterator[SingleItem]:
-        return (item.single for item in self._placed.singles.values() if item.single is not None)
+    def _take_events(self, limit: int) -> list[bytes]:
+        parts: list[bytes] = []
+        events = self._placed.events
+        for item in list(events.values()):
+            if item.events is not None and item.events.released and len(parts) < limit:
+                parts += item.events.take(limit - len(parts))
+                events[item.id] = events.pop(item.id)
+        return parts
 
     def _take_singles(self, limit: int) -> tuple[list[bytes], int]:
         parts: list[bytes] = []
@@ -234,11 +272,5 @@ class Items:
             if item.spec.mode == REPORTING:
                 single.release()
             triggered |= item.links
-        for linked in self._linked(triggered):
-            linked.release()
-
-    def _linked(self, ids: Iterable[int]) -> Iterator[SingleItem]:
-        for item_id in ids:
-            single = self._items[item_id].single
-            if single is not None:
-                yield single
+        for item_id in triggered:
+            self._items[item_id].release()

@@ -8,9 +8,11 @@ import numpy as np
 
 from opcua_server.bank import Bank, Rows
 from opcua_server.monitoring.batch import Left
+from opcua_server.monitoring.event_item import EventItem
 from opcua_server.monitoring.group import Group, Kind
 from opcua_server.monitoring.item import Item
 from opcua_server.monitoring.moving import apart, together
+from opcua_server.monitoring.sample import NotifierSource
 from opcua_server.monitoring.single import SingleItem
 from opcua_server.monitoring.spec import NO_ROW, REPORTING, Spec
 from opcua_server.wire.records import WIDTHS
@@ -24,6 +26,8 @@ class Placement:
         self._columnar = columnar
         self.groups: dict[Kind, Group] = {}
         self.singles: dict[int, Item] = {}
+        self.events: dict[int, Item] = {}
+        """Items of event notifiers."""
         self.by_row: dict[int, dict[int, Item]] = {}
         """Singles that take every change of a row, by their ids."""
         self._ended_overflows = 0
@@ -32,15 +36,17 @@ class Placement:
     def overflows(self) -> int:
         """Samples that full queues have dropped; asked by another thread, too."""
         groups = sum(group.overflows for group in list(self.groups.values()))
-        singles = (item.single for item in list(self.singles.values()))
-        return self._ended_overflows + groups + sum(single.overflows for single in singles if single is not None)
+        alone = [item.single or item.events for item in [*list(self.singles.values()), *list(self.events.values())]]
+        return self._ended_overflows + groups + sum(queue.overflows for queue in alone if queue is not None)
 
     def add(self, items: Sequence[Item]) -> None:
         """Keep items."""
         members: dict[Kind, list[Item]] = {}
         for item in items:
             kind = self._kind_of(item)
-            if kind is None:
+            if isinstance(item.spec.source, NotifierSource):
+                self._keep_events(item, item.spec.source)
+            elif kind is None:
                 self._keep_alone(item)
             else:
                 members.setdefault(kind, []).append(item)
@@ -56,6 +62,10 @@ class Placement:
         for item in items:
             if item.single is not None:
                 self._part(item, item.single)
+            elif item.events is not None:
+                self._ended_overflows += item.events.overflows
+                del self.events[item.id]
+                item.events = None
 
     def change(self, changes: Sequence[tuple[Item, Spec]]) -> None:
         """Agree anew on different items; what waits goes along as far as it fits the new queues."""
@@ -69,8 +79,8 @@ class Placement:
                 (modified if item.group.kind == kind else leaving).append(item)
             elif item.single is not None and kind is not None:
                 joining.append((item, item.single))
-            elif item.single is not None:
-                self._retune(item, item.single, before)
+            elif item.single is not None or item.events is not None:
+                self._retune(item, before)
         for group, members in by_group(modified).items():
             group.modify(slots_of(members), [item.spec for item in members])
         for group, members in by_group(leaving).items():
@@ -84,6 +94,7 @@ class Placement:
         """Keep nothing."""
         self.groups.clear()
         self.singles.clear()
+        self.events.clear()
         self.by_row.clear()
 
     def _kind_of(self, item: Item) -> Kind | None:
@@ -108,7 +119,7 @@ class Placement:
         for item, (last, queued) in zip(alone, apart(own, types), strict=True):
             if item.single is not None:
                 item.single.adopt(last, queued)
-                self._retune(item, item.single, None)
+                self._retune(item, None)
 
     def _leave(self, group: Group, items: list[Item]) -> Left:
         left = group.remove(slots_of(items))
@@ -124,21 +135,29 @@ class Placement:
         self.singles[item.id] = item
         self._list(item)
 
+    def _keep_events(self, item: Item, source: NotifierSource) -> None:
+        if item.spec.event_filter is not None:
+            item.events = EventItem(item.spec, source, item.spec.event_filter)
+            self.events[item.id] = item
+
     def _part(self, item: Item, single: SingleItem) -> None:
         self._unlist(item)
         self._ended_overflows += single.overflows
         del self.singles[item.id]
         item.single = None
 
-    def _retune(self, item: Item, single: SingleItem, before: Spec | None) -> None:
-        """Let a single follow its item's spec; `before` is None when it is new here."""
+    def _retune(self, item: Item, before: Spec | None) -> None:
+        """Let an item on its own follow its spec; `before` is None when it is new here."""
+        queue = item.single or item.events
+        if queue is None:
+            return
         self._unlist(item)
         self._list(item)
-        single.follow(item.spec)
+        queue.follow(item.spec)
         if item.spec.mode == REPORTING:
-            single.release()
+            queue.release()
         elif before is not None and before.mode == REPORTING:
-            single.released = 0
+            queue.released = 0
 
     def _list(self, item: Item) -> None:
         if item.spec.row != NO_ROW and not item.spec.is_periodic:

@@ -11,13 +11,13 @@ from asyncua import ua
 from asyncua.ua.ua_binary import variant_to_binary
 
 from opcua_server.bank import TEXTS, Bank
+from opcua_server.monitoring.event import NULL_VARIANT, Event
 from opcua_server.wire.records import SERVER, SOURCE, STATUS, VALUE, WIDTHS
 from plant import quality
 from runtime.opcua_link.builtin import BOOLEAN, DOUBLE, INT32, LOCALIZED_TEXT
 from runtime.opcua_link.datavalues import status_of
 from runtime.opcua_link.filetime import ticks_of
 
-NULL_VARIANT = b"\x00"
 _NUMBERS = (*range(2, 12),)
 """Built-in types whose distance a deadband measures."""
 
@@ -164,10 +164,15 @@ class ConstantSource:
         return self._sample
 
 
-class NoSource:
+class NotifierSource:
     """An event notifier: it has no value, and what it has to tell does not come by sampling."""
 
-    __slots__ = ()
+    __slots__ = ("node", "overflow")
+
+    def __init__(self, node: ua.NodeId, overflow: Callable[[], Event]) -> None:
+        self.node = node
+        self.overflow = overflow
+        """Makes the event that tells of lost ones."""
 
     def sample(self) -> None:
         """Return nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opcua_server.monitoring.event_filter import EventFilter
 from opcua_server.monitoring.filters import NO_FILTER, Filter
 from opcua_server.monitoring.sample import ConstantSource, RowSource, Source
 
@@ -25,6 +26,8 @@ class Spec:
     discard_oldest: bool = True
     filter: Filter = NO_FILTER
     times_mask: int = 0
+    event_filter: EventFilter | None = None
+    """Only the items of event notifiers have one."""
 
     @property
     def row(self) -> int:

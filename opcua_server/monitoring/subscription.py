@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from opcua_server.monitoring.items import Items
+from opcua_server.monitoring.notifications import NONE, Notifications
 from opcua_server.monitoring.periods import due_after
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.monitoring.retransmission import Retransmission
-from opcua_server.wire.messages import data_changes, notification_message, publish_response, room_for_notifications
+from opcua_server.wire.messages import notification_message, publish_response, room_for_notifications
 from opcua_server.wire.records import LARGEST
 
 MOST_NOTIFICATIONS = 50_000
@@ -61,7 +62,7 @@ class Subscription:
         self._silent = 0
         self._unheard = 0
         self._has_spoken = False
-        self._left: list[bytes] = []
+        self._left = NONE
         """Notifications that were taken from their queues and did not fit the last response."""
 
     @property
@@ -102,10 +103,10 @@ class Subscription:
 
     def _answer(self, request: PublishRequest) -> bool:
         """Answer by what waits; tell whether there is more."""
-        parts, count, more = self._take(request) if self.enabled else ([], 0, False)
-        self.published += count
-        if count:
-            message = notification_message(self._sequence_number, [data_changes(parts, count)])
+        taken, more = self._take(request) if self.enabled else (NONE, False)
+        self.published += taken.count
+        if taken.count:
+            message = notification_message(self._sequence_number, taken.encoded())
             self.sent.keep(self._sequence_number, message)
             self._sequence_number = self._sequence_number % _LAST_SEQUENCE_NUMBER + 1
         else:
@@ -116,23 +117,19 @@ class Subscription:
         request.send(publish_response(request.handle, self.id, available, message, request.results, more=more))
         return more
 
-    def _take(self, request: PublishRequest) -> tuple[list[bytes], int, bool]:
-        """Return notifications that fit the response, at least one, their number, and whether there are more.
+    def _take(self, request: PublishRequest) -> tuple[Notifications, bool]:
+        """Return notifications that fit the response, at least one, and whether there are more.
 
         Those of fixed width fit by their number; of others, which come last and are a part each, some may be left.
         """
         room = room_for_notifications(request.most_bytes, len(self.sent.available) + 1, len(request.results))
         limit = min(self.terms.max_notifications or MOST_NOTIFICATIONS, MOST_NOTIFICATIONS, max(1, room // LARGEST))
-        parts, self._left = self._left[:limit], self._left[limit:]
-        count = len(parts)
-        was_left = count > 0
-        if not was_left:
-            parts, count = self.items.take(limit)
-        size, fitting = sum(map(len, parts)), len(parts)
-        while size > room and fitting > 1:
-            fitting -= 1
-            size -= len(parts[fitting])
-        more = (was_left or count >= limit) and self.items.has_waiting()
-        self._left = parts[fitting:] + self._left
-        count -= len(parts) - fitting
-        return parts[:fitting], count, more or bool(self._left)
+        was_left = bool(self._left)
+        if was_left:
+            taken, left = self._left.first(limit)
+        else:
+            taken, left = self.items.take(limit), NONE
+        more = (was_left or taken.count >= limit) and self.items.has_waiting()
+        taken, unfit = taken.fitting(room)
+        self._left = unfit + left
+        return taken, more or bool(self._left)

@@ -12,12 +12,15 @@ from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
 
 from opcua_server.bank import TEXTS
+from opcua_server.events import Events
 from opcua_server.limits import ServerLimits
+from opcua_server.monitoring.event_filter import EventFilter
 from opcua_server.monitoring.filters import NO_FILTER, Filter
-from opcua_server.monitoring.sample import AttributeSource, ConstantSource, NoSource, RowSource, Source
+from opcua_server.monitoring.sample import AttributeSource, ConstantSource, NotifierSource, RowSource, Source
 from opcua_server.monitoring.spec import REPORTING, Spec
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.nodes import plant_id
+from opcua_server.services import event_filters
 from opcua_server.services.attribute import AttributeService
 from opcua_server.tags import Tags
 from plant import quality
@@ -30,6 +33,8 @@ FRESH_S = 0.05
 """What is not of the plant is read at most so often, for all who monitor it."""
 _TRIGGERS = frozenset(trigger.value for trigger in ua.DataChangeTrigger)
 _FOREVER_MS = 3_600_000.0
+_EVENTS_QUEUED = 1_000
+"""By an item of a notifier that asks for no queue of its own size."""
 _REFUSING = frozenset(
     (
         ua.StatusCodes.BadNodeIdUnknown,
@@ -46,9 +51,11 @@ _REFUSING = frozenset(
 class ItemRefused(Exception):  # noqa: N818
     """One item that is not created or modified."""
 
-    def __init__(self, code: int) -> None:
+    def __init__(self, code: int, filter_result: ua.EventFilterResult | None = None) -> None:
         super().__init__(code)
         self.code = code
+        self.filter_result = filter_result
+        """What is wrong with each clause of an event filter."""
 
 
 class Agreement:
@@ -59,12 +66,14 @@ class Agreement:
         address_space: AddressSpace,
         attributes: AttributeService,
         tags: Tags,
+        events: Events,
         limits: ServerLimits,
         scan_ms: float,
     ) -> None:
         self._address_space = address_space
         self._attributes = attributes
         self._tags = tags
+        self._events = events
         self._limits = limits
         self._scan_ms = scan_ms
         self._rows: dict[int, RowSource] = {}
@@ -116,7 +125,10 @@ class Agreement:
         Raises:
             ItemRefused: when its filter cannot be.
         """
-        size = min(max(1, wanted.QueueSize), self._limits.max_monitored_items_queue_size)
+        size = wanted.QueueSize
+        if isinstance(source, NotifierSource) and size == 0:
+            size = _EVENTS_QUEUED
+        size = min(max(1, size), self._limits.max_monitored_items_queue_size)
         return Spec(
             source=source,
             handle=wanted.ClientHandle,
@@ -124,13 +136,14 @@ class Agreement:
             sampling_ms=self._sampling_ms(subscription, source, wanted.SamplingInterval),
             size=size,
             discard_oldest=bool(wanted.DiscardOldest),
-            filter=self._filter(source, wanted.Filter),
+            filter=NO_FILTER if isinstance(source, NotifierSource) else self._filter(source, wanted.Filter),
             times_mask=times_mask,
+            event_filter=self._event_filter(wanted.Filter) if isinstance(source, NotifierSource) else None,
         )
 
     def told_ms(self, spec: Spec) -> float:
         """Return the RevisedSamplingInterval."""
-        return 0.0 if isinstance(spec.source, NoSource) else spec.sampling_ms or self._scan_ms
+        return 0.0 if isinstance(spec.source, NotifierSource) else spec.sampling_ms or self._scan_ms
 
     def _notifier(self, read: ua.ReadValueId) -> Source:
         data = self._attributes.data_value(read)
@@ -139,11 +152,11 @@ class Agreement:
             raise ItemRefused(status)
         if data.Value is None or not (data.Value.Value or 0) & ua.EventNotifier.SubscribeToEvents.mask:
             raise ItemRefused(ua.StatusCodes.BadAttributeIdInvalid)
-        return NoSource()
+        return NotifierSource(read.NodeId, self._events.overflow)
 
     def _sampling_ms(self, subscription: Subscription, source: Source, wanted: float) -> float:
         """Return the sampling interval: 0 for every change, which a tag has at the scan's rate."""
-        if isinstance(source, NoSource):
+        if isinstance(source, NotifierSource):
             return 0.0
         if not wanted >= 0.0:
             wanted = subscription.terms.publishing_ms
@@ -153,13 +166,7 @@ class Agreement:
         return scans * self._scan_ms
 
     def _filter(self, source: Source, wanted: Any) -> Filter:
-        if wanted is None or (isinstance(wanted, ua.ExtensionObject) and wanted.TypeId.is_null()):
-            if isinstance(source, NoSource):
-                raise ItemRefused(ua.StatusCodes.BadEventFilterInvalid)
-            return NO_FILTER
-        if isinstance(source, NoSource):
-            if not _is(wanted, ua.EventFilter):
-                raise ItemRefused(ua.StatusCodes.BadFilterNotAllowed)
+        if _is_absent(wanted):
             return NO_FILTER
         if _is(wanted, ua.EventFilter) or self._read_of(source).AttributeId != ua.AttributeIds.Value:
             raise ItemRefused(ua.StatusCodes.BadFilterNotAllowed)
@@ -168,6 +175,16 @@ class Agreement:
         if int(wanted.Trigger) not in _TRIGGERS:
             raise ItemRefused(ua.StatusCodes.BadMonitoredItemFilterInvalid)
         return Filter(int(wanted.Trigger), self._deadband(source, wanted))
+
+    def _event_filter(self, wanted: Any) -> EventFilter:
+        if _is_absent(wanted):
+            raise ItemRefused(ua.StatusCodes.BadEventFilterInvalid)
+        if not _is(wanted, ua.EventFilter):
+            raise ItemRefused(ua.StatusCodes.BadFilterNotAllowed)
+        agreed, result = event_filters.agree(wanted, self._events.types, self._limits)
+        if agreed is None:
+            raise ItemRefused(ua.StatusCodes.BadEventFilterInvalid, result)
+        return agreed
 
     def _deadband(self, source: Source, wanted: ua.DataChangeFilter) -> float:
         kind, value = wanted.DeadbandType, float(wanted.DeadbandValue)
@@ -209,6 +226,10 @@ class Agreement:
                 span: Any = value.Value if value is not None else None
                 return float(span.High - span.Low) if isinstance(span, ua.Range) else None
         return None
+
+
+def _is_absent(wanted: Any) -> bool:
+    return wanted is None or (isinstance(wanted, ua.ExtensionObject) and wanted.TypeId.is_null())
 
 
 def _is(wanted: Any, kind: Any) -> bool:

@@ -10,11 +10,15 @@ import math
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.server.address_space import AddressSpace
-from asyncua.ua.ua_binary import nodeid_from_binary
+from asyncua.ua.ua_binary import nodeid_from_binary, variant_from_binary
 
 from opcua_server import ownership
+from opcua_server.auditing.audit import Audit
+from opcua_server.auditing.control import ControlTraffic
 from opcua_server.commands import Commands
 from opcua_server.limits import ServerLimits, require
+from opcua_server.monitoring.sample import of_row
+from opcua_server.ownership import Claim
 from opcua_server.services import index_range
 from opcua_server.session import PlantSession
 from opcua_server.simulator import Simulator
@@ -32,14 +36,16 @@ class WriteService:
     """Writes tags, item by item."""
 
     def __init__(
-        self, address_space: AddressSpace, simulator: Simulator, commands: Commands, limits: ServerLimits
+        self, address_space: AddressSpace, simulator: Simulator, commands: Commands, audit: Audit, limits: ServerLimits
     ) -> None:
         self._address_space = address_space
         self._simulator = simulator
         self._commands = commands
+        self._audit = audit
+        self._control = ControlTraffic()
         self._limits = limits
 
-    def write(self, session: PlantSession, body: bytes, at: int) -> list[int]:
+    def write(self, session: PlantSession, body: bytes, at: int, entry_id: str = "") -> list[int]:
         """Return each item's StatusCode; a heartbeat in the call counts first, so that one call can claim a loop.
 
         Raises:
@@ -52,7 +58,7 @@ class WriteService:
         order = sorted(range(len(items)), key=lambda place: writers[place] is not Writer.HEARTBEAT)
         results = [quality.GOOD] * len(items)
         for place in order:
-            results[place] = self._write(session, items[place], tags[place])
+            results[place] = self._write(session, items[place], tags[place], entry_id)
         if any(writer in _ANSWERS for writer in writers):
             self._commands.note_demands()
         return results
@@ -62,7 +68,30 @@ class WriteService:
         row = tags.row_of(item.node)
         return tags.of_row(row) if row is not None else None
 
-    def _write(self, session: PlantSession, item: Written, tag: Tag | None) -> int:
+    def _write(self, session: PlantSession, item: Written, tag: Tag | None, entry_id: str) -> int:
+        claim = self._claim(session, tag)
+        status = self._refusal(session, item, tag, claim)
+        is_value = tag is not None and item.attribute == ua.AttributeIds.Value
+        writer = tag.signal.writer if tag is not None and is_value else Writer.NOBODY
+        is_audited = self._control.is_audited(session, item.node, writer, claim, status)
+        old = self._present(tag) if is_audited and tag is not None and is_value else ua.Variant()
+        if tag is not None and not quality.is_bad(status):
+            self._simulator.write(tag, item.value, session)
+        if is_audited:
+            self._audit.wrote(
+                session,
+                node=nodeid_from_binary(Buffer(item.node)),
+                attribute=item.attribute,
+                index_range=item.index_range,
+                old=old,
+                new=item.as_variant(),
+                code=status,
+                entry_id=entry_id,
+            )
+        return status
+
+    def _refusal(self, session: PlantSession, item: Written, tag: Tag | None, claim: Claim | None) -> int:
+        """Return Good, or why a value is not written."""
         if tag is None or item.attribute != ua.AttributeIds.Value:
             return self._why_not(item)
         if tag.signal.writer is Writer.NOBODY:
@@ -72,13 +101,14 @@ class WriteService:
         status = _check(tag, item, self._limits.max_string_length)
         if quality.is_bad(status):
             return status
-        simulator = self._simulator
-        index = simulator.index_of(tag.name)
-        claim = simulator.claim(index, session) if index is not None else None
-        status = ownership.refusal(tag.signal.writer, item.value, session.roles, claim)
-        if not quality.is_bad(status):
-            simulator.write(tag, item.value, session)
-        return status
+        return ownership.refusal(tag.signal.writer, item.value, session.roles, claim)
+
+    def _claim(self, session: PlantSession, tag: Tag | None) -> Claim | None:
+        index = self._simulator.index_of(tag.name) if tag is not None else None
+        return self._simulator.claim(index, session) if index is not None else None
+
+    def _present(self, tag: Tag) -> ua.Variant:
+        return variant_from_binary(Buffer(of_row(self._simulator.tags.bank, tag.row).variant))
 
     def _why_not(self, item: Written) -> int:
         """Return why what is no tag's Value cannot be written."""

@@ -12,12 +12,14 @@ from asyncua import ua
 from asyncua.server.address_space import AddressSpace
 
 from opcua_server import ownership
+from opcua_server.auditing.audit import Audit
 from opcua_server.commands import Commands
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.nodes import standard_id
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.session import PlantSession
 from opcua_server.status import status_code
+from opcua_server.wire.messages import now_ticks
 
 _SERVER = standard_id(ua.ObjectIds.Server)
 
@@ -25,22 +27,47 @@ _SERVER = standard_id(ua.ObjectIds.Server)
 class MethodService:
     """The Methods of the plant and of the Server object."""
 
-    def __init__(self, address_space: AddressSpace, commands: Commands, subscriptions: SubscriptionService) -> None:
+    def __init__(
+        self, address_space: AddressSpace, commands: Commands, subscriptions: SubscriptionService, audit: Audit
+    ) -> None:
         self._address_space = address_space
         self._commands = commands
         self._subscriptions = subscriptions
+        self._audit = audit
         self._of_server: dict[ua.NodeId, Callable[[Subscription], list[ua.Variant]]] = {}
         for name, action in (("GetMonitoredItems", _get_monitored_items), ("ResendData", self._resend_data)):
             for owner in ("Server", "ServerType"):
                 self._of_server[standard_id(getattr(ua.ObjectIds, f"{owner}_{name}"))] = action
 
-    async def call(self, session: PlantSession, request: ua.CallMethodRequest) -> ua.CallMethodResult:
-        """Call, after object, role, number and types of the arguments were checked."""
-        if request.ObjectId not in self._address_space:
-            return _refused(ua.StatusCodes.BadNodeIdUnknown)
+    async def call(
+        self, session: PlantSession, request: ua.CallMethodRequest, entry_id: str = ""
+    ) -> ua.CallMethodResult:
+        """Call, after object, role, number and types of the arguments were checked.
+
+        The Methods of the Server object change nothing but what the session itself gets, and are not audited.
+        """
         given = list(request.InputArguments or [])
         if request.ObjectId == _SERVER and request.MethodId in self._of_server:
             return self._call_server(session, request.MethodId, given)
+        began = now_ticks()
+        result = await self._call(session, request, given)
+        self._audit.called(
+            session,
+            object_id=request.ObjectId,
+            method_id=request.MethodId,
+            arguments=given,
+            outputs=result.OutputArguments,
+            code=result.StatusCode.value,
+            began=began,
+            entry_id=entry_id,
+        )
+        return result
+
+    async def _call(
+        self, session: PlantSession, request: ua.CallMethodRequest, given: list[ua.Variant]
+    ) -> ua.CallMethodResult:
+        if request.ObjectId not in self._address_space:
+            return _refused(ua.StatusCodes.BadNodeIdUnknown)
         command = self._commands.find(request.ObjectId, request.MethodId)
         if command is None:
             return _refused(ua.StatusCodes.BadMethodInvalid)

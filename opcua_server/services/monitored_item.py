@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from asyncua import ua
 
@@ -17,6 +18,7 @@ from opcua_server.monitoring.spec import DISABLED, REPORTING, Spec
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.services.agreement import Agreement, ItemRefused
 from opcua_server.services.attribute import TIMES_MASKS
+from opcua_server.services.event_filters import filter_result
 from opcua_server.status import status_code
 from plant import quality
 
@@ -51,7 +53,11 @@ class MonitoredItemService:
                 source = self._agreement.source(request.ItemToMonitor)
                 spec = self._agreement.spec(subscription, source, request.RequestedParameters, times_mask, mode)
             except ItemRefused as refused:
-                results.append(ua.MonitoredItemCreateResult(StatusCode=status_code(refused.code)))
+                results.append(
+                    ua.MonitoredItemCreateResult(
+                        StatusCode=status_code(refused.code), FilterResult=_extension(refused.filter_result)
+                    )
+                )
                 continue
             self._last_id = self._last_id % 0xFFFF_FFFF + 1
             specs[self._last_id] = spec
@@ -60,6 +66,7 @@ class MonitoredItemService:
                     MonitoredItemId=ua.UInt32(self._last_id),
                     RevisedSamplingInterval=self._agreement.told_ms(spec),
                     RevisedQueueSize=ua.UInt32(spec.size),
+                    FilterResult=_extension(filter_result(spec)),
                 )
             )
         subscription.items.create(specs, time.monotonic())
@@ -80,7 +87,11 @@ class MonitoredItemService:
                     raise ItemRefused(ua.StatusCodes.BadMonitoredItemIdInvalid)
                 spec = self._agreement.spec(subscription, item.spec.source, request.RequestedParameters, times_mask)
             except ItemRefused as refused:
-                results.append(ua.MonitoredItemModifyResult(StatusCode=status_code(refused.code)))
+                results.append(
+                    ua.MonitoredItemModifyResult(
+                        StatusCode=status_code(refused.code), FilterResult=_extension(refused.filter_result)
+                    )
+                )
                 continue
             if item.id in changes:  # twice in one call: one after the other
                 subscription.items.modify(list(changes.values()), time.monotonic())
@@ -88,7 +99,9 @@ class MonitoredItemService:
             changes[item.id] = item, spec
             results.append(
                 ua.MonitoredItemModifyResult(
-                    RevisedSamplingInterval=self._agreement.told_ms(spec), RevisedQueueSize=ua.UInt32(spec.size)
+                    RevisedSamplingInterval=self._agreement.told_ms(spec),
+                    RevisedQueueSize=ua.UInt32(spec.size),
+                    FilterResult=_extension(filter_result(spec)),
                 )
             )
         subscription.items.modify(list(changes.values()), time.monotonic())
@@ -143,6 +156,11 @@ def _found(subscription: Subscription, ids: Sequence[int]) -> tuple[list[Item], 
     items = {item_id: item for item_id in ids if (item := subscription.items.get(item_id)) is not None}
     codes = [quality.GOOD if item_id in items else ua.StatusCodes.BadMonitoredItemIdInvalid for item_id in ids]
     return list(items.values()), codes
+
+
+def _extension(result: ua.EventFilterResult | None) -> Any:
+    """Return a FilterResult: a null ExtensionObject where there is none to give."""
+    return result if result is not None else ua.ExtensionObject()
 
 
 def _times_mask(wanted: int) -> int:

@@ -17,6 +17,7 @@ from asyncua.crypto.permission_rules import User
 
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.engine import Engine
+from opcua_server.monitoring.event import Event
 from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
 from opcua_server.monitoring.retransmission import Store
@@ -48,18 +49,37 @@ class Owner(Protocol):
     def application_uri(self) -> str:
         """Of the client."""
 
+    @property
+    def roles(self) -> frozenset[str]:
+        """Of the user."""
+
+    @property
+    def security_mode(self) -> ua.MessageSecurityMode:
+        """Of the secure channel."""
+
+
+MayReceive = Callable[[Event, frozenset[str], ua.MessageSecurityMode], bool]
+"""Tells whether an event is for a session of such roles and SecurityMode."""
+
 
 class SubscriptionService:
     """All subscriptions of the server, and whose they are."""
 
-    def __init__(self, engine: Engine, make_items: Callable[[], Items], limits: ServerLimits) -> None:
+    def __init__(
+        self, engine: Engine, make_items: Callable[[], Items], may_receive: MayReceive, limits: ServerLimits
+    ) -> None:
         self._engine = engine
         self._make_items = make_items
+        self._may_receive = may_receive
         self._limits = limits
         self._owners: dict[int, Owner | None] = {}
         self._for: dict[int, tuple[str | None, str]] = {}
         """Whom each is for: the user, or of the Anonymous the application."""
+        self._rights: dict[int, tuple[frozenset[str], ua.MessageSecurityMode]] = {}
+        """Of the last owner of each that has none, and waits for a transfer."""
         self._all: dict[int, Subscription] = {}
+        self._listening: dict[int, Subscription] = {}
+        """Those with items on event notifiers."""
         self._store = Store()
         self._last_id = 0
         self._ended_overflows = 0
@@ -210,8 +230,25 @@ class SubscriptionService:
         """Tell whether it is anybody's."""
         return subscription_id in self._all
 
+    @property
+    def is_listening(self) -> bool:
+        """True when an event may be for anybody."""
+        return bool(self._listening)
+
+    def notify(self, event: Event) -> None:
+        """Queue an event for all who monitor it and may have it."""
+        for subscription in self._listening.values():
+            owner = self._owners[subscription.id]
+            roles, mode = (owner.roles, owner.security_mode) if owner is not None else self._rights[subscription.id]
+            if self._may_receive(event, roles, mode):
+                subscription.items.notify(event)
+
     def touched(self, subscription: Subscription) -> None:
         """Take note that its items or intervals have changed."""
+        if subscription.items.takes_events:
+            self._listening[subscription.id] = subscription
+        else:
+            self._listening.pop(subscription.id, None)
         self._engine.schedule(subscription)
         self.on_change()
 
@@ -223,6 +260,7 @@ class SubscriptionService:
             else:
                 del owner.subscriptions[subscription.id]
                 self._owners[subscription.id] = None
+                self._rights[subscription.id] = owner.roles, owner.security_mode
                 subscription.queue = None
 
     def expire(self, subscription: Subscription) -> None:
@@ -263,6 +301,7 @@ class SubscriptionService:
     def _give(self, subscription: Subscription, owner: Owner) -> None:
         self._owners[subscription.id] = owner
         self._for[subscription.id] = _whom(owner)
+        self._rights.pop(subscription.id, None)
         owner.subscriptions[subscription.id] = subscription
         subscription.queue = owner.queue
 
@@ -272,6 +311,8 @@ class SubscriptionService:
         if owner is not None:
             del owner.subscriptions[subscription.id]
         del self._all[subscription.id], self._for[subscription.id]
+        self._rights.pop(subscription.id, None)
+        self._listening.pop(subscription.id, None)
         subscription.queue = None
         self._ended_overflows += subscription.items.overflows
         self._ended_published += subscription.published

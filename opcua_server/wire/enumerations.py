@@ -10,7 +10,13 @@ from typing import Any
 
 from asyncua import ua
 
-_OF_REQUESTS = (ua.BrowseDirection, ua.DataChangeTrigger, ua.MonitoringMode, ua.TimestampsToReturn)
+_OF_REQUESTS = (
+    ua.BrowseDirection,
+    ua.DataChangeTrigger,
+    ua.FilterOperator,
+    ua.MonitoringMode,
+    ua.TimestampsToReturn,
+)
 
 
 def admit_unknown() -> None:

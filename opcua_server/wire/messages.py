@@ -11,6 +11,7 @@ from plant.clock import ticks_from_unix_ns
 
 _PUBLISH_REQUEST = 826
 _DATA_CHANGE = b"\x01\x00" + struct.pack("<H", 811) + b"\x01"
+_EVENTS = b"\x01\x00" + struct.pack("<H", 916) + b"\x01"
 _STATUS_CHANGE = b"\x01\x00" + struct.pack("<H", 820) + b"\x01"
 ANY_SIZE = sys.maxsize
 """Bytes of a message where there is no limit."""
@@ -60,6 +61,12 @@ def data_changes(parts: Iterable[bytes], count: int) -> bytes:
     return _DATA_CHANGE + _U4.pack(len(body)) + body
 
 
+def event_list(parts: Sequence[bytes]) -> bytes:
+    """Return an EventNotificationList of EventFieldLists as an ExtensionObject."""
+    body = b"".join((_U4.pack(len(parts)), *parts))
+    return _EVENTS + _U4.pack(len(body)) + body
+
+
 def status_change(status: int) -> bytes:
     """Return a StatusChangeNotification as an ExtensionObject."""
     body = _U4.pack(status) + b"\x00"
@@ -88,7 +95,7 @@ def publish_response(
     )
 
 
-_EMPTY = len(publish_response(0, 0, (), notification_message(0, [data_changes((), 0)]), (), more=False))
+_EMPTY = len(publish_response(0, 0, (), notification_message(0, [data_changes((), 0), event_list(())]), (), more=False))
 
 
 def room_for_notifications(most_bytes: int, available: int, results: int) -> int:

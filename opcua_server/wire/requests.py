@@ -30,6 +30,8 @@ class RequestHeader(NamedTuple):
     """AuthenticationToken on the wire."""
     handle: int
     timeout_ms: int
+    audit_entry_id: str
+    """What the client calls the request in its own audit log; empty where it does not."""
     end: int
     """Offset of what follows the header."""
 
@@ -71,12 +73,14 @@ def request_header(data: bytes, at: int) -> RequestHeader:
     begin, end = end, end_of_node_id(data, end)
     token = data[begin:end]
     _, handle, _ = _HEADER.unpack_from(data, end)
-    end = end_of_string(data, end + _HEADER.size)
+    begin = end + _HEADER.size
+    end = end_of_string(data, begin)
+    entry_id = data[begin + 4 : end].decode() if end > begin + 4 else ""
     (timeout_ms,) = _U4.unpack_from(data, end)
     end = end_of_node_id(data, end + 4)
     encoding = data[end]
     end = end_of_string(data, end + 1) if encoding in (1, 2) else end + 1
-    return RequestHeader(type_number, token, handle, timeout_ms, end)
+    return RequestHeader(type_number, token, handle, timeout_ms, entry_id, end)
 
 
 def decoded(kind: type[T], data: bytes, at: int) -> T:

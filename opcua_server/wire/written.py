@@ -12,7 +12,7 @@ from asyncua.ua.ua_binary import from_binary
 from opcua_server.wire.records import SERVER, SOURCE, STATUS, VALUE
 from opcua_server.wire.requests import count_of, end_of_node_id, end_of_string, unsigned
 from runtime.opcua_link.datavalues import status_of
-from runtime.opcua_link.filetime import ticks_of
+from runtime.opcua_link.filetime import FileTime, ticks_of
 
 _SCALARS = {
     1: struct.Struct("<?"),
@@ -46,6 +46,13 @@ class Written(NamedTuple):
     value: Any
     """A DateTime as ticks."""
     status: int
+
+    def as_variant(self) -> ua.Variant:
+        """Return the value; null for arrays, which nothing takes."""
+        if self.value is None:
+            return ua.Variant(None, ua.VariantType.Null)
+        vtype = ua.VariantType(self.type_number)
+        return ua.Variant(FileTime.of(self.value) if vtype is ua.VariantType.DateTime else self.value, vtype)
 
 
 def written_values(data: bytes, at: int) -> list[Written]:

@@ -45,7 +45,7 @@ def test_a_header_is_read_as_it_was_written(token: ua.NodeId, handle: int, timeo
         header.TimeoutHint, header.AuditEntryId = ua.UInt32(timeout_ms), audit
         body = struct_to_binary(request)
         found = request_header(body, 0)
-        assert found[:4] == (number, nodeid_to_binary(token), handle, timeout_ms)
+        assert found[:5] == (number, nodeid_to_binary(token), handle, timeout_ms, audit or "")
         assert body[found.end :] == struct_to_binary(request.Parameters)
 
 

@@ -254,6 +254,47 @@ async def values(session: Session, handle: int = 1) -> list[Any]:
     return [change.value for change in await changes(session) if change.handle == handle]
 
 
+def event_filter(*names: str, where: Iterable[ua.ContentFilterElement] = (), kind: int = 2041) -> ua.EventFilter:
+    """Select fields of BaseEventType, or another, by their names in namespace 0."""
+    selects = [selected(name, kind=kind) for name in names]
+    return ua.EventFilter(selects, ua.ContentFilter(list(where)))
+
+
+def selected(name: str, *, kind: int = 2041, attribute: int = ua.AttributeIds.Value) -> ua.SimpleAttributeOperand:
+    path = [ua.QualifiedName(part, 0) for part in name.split("/")] if name else []
+    return ua.SimpleAttributeOperand(ua.NodeId(kind), path, attribute)
+
+
+def of_type(kind: int) -> ua.ContentFilterElement:
+    return ua.ContentFilterElement(
+        ua.FilterOperator.OfType, [ua.LiteralOperand(ua.Variant(ua.NodeId(kind), ua.VariantType.NodeId))]
+    )
+
+
+def event_item(filter_: Any, handle: int = 1, node_id: NodeName = SERVER, **options: Any) -> Any:
+    return item(node_id, handle, filter=filter_, attribute=ua.AttributeIds.EventNotifier, **options)
+
+
+def events_of(message: ua.NotificationMessage) -> list[tuple[int, list[Any]]]:
+    """Return the ClientHandle and the fields of each event of a message, in their order."""
+    lists = [each for each in message.NotificationData or [] if isinstance(each, ua.EventNotificationList)]
+    return [
+        (event.ClientHandle, [field.Value for field in event.EventFields]) for each in lists for event in each.Events
+    ]
+
+
+async def events(session: Session) -> list[tuple[int, list[Any]]]:
+    """Publish, and acknowledge, until a keep-alive says that there is no more; return all events."""
+    found: list[tuple[int, list[Any]]] = []
+    acknowledged: list[tuple[int, int]] = []
+    while True:
+        result = await publish(session, *acknowledged)
+        if not result.NotificationMessage.NotificationData:
+            return found
+        found += events_of(result.NotificationMessage)
+        acknowledged = [(result.SubscriptionId, result.NotificationMessage.SequenceNumber)]
+
+
 def republish_request(subscription: int, number: int) -> ua.RepublishRequest:
     return ua.RepublishRequest(Parameters=ua.RepublishParameters(subscription, number))
 

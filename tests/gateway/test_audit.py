@@ -1,0 +1,73 @@
+"""`cstr-gateway audit`: the trail of a data directory, all its files, the newest last."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gateway.cli import make_app
+from gateway.commands.audit import COLUMNS
+from runtime.rotating_lines import AUDIT
+
+
+def line(minutes_ago: float, message: str, **facts: object) -> str:
+    time = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    known = {"time": f"{time:%Y-%m-%dT%H:%M:%S.%f}0Z", "event": "AuditWriteUpdateEventType", "message": message}
+    return json.dumps(known | facts) + "\n"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / AUDIT
+    path.parent.mkdir()
+    path.with_name("audit.jsonl.10").write_text(line(300, "oldest"))
+    path.with_name("audit.jsonl.2").write_text(line(90, "older"))
+    path.with_name("audit.jsonl.1").write_text(line(50, "old", user="anna", status="Good") + "{half a li\n[1]\n")
+    path.write_text(line(1, "new", OldValue=1.5, NewValue=2.5, SessionId="i=7"))
+    return tmp_path
+
+
+def audit(data: Path, *words: str, code: int = 0) -> tuple[str, str]:
+    result = CliRunner().invoke(make_app(), ["audit", "--data", str(data), *words])
+    assert result.exit_code == code, result.output
+    return result.stdout, result.stderr
+
+
+def messages(text: str) -> list[str]:
+    return [facts["message"] for facts in json.loads(text)]
+
+
+def test_the_last_hour_the_newest_last(data: Path) -> None:
+    out, errors = audit(data, "--format", "json")
+    assert messages(out) == ["old", "new"]
+    assert json.loads(out)[1]["old"] == 1.5
+    assert json.loads(out)[1]["new"] == 2.5
+    assert json.loads(out)[0]["user"] == "anna"
+    assert errors.count("is damaged and is left out") == 2
+    assert "audit.jsonl.1: line 2" in errors
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [("-2h", ["older", "old", "new"]), ("-10h", ["oldest", "older", "old", "new"]), ("now", [])],
+)
+def test_since(data: Path, since: str, expected: list[str]) -> None:
+    assert messages(audit(data, "--format", "json", "--since", since)[0]) == expected
+
+
+def test_csv_and_table(data: Path) -> None:
+    header, first, _ = audit(data, "--format", "csv")[0].splitlines()
+    assert header == ",".join(COLUMNS)
+    assert ",Good,anna," in first
+    assert "anna" in audit(data, "--format", "table")[0]
+
+
+def test_what_cannot_be_is_said(data: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(make_app(), ["audit", "--data", str(data), "--since", "yesterday"])
+    assert "--since: time 'yesterday'" in str(result.exception)
+    missing = CliRunner().invoke(make_app(), ["audit", "--data", str(tmp_path / "nothing")])
+    assert "there is no audit trail" in str(missing.exception)

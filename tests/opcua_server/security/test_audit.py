@@ -1,0 +1,160 @@
+"""Audit over the wire: who gets the events, and what stands in the trail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asyncua import Client, ua
+
+from runtime.rotating_lines import AUDIT
+
+from ..conftest import Serving, step, value, write
+
+IDS, V = ua.ObjectIds, ua.VariantType
+SP, LOOP = "R101.TIC101.SP", "R101.TIC101"
+
+
+class Listener:
+    """Keeps the events it gets."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self.came = asyncio.Event()
+
+    def event_notification(self, event: Any) -> None:
+        self.events.append(event)
+        self.came.set()
+
+
+async def listen(client: Client, kind: int = IDS.AuditEventType) -> Listener:
+    """Subscribe to the audit events of the server."""
+    listener = Listener()
+    subscription = await client.create_subscription(20, listener)
+    await subscription.subscribe_events(client.nodes.server, [ua.NodeId(kind)])
+    return listener
+
+
+async def eventually(found: Callable[[], Any]) -> Any:
+    """Wait until there is something."""
+    async with asyncio.timeout(10):
+        while not (there := found()):  # noqa: ASYNC110 - what another thread, or the server, does
+            await asyncio.sleep(0.02)
+    return there
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+async def endpoint(serving: Serving, folder: Path) -> AsyncIterator[str]:
+    async with serving(folder=folder) as served:
+        yield served
+
+
+@pytest.fixture
+def trail(folder: Path) -> Callable[[], list[dict[str, Any]]]:
+    """Return what is written in the trail."""
+    path = folder / AUDIT
+
+    def lines(kind: str = "") -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [line for line in found if not kind or line["event"] == kind]
+
+    return lines
+
+
+Trail = Callable[..., list[dict[str, Any]]]
+
+
+async def test_a_write_is_told_to_clients_and_in_the_trail_as_one_event(endpoint: str, trail: Trail) -> None:
+    async with Client(endpoint) as client, Client(endpoint) as other:
+        listener = await listen(other, IDS.AuditWriteUpdateEventType)
+        assert await write(client, (SP, 351.0, V.Double)) == ["Good"]
+        (event,) = await eventually(lambda: listener.events)
+        (line,) = await eventually(lambda: trail("AuditWriteUpdateEventType"))
+        assert (event.OldValue, event.NewValue, event.Status) == (350.0, 351.0, True)
+        assert event.SourceNode == ua.NodeId(SP, 2)
+        assert line["event_id"] == event.EventId.hex()
+        assert (line["node"], line["OldValue"], line["NewValue"]) == (f"ns=2;s={SP}", 350.0, 351.0)
+        assert line["status"] == "Good"
+
+
+async def test_what_is_refused_is_told_with_its_reason(endpoint: str, trail: Trail) -> None:
+    async with Client(endpoint) as client:
+        assert await write(client, ("R101.T", 1.0, V.Double), (SP, "text", V.String), (SP, 1e9, V.Double)) == [
+            "BadNotWritable",
+            "BadTypeMismatch",
+            "BadOutOfRange",
+        ]
+        lines = await eventually(lambda: len(found := trail("AuditWriteUpdateEventType")) == 3 and found)
+        assert [line["status"] for line in lines] == ["BadNotWritable", "BadTypeMismatch", "BadOutOfRange"]
+        assert lines[1]["NewValue"] == "text"
+
+
+async def test_a_method_is_told_with_arguments_and_result(endpoint: str, trail: Trail) -> None:
+    async with Client(endpoint) as client:
+        simulation = client.get_node("ns=2;s=R101.Simulation")
+        fault = await simulation.call_method("2:Inject", "bias", '{"signal": "T", "size": 5}')
+        with pytest.raises(ua.UaError):
+            await simulation.call_method("2:Inject", "nonsense", "{}")
+        good, bad = await eventually(lambda: len(found := trail("AuditUpdateMethodEventType")) == 2 and found)
+        assert good["MethodId"] == "ns=2;s=R101.Simulation.Inject"
+        assert good["InputArguments"] == ["bias", '{"signal": "T", "size": 5}']
+        assert good["OutputArguments"] == [fault]
+        assert bad["status"] == "BadInvalidArgument"
+
+
+async def test_of_a_controller_only_that_it_takes_the_loop_is_told(endpoint: str, trail: Trail) -> None:
+    async with Client(endpoint) as client, Client(endpoint) as rival:
+        for beat in range(1, 6):
+            written = ((f"{LOOP}.Heartbeat", beat, V.UInt32), ("R101.Tc", 300.0 + beat, V.Double))
+            assert await write(client, *written) == ["Good", "Good"]
+            assert await write(rival, (f"{LOOP}.Heartbeat", beat, V.UInt32)) == ["BadUserAccessDenied"]
+        assert await write(client, (SP, 340.0, V.Double)) == ["Good"]
+        lines = await eventually(lambda: (found := trail()) and found[-1]["node"].endswith("SP") and found)
+        assert [(line["node"].rpartition(".")[2], line["status"]) for line in lines] == [
+            ("Heartbeat", "Good"),
+            ("Heartbeat", "BadUserAccessDenied"),
+            ("SP", "Good"),
+        ]
+        assert lines[0]["session"] != lines[1]["session"]
+
+
+async def test_the_server_says_that_it_audits(endpoint: str) -> None:
+    async with Client(endpoint) as client:
+        assert await client.get_node(ua.NodeId(IDS.Server_Auditing)).read_value() is True
+
+
+async def test_a_trail_that_cannot_be_written_holds_nothing(
+    serving: Serving, folder: Path, trail: Trail, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = folder / AUDIT
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/dev/full")
+    async with serving(folder=folder) as endpoint, Client(endpoint) as client:
+        for number in range(3):
+            assert await write(client, (SP, 340.0 + number, V.Double)) == ["Good"]
+        await eventually(lambda: [text for text in caplog.messages if text.startswith("audit: ")])
+        before = await value(client, "R101.T")
+        await step(client, 60.0)
+        assert await value(client, "R101.T") != before
+        path.unlink()
+        assert await write(client, (SP, 350.0, V.Double)) == ["Good"]
+        lost, line = await eventually(lambda: len(found := trail()) == 2 and found)
+        assert (lost["event"], lost["count"]) == ("Lost", 4)  # the step, too
+        assert line["NewValue"] == 350.0
+    assert len([text for text in caplog.messages if text.startswith("audit: ")]) == 2
+
+
+async def test_only_the_owner_may_read_the_trail(endpoint: str, folder: Path, trail: Trail) -> None:
+    async with Client(endpoint) as client:
+        assert await write(client, (SP, 351.0, V.Double)) == ["Good"]
+    await eventually(trail)
+    assert (folder / AUDIT).stat().st_mode & 0o777 == 0o600
