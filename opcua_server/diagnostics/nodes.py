@@ -34,6 +34,8 @@ _SUBSCRIPTIONS, _SUMMARY, _SESSIONS, _SECURITIES = (
 _OBJECT_TYPE = standard_id(ua.ObjectIds.SessionDiagnosticsObjectType)
 _HAS_TYPE = standard_id(ua.ObjectIds.HasTypeDefinition)
 _ARRAY = "SessionDiagnosticsObjectType_SubscriptionDiagnosticsArray"
+MOST_DIGITS = 10
+"""Of a SubscriptionId."""
 LONGEST_NAME = 512
 """Characters of a BrowseName (OPC 10000-3 v1.05 §8.3)."""
 
@@ -125,7 +127,8 @@ class DiagnosticNodes(MutableMapping[ua.NodeId, NodeData]):
             session = self.find_session(_session_id(kind))
             return self._make_of_session(session, rest) if session is not None else None
         number, _, rest = rest.partition(".")
-        owned = self.find_subscription(int(number)) if number.isdecimal() else None
+        is_number = number.isdecimal() and len(number) <= MOST_DIGITS
+        owned = self.find_subscription(int(number)) if is_number else None
         if owned is None or _path(owned) != f"{kind}.{number}":
             return None
         if rest:
@@ -211,7 +214,7 @@ def _session_id(text: str) -> ua.NodeId:
         unique: Any = uuid.UUID(text)
     except ValueError:
         return ua.NodeId()
-    return ua.NodeId(unique, ua.Int16(LOCAL))
+    return ua.NodeId(unique, ua.Int16(LOCAL)) if str(unique) == text else ua.NodeId()
 
 
 def _name(session: PlantSession) -> str:

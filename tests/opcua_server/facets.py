@@ -17,11 +17,12 @@ _HEAD = """# Facets: what the server supports of OPC 10000-7, and the test that 
 Made by `scripts/facets` from `opcua_server/profiles.py` and `tests/opcua_server/facets.yaml`: do not edit. A profile
 that passes is one of which no mandatory conformance unit is missing; `Server.ServerCapabilities.ServerProfileArray`
 lists these and no others, `ConformanceUnits` the units. The units are those of OPC 10000-7 v1.04, the last version
-that lists them on paper; those of the security policies are in the profile database only. Events, alarms and history have profiles of their own that are not aimed at here.
+that lists them on paper; those of the security policies are in the profile database only. Events, alarms and history
+have profiles of their own that are not aimed at here.
 """
 
 
-def tests_of() -> dict[str, list[str]]:
+def shown_by() -> dict[str, list[str]]:
     """Return the tests of each unit."""
     tests: dict[str, list[str]] = yaml.safe_load((FOLDER / "facets.yaml").read_text())
     return tests
@@ -47,7 +48,7 @@ def _section(profile: Profile) -> Iterator[str]:
         yield ""
         yield "| conformance unit | state | shown by |"
         yield "|---|---|---|"
-        tests = tests_of()
+        tests = shown_by()
         yield from (_row(unit, tests.get(unit.name, [])) for unit in profile.units)
 
 

@@ -152,6 +152,11 @@ async def test_each_session_has_an_object_that_comes_and_goes_with_it(serving: S
             listed = (await children(session, SESSIONS)).items()
             assert ("SessionDiagnostics", parts["SessionDiagnostics"]) in listed or len(listed) == 1
         assert other.created.SessionId not in (await children(session, SESSIONS_SUMMARY)).values()
+        own = str(session.created.SessionId.Identifier)
+        odd = (own, own.upper() + ".SessionDiagnostics", own + ".Nothing", own + ".SessionDiagnostics.Nothing")
+        odd += ("Subscription", "Subscription.x", "Subscription." + "9" * 5_000, "Subscription.1")
+        found = await read(session, *(ua.NodeId(path, 1) for path in odd), ua.NodeId(7, 1), ua.NodeId(b"7", 1))
+        assert {data.StatusCode.name for data in found} == {"BadNodeIdUnknown"}
         (gone,) = await read(session, rvid(parts["SessionDiagnostics"]))
         assert gone.StatusCode.name == "BadNodeIdUnknown"
 

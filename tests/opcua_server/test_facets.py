@@ -6,7 +6,7 @@ import ast
 
 from opcua_server.profiles import DATA_ACCESS, PROFILES, STANDARD, Profile, Unit, supported_units, supported_uris
 
-from .facets import DOCUMENT, FOLDER, document, tests_of
+from .facets import DOCUMENT, FOLDER, document, shown_by
 
 UNITS = {unit.name: unit for profile in PROFILES for unit in profile.units}
 
@@ -21,11 +21,11 @@ def test_the_document_is_up_to_date() -> None:
 
 
 def test_each_unit_that_passes_is_shown_by_tests_and_no_other_is() -> None:
-    assert sorted(tests_of()) == supported_units()
+    assert sorted(shown_by()) == supported_units()
 
 
 def test_the_tests_it_names_are_there() -> None:
-    named = {test for tests in tests_of().values() for test in tests}
+    named = {test for tests in shown_by().values() for test in tests}
     files = {test.partition("::")[0] for test in named}
     there = {f"{file}::{name}" for file in files for name in functions_of(file)}
     assert sorted(named - there) == []
