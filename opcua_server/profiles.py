@@ -80,7 +80,7 @@ X509 = Profile(
     "User Token – X509 Certificate Server Facet",
     f"{_TOKEN}Server/X509Certificate",
     "OPC 10000-7 v1.04 §6.6.169",
-    units=(_INVALID_TOKEN, Unit("Security User X509", lacks="not shown by a test here yet")),
+    units=(_INVALID_TOKEN, Unit("Security User X509")),
 )
 NO_SECURITY = Profile(
     "SecurityPolicy – None",
