@@ -25,7 +25,7 @@ from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
 
 LAST_PUBLISHING_S = 0.3
-"""Plant time has stopped: subscribers get what was sampled last."""
+"""Plant time has stopped: subscribers get what was sampled last, and that the server ends."""
 
 
 async def serve(context: Context) -> None:
@@ -77,7 +77,9 @@ async def serve(context: Context) -> None:
             group.create_task(users.watch(server.end_refused_sessions), name="users")
             group.create_task(certificates.keep(), name="certificates")
     finally:
+        server.tell_shutdown(LAST_PUBLISHING_S)
         await asyncio.sleep(LAST_PUBLISHING_S)
+        publisher.publish_all()
         await server.stop()
         await asyncio.to_thread(trail.close)
 

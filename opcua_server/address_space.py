@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from asyncua import ua
 
+from opcua_server import namespace_metadata
 from opcua_server.methods import PLANT_METHODS, REACTOR_METHODS, Method
 from opcua_server.nodes import OBJECTS, NodeBuilder
 from plant.names import AREA, PLANT, loop_name
@@ -38,6 +39,7 @@ def build(builder: NodeBuilder, reactors: Sequence[str]) -> None:
         reference=ua.ObjectIds.Organizes,
         description="Every variable of a reactor in one flat folder",
     )
+    namespace_metadata.add(builder)
     for reactor in reactors:
         _reactor(builder, types, reactor, area, tags)
 

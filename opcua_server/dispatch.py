@@ -12,6 +12,7 @@ from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
 from opcua_server.auditing.audit import Audit
+from opcua_server.diagnostics.counts import ServerCounts
 from opcua_server.limits import MESSAGE_BYTES, ServerLimits, require
 from opcua_server.monitoring.publish_queue import UNLIMITED, PublishRequest
 from opcua_server.monitoring.subscription import Subscription
@@ -51,6 +52,7 @@ class Dispatcher:
         sessionless: Container[int],
         audit: Audit,
         limits: ServerLimits,
+        counts: ServerCounts,
     ) -> None:
         self._attributes = attributes
         self._writes = writes
@@ -62,6 +64,7 @@ class Dispatcher:
         self._sessionless = sessionless
         self._audit = audit
         self._limits = limits.operations
+        self._counts = counts
         ids = ua.ObjectIds
         self._handlers: dict[int, Callable[[Request], bytes | None]] = {
             ids.ReadRequest_Encoding_DefaultBinary: self._read,
@@ -96,16 +99,19 @@ class Dispatcher:
         """
         header = request_header(body, at)
         handler = self._handlers.get(header.type_number)
-        if handler is None:
-            if header.type_number in self._sessionless:
-                return False
-            connection.send(fault(header.handle, ua.StatusCodes.BadServiceUnsupported), request_id)
-            return True
+        if handler is None and header.type_number in self._sessionless:
+            return False
         session = connection.session_of(header.token)
         if session is None:
-            connection.send(fault(header.handle, ua.StatusCodes.BadSessionIdInvalid), request_id)
+            code = ua.StatusCodes.BadSessionIdInvalid if handler is not None else ua.StatusCodes.BadServiceUnsupported
+            self._counts.reject(header.type_number, code)
+            connection.send(fault(header.handle, code), request_id)
             return True
         request = Request(connection, session, header, request_id, body)
+        session.counts.requests[header.type_number] += 1
+        if handler is None:
+            request.fail(ua.StatusCodes.BadServiceUnsupported)
+            return True
         if not session.is_activated():
             request.fail(ua.StatusCodes.BadSessionNotActivated)
             session.close(delete_subscriptions=True)  # as §5.7.3.1 wants it

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace
 
-from opcua_server.nodes import standard_id
+from opcua_server.standard_values import put
 
 CHUNK_BYTES, MESSAGE_BYTES = 65_535, 16 << 20
 """Largest chunk and largest message, both ways: ten thousand of anything fit."""
 MOST_CONNECTIONS = 1_000
 """Open at once: a process has 1,024 files."""
 _CAPABILITIES = "Server_ServerCapabilities"
-_VARIANT_TYPES = {
-    ua.ObjectIds.UInt16: ua.VariantType.UInt16,
-    ua.ObjectIds.UInt32: ua.VariantType.UInt32,
-    ua.ObjectIds.Duration: ua.VariantType.Double,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +66,7 @@ def show(address_space: AddressSpace, limits: ServerLimits) -> None:
         for field in fields(owner):
             value = getattr(owner, field.name)
             if not isinstance(value, OperationLimits):
-                node = address_space[standard_id(getattr(ua.ObjectIds, f"{prefix}_{_standard_name(field.name)}"))]
-                data_type: Any = node.attributes[ua.AttributeIds.DataType].value
-                vtype = _VARIANT_TYPES[data_type.Value.Value.Identifier]
-                node.attributes[ua.AttributeIds.Value].value = ua.DataValue(ua.Variant(value, vtype))
+                put(address_space, f"{prefix}_{_standard_name(field.name)}", value)
 
 
 def require(count: int, limit: int) -> None:

@@ -157,6 +157,10 @@ class NodeBuilder:
                 f"{path}.ValueAsText", node, ua.ObjectIds.LocalizedText, text, ua.VariantType.LocalizedText, rule
             )
 
+    def add_property(self, path: str, parent: ua.NodeId, data_type: int, value: object, vtype: ua.VariantType) -> None:
+        """Add a Property of the standard."""
+        self._property(path, parent, data_type, value, vtype, None)
+
     def _property(
         self, path: str, parent: ua.NodeId, data_type: int, value: object, vtype: ua.VariantType, rule: int | None
     ) -> None:
@@ -164,7 +168,7 @@ class NodeBuilder:
         attributes = ua.VariableAttributes(
             DisplayName=ua.LocalizedText(_last(path)),
             Description=ua.LocalizedText(),
-            Value=ua.Variant(value, vtype),
+            Value=ua.Variant(value, vtype, is_array=isinstance(value, list)),
             DataType=standard_id(data_type),
             ValueRank=ua.ValueRank.OneDimension if isinstance(value, list) else ua.ValueRank.Scalar,
             ArrayDimensions=[0] if isinstance(value, list) else [],

@@ -15,7 +15,8 @@ OPERATORS = frozenset({"Operator", "Supervisor"})
 ENGINEERS = frozenset({"Engineer"})
 CONTROLLERS = frozenset({"Controller"})
 DETECTORS = frozenset({"Detector"})
-ALL_ROLES = frozenset({"Observer", "ConfigureAdmin", "SecurityAdmin"}) | OPERATORS | ENGINEERS | CONTROLLERS | DETECTORS
+ADMINISTRATORS = frozenset({"ConfigureAdmin", "SecurityAdmin"})
+ALL_ROLES = frozenset({"Observer"}) | OPERATORS | ENGINEERS | CONTROLLERS | DETECTORS | ADMINISTRATORS
 
 MAY_WRITE = {
     Writer.HOLDER: CONTROLLERS,

@@ -30,6 +30,10 @@ class Publisher:
         self._engine.on_scan(time.monotonic())
         self.wake()
 
+    def publish_all(self) -> None:
+        """Publish what there is: the server ends."""
+        self._engine.publish_all(time.monotonic())
+
     def wake(self) -> None:
         """Take note that something may be due earlier than before."""
         self.stop()

@@ -83,6 +83,7 @@ class Request:
 
     def fail(self, code: int) -> None:
         """Send a ServiceFault."""
+        self.session.counts.fail(self.header.type_number, code)
         self.connection.send(fault(self.header.handle, code), self.request_id)
 
     def fail_by(self, error: Exception) -> None:

@@ -7,9 +7,8 @@ import logging
 import secrets
 from pathlib import Path
 
-from asyncua import Server, ua
+from asyncua import Server
 from asyncua.common.connection import TransportLimits
-from asyncua.server.address_space import AddressSpace
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
@@ -18,18 +17,22 @@ from opcua_server.auditing.audience import Audience
 from opcua_server.auditing.audit import Audit
 from opcua_server.auditing.teller import Trail
 from opcua_server.commands import Commands
+from opcua_server.diagnostics.counts import ServerCounts
+from opcua_server.diagnostics.nodes import DiagnosticNodes
+from opcua_server.diagnostics.server_diagnostics import ServerDiagnostics
 from opcua_server.dispatch import Dispatcher
 from opcua_server.events import Events
 from opcua_server.limits import ServerLimits, show
 from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.items import Items
-from opcua_server.nodes import NodeBuilder, standard_id
+from opcua_server.nodes import NodeBuilder
 from opcua_server.processor import PlantProcessor
 from opcua_server.publishing import Publisher
 from opcua_server.security.endpoints import Endpoints
 from opcua_server.security.identities import ServerIdentities
 from opcua_server.security.secure_channel import SecureChannel
+from opcua_server.server_object import ServerStatus, build_info, show_build, show_capabilities, show_status
 from opcua_server.services.agreement import Agreement
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.attribute_history import HistoryReader
@@ -72,6 +75,10 @@ class PlantServer(InternalServer):
         self._pki = pki
         self._last_channel = secrets.randbelow(1 << 31)  # none is as before a restart (OPC 10000-6 v1.05 §6.7.2.2)
         self.listener: Listener | None = None
+        self.disabled_clock = True  # the time is told when it is asked for
+        self.status: ServerStatus | None = None
+        self.counts = ServerCounts()
+        self.diagnostic_nodes: DiagnosticNodes | None = None
         self.publisher: Publisher | None = None
         self._engine: Engine | None = None
         self._subscriptions: SubscriptionService | None = None
@@ -90,11 +97,12 @@ class PlantServer(InternalServer):
         agreement = Agreement(nodes, attributes, tags, events, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
 
-        self.sessions = sessions = Sessions(limits.max_sessions, subscriptions, simulator.loops)
+        self.sessions = sessions = Sessions(limits.max_sessions, subscriptions, simulator.loops, self.counts)
         user_trust = TrustList(self._pki / "users", Use.USER)
         sessionless = SessionlessRequests(
             DiscoveryService(self._endpoints),
             SessionService(sessions, self._endpoints, self._users, user_trust, limits),
+            self.counts,
         )
         dispatcher = Dispatcher(
             attributes,
@@ -107,7 +115,10 @@ class PlantServer(InternalServer):
             sessionless,
             audit,
             limits,
+            self.counts,
         )
+        if self.diagnostic_nodes is not None:
+            ServerDiagnostics(self.diagnostic_nodes, self.counts, sessions, subscriptions).show(nodes)
         trust = TrustList(self._pki)
 
         def make_processor(transport: asyncio.Transport, sizes: TransportLimits) -> PlantProcessor:
@@ -139,18 +150,25 @@ class PlantServer(InternalServer):
         present = {key for each in self.sessions if each.connection is not None for key in each.subscriptions}
         return self._engine.longest_queue(present)
 
+    async def start(self) -> None:
+        """Run, and tell it."""
+        await super().start()
+        if self.status is not None:
+            show_status(self.aspace, self.status)
+
+    def tell_shutdown(self, seconds: float) -> None:
+        """Tell who monitors the status that the server ends in so many seconds."""
+        if self.status is not None:
+            self.status.shut_down(seconds, "The server was told to end")
+
     async def stop(self) -> None:
-        """End connections and sessions; the clock's next second is not waited for."""
+        """End connections and sessions."""
         if self.listener is not None:
             await self.listener.stop()
         for session in self.sessions or ():
             session.close(delete_subscriptions=True)
         if self.publisher is not None:
             self.publisher.stop()
-        if self.time_task is not None:
-            self.time_task.cancel()
-            await asyncio.gather(self.time_task, return_exceptions=True)
-            self.time_task = None
         await super().stop()
 
     async def load_standard_address_space(self, shelf_file: Path | None = None) -> None:
@@ -188,16 +206,15 @@ async def make_server(
         message = f"namespace {NAMESPACE_URI} has index {index}, not 2"
         raise RuntimeError(message)
     build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), [MODEL])
+    internal.diagnostic_nodes = DiagnosticNodes(internal.aspace)
+    internal.aspace._nodes = internal.diagnostic_nodes  # type: ignore[assignment]
     use_template(internal.aspace, reactors)
     show(internal.aspace, internal.limits)
-    _show_auditing(internal.aspace)
+    installed = build_info(server.product_uri, server.name)
+    show_build(internal.aspace, installed)
+    show_capabilities(internal.aspace, auditing=True)
+    internal.status = ServerStatus(installed)
     return internal
-
-
-def _show_auditing(address_space: AddressSpace) -> None:
-    """Write into the Server object that it tells audit events."""
-    auditing = address_space[standard_id(ua.ObjectIds.Server_Auditing)]
-    auditing.attributes[ua.AttributeIds.Value].value = ua.DataValue(ua.Variant(True, ua.VariantType.Boolean))
 
 
 async def listen(server: PlantServer, settings: ServerSettings) -> None:

@@ -6,8 +6,9 @@ import asyncio
 import secrets
 import time
 import uuid
+from collections import deque
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +16,7 @@ from asyncua import ua
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.ua.ua_binary import nodeid_to_binary
 
+from opcua_server.diagnostics.counts import ServerCounts, SessionCounts
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.publish_queue import PublishQueue
 from opcua_server.monitoring.subscription import Subscription
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from opcua_server.processor import PlantProcessor
 
 NONCE_BYTES = 32
+MOST_USERS = 100
+"""Names in a session's history."""
 SERVER_NAMESPACE = 1
 """That of the ApplicationUri."""
 
@@ -68,6 +72,8 @@ class Client:
 class Keeper(Protocol):
     """Who keeps the sessions."""
 
+    counts: ServerCounts
+
     def disconnected(self, session: PlantSession) -> None:
         """Take note that a session waits for its client."""
 
@@ -94,6 +100,11 @@ class PlantSession:
         """The AuthenticationToken on the wire."""
         self.state = State.CREATED
         self.user = NOBODY
+        self.mechanism = "Anonymous"
+        """How the user logged in: a lexical name of UserTokenType."""
+        self.first_user = ""
+        self.users: deque[str] = deque(maxlen=MOST_USERS)
+        """Names of who has been logged in, the present user's last; that of Anonymous is empty."""
         self.offer: Offer = connection.channel.offer
         """Policy and mode of its secure channel."""
         self.nonce = b""
@@ -101,6 +112,7 @@ class PlantSession:
         self.locale_ids: tuple[str, ...] = ()
         self.timeout_s = timeout_s
         self.begun = datetime.now(UTC)
+        self.counts = SessionCounts(keeper.counts)
         self.browsing: BrowsePoints = ContinuationPoints(limits.max_browse_continuation_points)
         self.queue = PublishQueue()
         self.subscriptions: dict[int, Subscription] = {}
@@ -146,9 +158,15 @@ class PlantSession:
         self.nonce = secrets.token_bytes(NONCE_BYTES)
         return self.nonce
 
-    def activate(self, connection: PlantProcessor, user: PlantUser) -> None:
+    @property
+    def last_contact(self) -> datetime:
+        """When the client asked for something last."""
+        return datetime.now(UTC) - timedelta(seconds=time.monotonic() - self._active)
+
+    def activate(self, connection: PlantProcessor, user: PlantUser, mechanism: str) -> None:
         """Go on for a user over a connection; what waited to be answered over another is forgotten."""
-        self.state, self.user = State.ACTIVATED, user
+        self._note_user(user.name or "")
+        self.state, self.user, self.mechanism = State.ACTIVATED, user, mechanism
         self.touch()
         if connection is not self.connection:
             self.queue.forget()
@@ -179,6 +197,12 @@ class PlantSession:
         """Take note that the client has asked for something."""
         self._active = time.monotonic()
 
+    def _note_user(self, name: str) -> None:
+        if not self.is_activated():
+            self.first_user = name
+        if not self.users or self.users[-1] != name:
+            self.users.append(name)
+
     def _connect(self, connection: PlantProcessor | None) -> None:
         if self.connection is not None:
             self.connection.sessions.discard(self)
@@ -192,4 +216,5 @@ class PlantSession:
         if remaining > 0.0:
             self._timer = asyncio.get_running_loop().call_later(remaining, self._end_if_idle)
         else:
+            self.counts.server.session_timeouts += 1
             self.close(delete_subscriptions=False)

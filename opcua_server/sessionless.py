@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
+from opcua_server.diagnostics.counts import ServerCounts
 from opcua_server.services.discovery import DiscoveryService
 from opcua_server.services.session import SessionService
 from opcua_server.wire.messages import array, fault, response
@@ -23,9 +24,10 @@ log = logging.getLogger("server")
 class SessionlessRequests:
     """The services, by the number of the request's encoding; one may take long, and what comes behind it waits."""
 
-    def __init__(self, discovery: DiscoveryService, sessions: SessionService) -> None:
+    def __init__(self, discovery: DiscoveryService, sessions: SessionService, counts: ServerCounts) -> None:
         self._discovery = discovery
         self._sessions = sessions
+        self._counts = counts
         ids = ua.ObjectIds
         self._handlers: dict[int, Callable[[PlantProcessor, RequestHeader, bytes], bytes | Awaitable[bytes]]] = {
             ids.FindServersRequest_Encoding_DefaultBinary: self._find_servers,
@@ -44,7 +46,7 @@ class SessionlessRequests:
         try:
             payload = self._handlers[header.type_number](connection, header, body)
         except Exception as error:  # noqa: BLE001 - told to the client or the log
-            connection.send(_fault_of(header, error), request_id)
+            connection.send(self._fault_of(header, error), request_id)
             return None
         if not isinstance(payload, bytes):
             return self._answer_later(connection, request_id, header, payload)
@@ -57,7 +59,7 @@ class SessionlessRequests:
         try:
             answer = response(header.type_number, header.handle) + await work
         except Exception as error:  # noqa: BLE001 - told to the client or the log
-            answer = _fault_of(header, error)
+            answer = self._fault_of(header, error)
         connection.send(answer, request_id)
 
     def _find_servers(self, connection: PlantProcessor, header: RequestHeader, body: bytes) -> bytes:
@@ -83,10 +85,12 @@ class SessionlessRequests:
         self._sessions.close(connection, header.token, delete_subscriptions=bool(body[header.end]))
         return b""
 
-
-def _fault_of(header: RequestHeader, error: Exception) -> bytes:
-    """Return the ServiceFault of an error; one that is none of the client's is told to the log."""
-    if isinstance(error, ua.uaerrors.UaStatusCodeError):
-        return fault(header.handle, error.code)
-    log.error("a request of type %d failed", header.type_number, exc_info=error)
-    return fault(header.handle, ua.StatusCodes.BadInternalError)
+    def _fault_of(self, header: RequestHeader, error: Exception) -> bytes:
+        """Return the ServiceFault of an error; one that is none of the client's is told to the log."""
+        code = ua.StatusCodes.BadInternalError
+        if isinstance(error, ua.uaerrors.UaStatusCodeError):
+            code = error.code
+        else:
+            log.error("a request of type %d failed", header.type_number, exc_info=error)
+        self._counts.reject(header.type_number, code)
+        return fault(header.handle, code)

@@ -1,4 +1,4 @@
-"""The standard address space, built once for each version of asyncua and Python, then read from a cache.
+"""The standard address space, built once for each version of asyncua, Python and our changes, then read from a cache.
 
 Building it takes two seconds of a start, reading it half of one. The cache is a pickle, so it is only ever read
 from the data directory's own folder, and only when nobody else can write there.
@@ -12,18 +12,22 @@ import os
 import pickle
 import stat
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
 import asyncua
 from asyncua.server.address_space import AddressSpace, NodeManagementService
 
+from opcua_server import standard_changes
+
 log = logging.getLogger("server")
 
 
 def load(address_space: AddressSpace, cache: Path) -> None:
     """Fill an empty address space with the nodes of namespace 0."""
-    path = cache / f"standard-nodes-{asyncua.__version__}-{sys.implementation.cache_tag}.pickle"
+    ours = zlib.crc32(Path(standard_changes.__file__).read_bytes())
+    path = cache / f"standard-nodes-{asyncua.__version__}-{sys.implementation.cache_tag}-{ours:08x}.pickle"
     gc.disable()  # half a million objects are made and none is garbage
     try:
         nodes = _read(path)
@@ -33,6 +37,7 @@ def load(address_space: AddressSpace, cache: Path) -> None:
         from asyncua.server.standard_address_space import standard_address_space
 
         standard_address_space.fill_address_space(NodeManagementService(address_space))  # type: ignore[no-untyped-call]
+        standard_changes.apply(address_space._nodes)
         _write(path, address_space._nodes)
     finally:
         gc.enable()

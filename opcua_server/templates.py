@@ -41,7 +41,9 @@ def use_template(address_space: AddressSpace, reactors: Sequence[str]) -> None:
 class ReactorNodes(MutableMapping[ua.NodeId, NodeData]):
     """The nodes of an address space: those that are there, and those that a template can make."""
 
-    def __init__(self, nodes: dict[ua.NodeId, NodeData], reactors: Sequence[str], most_made: int = MOST_MADE) -> None:
+    def __init__(
+        self, nodes: MutableMapping[ua.NodeId, NodeData], reactors: Sequence[str], most_made: int = MOST_MADE
+    ) -> None:
         self._numbers = {reactor: int(reactor[1:]) for reactor in reactors}
         self._template = {str(key.Identifier): nodes.pop(key) for key in list(nodes) if _is_marked(key)}
         self._there = nodes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 from collections.abc import Callable
 from operator import attrgetter
 
@@ -129,6 +130,13 @@ class Engine:
         self._bound(now)
         self._run(self._aligned.pop(now - self.align_s), now, 0.0)
         self._run(self._free.pop(now), now, 0.0)
+
+    def publish_all(self, now: float) -> None:
+        """Sample and publish what there is, due or not: there is no later."""
+        self.flush()
+        for subscription in self._subscriptions.values():
+            subscription.items.sample_due(now, math.inf)
+            subscription.on_timer(now)
 
     def next_timer(self) -> float:
         """Return when `on_timer` is needed next, monotonic seconds."""

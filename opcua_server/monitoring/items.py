@@ -46,6 +46,11 @@ class Items:
         return len(self._placed.singles)
 
     @property
+    def disabled(self) -> int:
+        """Items that are not sampled."""
+        return len(self._items) - self.singles - sum(group.count for group in self._groups)
+
+    @property
     def overflows(self) -> int:
         """Samples that full queues have dropped."""
         return self._placed.overflows

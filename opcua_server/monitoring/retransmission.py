@@ -16,6 +16,11 @@ class Retransmission:
         self._messages: dict[int, bytes] = {}
         self.size = 0
         """Bytes."""
+        self.discarded = 0
+        """Messages that were forgotten before they were acknowledged."""
+
+    def __len__(self) -> int:
+        return len(self._messages)
 
     @property
     def available(self) -> list[int]:
@@ -46,6 +51,7 @@ class Retransmission:
 
     def forget_oldest(self) -> None:
         """Forget the oldest message."""
+        self.discarded += 1
         self.forget(next(iter(self._messages)))
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from opcua_server.monitoring.counts import SubscriptionCounts
 from opcua_server.monitoring.items import Items
 from opcua_server.monitoring.notifications import NONE, Notifications
 from opcua_server.monitoring.periods import due_after
@@ -58,6 +59,7 @@ class Subscription:
         """When a request was last answered, monotonic seconds: late subscriptions take turns."""
         self.published = 0
         """Monitored item notifications sent."""
+        self.counts = SubscriptionCounts()
         self._sequence_number = 1
         self._silent = 0
         self._unheard = 0
@@ -69,6 +71,15 @@ class Subscription:
     def next_sequence_number(self) -> int:
         """Sequence number of the next message that has data."""
         return self._sequence_number
+
+    @property
+    def lifetime_count(self) -> int:
+        """Publishing cycles since the client has last given a sign of life."""
+        return self._unheard
+
+    def count_anew(self) -> None:
+        """Begin to count for diagnostics."""
+        self.counts = SubscriptionCounts(overflows_before=self.items.overflows, discarded_before=self.sent.discarded)
 
     def hear(self) -> None:
         """Take note of a sign of life of the client."""
@@ -89,7 +100,8 @@ class Subscription:
                 self.publish(now)
             return
         self._unheard += 1
-        self.is_late = self.is_late or must_speak
+        if must_speak:
+            self._be_late()
         self.is_expired = self._unheard >= self.terms.lifetime_count
 
     def publish(self, now: float) -> None:
@@ -99,12 +111,20 @@ class Subscription:
             self.is_late = self._answer(request)
             if not self.is_late:
                 return
+        self._be_late()
+
+    def _be_late(self) -> None:
+        self.counts.late += not self.is_late
         self.is_late = True
 
     def _answer(self, request: PublishRequest) -> bool:
         """Answer by what waits; tell whether there is more."""
         taken, more = self._take(request) if self.enabled else (NONE, False)
         self.published += taken.count
+        self.counts.publish_requests += 1
+        self.counts.data_changes += taken.count - len(taken.events)
+        self.counts.events += len(taken.events)
+        self.counts.keep_alives += not taken.count
         if taken.count:
             message = notification_message(self._sequence_number, taken.encoded())
             self.sent.keep(self._sequence_number, message)

@@ -30,7 +30,7 @@ from runtime.opcua_link.datavalues import status_of
 
 _NUMBERS = frozenset(vtype for vtype in ua.VariantType if 2 <= vtype.value <= 11)
 FRESH_S = 0.05
-"""What is not of the plant is read at most so often, for all who monitor it."""
+"""What is not of the plant is read at most so often, for all who monitor it; more seldom where its node says so."""
 _TRIGGERS = frozenset(trigger.value for trigger in ua.DataChangeTrigger)
 _FOREVER_MS = 3_600_000.0
 _EVENTS_QUEUED = 1_000
@@ -106,9 +106,10 @@ class Agreement:
 
     def _attribute(self, read: ua.ReadValueId, row: int | None) -> AttributeSource:
         changes = self._tags.bank.changes
+        fresh_s = max(FRESH_S, self._minimum_ms(read) / 1000.0)
 
         def version() -> int:
-            return changes.item(row) if row is not None else int(time.monotonic() / FRESH_S)
+            return changes.item(row) if row is not None else int(time.monotonic() / fresh_s)
 
         return AttributeSource(read, lambda: self._attributes.data_value(read, row), version)
 
@@ -160,10 +161,19 @@ class Agreement:
             return 0.0
         if not wanted >= 0.0:
             wanted = subscription.terms.publishing_ms
+        if not isinstance(source, RowSource):
+            wanted = max(wanted, self._minimum_ms(self._read_of(source)))
         scans = max(1, math.ceil(min(wanted, _FOREVER_MS) / self._scan_ms - 1e-6))
         if scans == 1 and isinstance(source, RowSource):
             return 0.0
         return scans * self._scan_ms
+
+    def _minimum_ms(self, read: ua.ReadValueId) -> float:
+        """Return the MinimumSamplingInterval of a Value, 0 where there is none."""
+        if read.AttributeId != ua.AttributeIds.Value:
+            return 0.0
+        found = self._address_space.read_attribute_value(read.NodeId, ua.AttributeIds.MinimumSamplingInterval).Value
+        return max(0.0, float(found.Value)) if found is not None and found.Value is not None else 0.0
 
     def _filter(self, source: Source, wanted: Any) -> Filter:
         if _is_absent(wanted):

@@ -16,6 +16,7 @@ from opcua_server import ownership
 from opcua_server.auditing.audit import Audit
 from opcua_server.auditing.control import ControlTraffic
 from opcua_server.commands import Commands
+from opcua_server.data_types import type_of_variable
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.sample import of_row
 from opcua_server.ownership import Claim
@@ -93,7 +94,7 @@ class WriteService:
     def _refusal(self, session: PlantSession, item: Written, tag: Tag | None, claim: Claim | None) -> int:
         """Return Good, or why a value is not written."""
         if tag is None or item.attribute != ua.AttributeIds.Value:
-            return self._why_not(item)
+            return self._write_standard(session, item)
         if tag.signal.writer is Writer.NOBODY:
             return quality.BAD_NOT_WRITABLE
         if not session.roles & ownership.MAY_WRITE[tag.signal.writer]:
@@ -110,13 +111,27 @@ class WriteService:
     def _present(self, tag: Tag) -> ua.Variant:
         return variant_from_binary(Buffer(of_row(self._simulator.tags.bank, tag.row).variant))
 
-    def _why_not(self, item: Written) -> int:
-        """Return why what is no tag's Value cannot be written."""
+    def _write_standard(self, session: PlantSession, item: Written) -> int:
+        """Write what is no tag's Value: only Variables with a setter take one, and only of administrators."""
         node = self._address_space.get(nodeid_from_binary(Buffer(item.node)))
         if node is None:
             return quality.BAD_NODE_ID_UNKNOWN
-        known = item.attribute in node.attributes
-        return quality.BAD_NOT_WRITABLE if known else int(ua.StatusCodes.BadAttributeIdInvalid)
+        attribute = node.attributes.get(item.attribute)  # type: ignore[call-overload]
+        if attribute is None:
+            return int(ua.StatusCodes.BadAttributeIdInvalid)
+        if attribute.value_setter is None:
+            return quality.BAD_NOT_WRITABLE
+        if not session.roles & ownership.ADMINISTRATORS:
+            return quality.BAD_USER_ACCESS_DENIED
+        if item.index_range:
+            return int(ua.StatusCodes.BadIndexRangeNoData)
+        if item.status >> 16:
+            return quality.BAD_WRITE_NOT_SUPPORTED
+        kind = type_of_variable(self._address_space, node.nodeid)
+        if item.type_number != kind.value or item.value is None:
+            return quality.BAD_TYPE_MISMATCH
+        attribute.value_setter(node, item.attribute, ua.DataValue(ua.Variant(item.value, kind)))
+        return quality.GOOD
 
 
 def _check(tag: Tag, item: Written, longest: int) -> int:

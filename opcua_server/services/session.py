@@ -131,7 +131,7 @@ class SessionService:
             raise ua.uaerrors.BadSessionIdInvalid
         if is_moved and user.name != session.user.name:
             raise ua.uaerrors.BadIdentityChangeNotSupported
-        session.activate(connection, user)
+        session.activate(connection, user, type(proven).__name__)
         session.locale_ids = tuple(params.LocaleIds or ())[:MOST_LOCALES] or session.locale_ids
         return ua.ActivateSessionResult(ServerNonce=session.new_nonce())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from asyncua import ua
@@ -38,6 +38,7 @@ _ACKNOWLEDGEMENT = struct.Struct("<II")
 class Owner(Protocol):
     """A session, as far as its subscriptions are concerned."""
 
+    id: ua.NodeId
     queue: PublishQueue
     subscriptions: dict[int, Subscription]
 
@@ -77,11 +78,15 @@ class SubscriptionService:
         """Whom each is for: the user, or of the Anonymous the application."""
         self._rights: dict[int, tuple[frozenset[str], ua.MessageSecurityMode]] = {}
         """Of the last owner of each that has none, and waits for a transfer."""
+        self._applications: dict[int, str] = {}
+        """ApplicationUri of each one's client, of the last one while it waits for a transfer."""
         self._all: dict[int, Subscription] = {}
         self._listening: dict[int, Subscription] = {}
         """Those with items on event notifiers."""
         self._store = Store()
         self._last_id = 0
+        self.created = 0
+        """Since the server was started, or the diagnostics were enabled."""
         self._ended_overflows = 0
         self._ended_published = 0
         self.on_change: Callable[[], None] = lambda: None
@@ -108,6 +113,7 @@ class SubscriptionService:
             enabled=params.PublishingEnabled,
         )
         self._all[subscription.id] = subscription
+        self.created += 1
         self._give(subscription, owner)
         self._engine.add(subscription)
         self.on_change()
@@ -123,6 +129,7 @@ class SubscriptionService:
         subscription = self.own(owner, params.SubscriptionId)
         terms = _agree(params)
         subscription.terms = terms
+        subscription.counts.modified += 1
         subscription.due = min(subscription.due, time.monotonic() + terms.publishing_ms / 1000.0)
         self.touched(subscription)
         return ua.ModifySubscriptionResult(
@@ -136,6 +143,9 @@ class SubscriptionService:
         for subscription_id in ids:
             subscription = owner.subscriptions.get(subscription_id)
             if subscription is not None:
+                if enabled != subscription.enabled:
+                    subscription.counts.enabled += enabled
+                    subscription.counts.disabled += not enabled
                 subscription.enabled = enabled
                 subscription.hear()
             codes.append(quality.GOOD if subscription else ua.StatusCodes.BadSubscriptionIdInvalid)
@@ -171,8 +181,10 @@ class SubscriptionService:
         """Return a NotificationMessage that was sent and not acknowledged (§5.14.6)."""
         subscription = self.own(owner, params.SubscriptionId)
         message = subscription.sent.get(params.RetransmitSequenceNumber)
+        subscription.counts.republish_requests += 1
         if message is None:
             raise ua.uaerrors.BadMessageNotAvailable
+        subscription.counts.republished += 1
         return message
 
     def transfer(self, owner: Owner, ids: Sequence[int], *, send_initial: bool) -> list[ua.TransferResult]:
@@ -243,6 +255,24 @@ class SubscriptionService:
             if self._may_receive(event, roles, mode):
                 subscription.items.notify(event)
 
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(list(self._all.values()))
+
+    def get(self, subscription_id: int) -> Subscription | None:
+        """Return anybody's subscription."""
+        return self._all.get(subscription_id)
+
+    def session_of(self, subscription_id: int) -> ua.NodeId:
+        """Return the SessionId of the session it belongs to, null while it waits for a transfer."""
+        owner = self._owners.get(subscription_id)
+        return owner.id if owner is not None else ua.NodeId()
+
+    def count_anew(self) -> None:
+        """Begin to count for diagnostics."""
+        self.created = len(self._all)
+        for subscription in self:
+            subscription.count_anew()
+
     def touched(self, subscription: Subscription) -> None:
         """Take note that its items or intervals have changed."""
         if subscription.items.takes_events:
@@ -275,6 +305,7 @@ class SubscriptionService:
         subscription = self._all.get(subscription_id)
         if subscription is None:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadSubscriptionIdInvalid))
+        subscription.counts.transfer_requests += 1
         before = self._owners[subscription_id]
         if before is owner:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadNothingToDo))
@@ -289,6 +320,9 @@ class SubscriptionService:
             before.queue.ended(subscription_id, subscription.next_sequence_number, status)
             if not before.subscriptions:
                 before.queue.fail_all(ua.StatusCodes.BadNoSubscription)
+        is_same = owner.application_uri == self._applications[subscription_id]
+        subscription.counts.to_same_client += is_same
+        subscription.counts.to_other_client += not is_same
         self._give(subscription, owner)
         subscription.hear()
         if send_initial:
@@ -302,6 +336,7 @@ class SubscriptionService:
         self._owners[subscription.id] = owner
         self._for[subscription.id] = _whom(owner)
         self._rights.pop(subscription.id, None)
+        self._applications[subscription.id] = owner.application_uri
         owner.subscriptions[subscription.id] = subscription
         subscription.queue = owner.queue
 
@@ -310,7 +345,7 @@ class SubscriptionService:
         owner = self._owners.pop(subscription.id)
         if owner is not None:
             del owner.subscriptions[subscription.id]
-        del self._all[subscription.id], self._for[subscription.id]
+        del self._all[subscription.id], self._for[subscription.id], self._applications[subscription.id]
         self._rights.pop(subscription.id, None)
         self._listening.pop(subscription.id, None)
         subscription.queue = None

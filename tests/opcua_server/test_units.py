@@ -1,0 +1,91 @@
+"""Conformance units of OPC 10000-7 that no other test shows: how many of a thing there may be at once."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asyncua import Client, ua
+from asyncua.crypto.security_policies import (
+    SecurityPolicyAes128Sha256RsaOaep,
+    SecurityPolicyAes256Sha256RsaPss,
+    SecurityPolicyBasic256Sha256,
+)
+from runtime.certificates import application_uri, own_identity
+
+from .conformity.services import (
+    DOUBLE,
+    SP,
+    answer,
+    changes_of,
+    item,
+    monitor_all,
+    publish_request,
+    put,
+    read,
+    subscribe,
+)
+from .conformity.wire import connected
+from .conftest import Serving, value
+
+POLICIES = (SecurityPolicyBasic256Sha256, SecurityPolicyAes128Sha256RsaOaep, SecurityPolicyAes256Sha256RsaPss)
+MODES = (ua.MessageSecurityMode.Sign, ua.MessageSecurityMode.SignAndEncrypt)
+
+
+async def test_fifty_sessions_are_served_in_parallel(serving: Serving) -> None:
+    async with serving() as endpoint, contextlib.AsyncExitStack() as stack:
+        sessions = [await stack.enter_async_context(connected(endpoint)) for _ in range(50)]
+        for session in sessions:
+            (data,) = await read(session, SP)
+            assert data.StatusCode.is_good()
+
+
+async def test_five_subscriptions_of_a_session_have_five_hundred_items_each(serving: Serving) -> None:
+    async with serving() as endpoint, connected(endpoint) as session:
+        for _ in range(5):
+            subscription = (await subscribe(session, 1_000.0, keep_alive=100)).SubscriptionId
+            items = [item(SP, handle, queue=5) for handle in range(500)]
+            results = await monitor_all(session, subscription, *items)
+            assert {result.StatusCode.name for result in results} == {"Good"}
+            assert {result.RevisedQueueSize for result in results} == {5}
+
+
+async def test_ten_publish_requests_wait_and_are_answered_in_their_order(serving: Serving) -> None:
+    async with serving() as endpoint, connected(endpoint) as session:
+        subscription = (await subscribe(session, 20.0, keep_alive=1_000)).SubscriptionId
+        waiting = [session.send(publish_request()) for _ in range(11)]
+        await answer(waiting[0])  # the first message is a keep-alive
+        await monitor_all(session, subscription, item(SP))
+        values: list[float] = []
+        for place, future in enumerate(waiting[1:]):
+            message = (await answer(future)).Parameters.NotificationMessage
+            assert message.SequenceNumber == place + 1
+            values += [change.value for change in changes_of(message)]
+            await put(session, SP, 320.0 + place, kind=DOUBLE)
+        assert values[1:] == [320.0 + place for place in range(9)]
+
+
+async def test_the_server_finds_itself(serving: Serving) -> None:
+    async with serving() as endpoint:
+        client = Client(endpoint)
+        (found,) = await client.connect_and_find_servers()
+        assert found.ApplicationType == ua.ApplicationType.Server
+        async with client:
+            array = client.get_node(ua.NodeId(ua.ObjectIds.Server_ServerArray))
+            assert await array.read_value() == [found.ApplicationUri]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_each_security_policy_is_served_signed_and_encrypted(
+    serving: Serving, tmp_path: Path, policy: Any
+) -> None:
+    identity = own_identity(tmp_path, (), "outside")
+    async with serving() as endpoint:
+        for mode in MODES:
+            client = Client(endpoint)
+            client.application_uri = application_uri("outside")
+            await client.set_security(policy, identity.certificate, identity.key, mode=mode)
+            async with client:
+                assert 280 < await value(client, "R101.T") < 420
