@@ -6,11 +6,14 @@ import asyncio
 import struct
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
+from opcua_server.access.control import AccessControl
+from opcua_server.access.rights import Rights
 from opcua_server.limits import MESSAGE_BYTES, ServerLimits, require
 from opcua_server.monitoring.publish_queue import UNLIMITED, PublishRequest
 from opcua_server.monitoring.subscription import Subscription
@@ -22,8 +25,10 @@ from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.session import cancel
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
+from opcua_server.session import PlantSession
 from opcua_server.wire.messages import array, codes, fault
 from opcua_server.wire.requests import MALFORMED, request_header
+from plant.signals import Writer
 
 T = TypeVar("T")
 _OF_LIBRARY = frozenset(
@@ -60,6 +65,7 @@ class Dispatcher:
         items: MonitoredItemService,
         subscriptions: SubscriptionService,
         history: Any,
+        access: AccessControl,
         limits: ServerLimits,
     ) -> None:
         self._attributes = attributes
@@ -69,6 +75,7 @@ class Dispatcher:
         self._items = items
         self._subscriptions = subscriptions
         self._history = history
+        self._access = access
         self._limits = limits.operations
         ids = ua.ObjectIds
         self._handlers: dict[int, Callable[[Request], bytes | None]] = {
@@ -129,6 +136,19 @@ class Dispatcher:
                 request.answer(payload)
         return True
 
+    def reassess(self, session: PlantSession) -> None:
+        """Go on by the session's present roles and channel, after its user or channel has changed."""
+        rights = self._access.of(session)
+        session.browsing.clear()
+        if Writer.HOLDER not in rights.writers:
+            session.release_loops()
+        for subscription in session.subscriptions.values():
+            self._items.reassess(rights, subscription)
+            self._subscriptions.touched(subscription)
+
+    def _rights(self, request: Request) -> Rights:
+        return self._access.of(request.session)
+
     def _refuse(self, request: Request, error: Exception) -> None:
         """Answer a request that raised what malformed bytes raise; where these are well-formed, the fault is ours."""
         kind = _READ_BY_HAND.get(request.header.type_number)
@@ -143,7 +163,7 @@ class Dispatcher:
             request.fail_by(error)
 
     def _read(self, request: Request) -> bytes:
-        return self._attributes.read(request.body, request.header.end)
+        return self._attributes.read(self._rights(request), request.body, request.header.end)
 
     def _write(self, request: Request) -> bytes:
         return codes(self._writes.write(request.session, request.body, request.header.end))
@@ -188,6 +208,7 @@ class Dispatcher:
         results = self._subscriptions.transfer(
             request.session, params.SubscriptionIds or (), send_initial=params.SendInitialValues
         )
+        self.reassess(request.session)
         return _structures(results)
 
     def _delete_subscriptions(self, request: Request) -> bytes:
@@ -195,7 +216,8 @@ class Dispatcher:
         return codes(self._subscriptions.delete(request.session, params.SubscriptionIds or ()))
 
     def _create_items(self, request: Request) -> bytes:
-        return _structures(self._of_items(request, ua.CreateMonitoredItemsParameters, self._items.create))
+        create = partial(self._items.create, self._rights(request))
+        return _structures(self._of_items(request, ua.CreateMonitoredItemsParameters, create))
 
     def _modify_items(self, request: Request) -> bytes:
         return _structures(self._of_items(request, ua.ModifyMonitoredItemsParameters, self._items.modify))
@@ -220,7 +242,7 @@ class Dispatcher:
 
     def _browse(self, request: Request) -> bytes | None:
         params = request.parameters(ua.BrowseParameters)
-        return request.answer_in_turns(self._views.browse(params, request.session.browsing))
+        return request.answer_in_turns(self._views.browse(self._rights(request), params, request.session.browsing))
 
     def _browse_next(self, request: Request) -> bytes | None:
         params = request.parameters(ua.BrowseNextParameters)
@@ -228,7 +250,7 @@ class Dispatcher:
 
     def _translate(self, request: Request) -> bytes | None:
         paths = request.parameters(ua.TranslateBrowsePathsToNodeIdsParameters).BrowsePaths
-        return request.answer_in_turns(self._views.translate(paths))
+        return request.answer_in_turns(self._views.translate(self._rights(request), paths))
 
     def _register(self, request: Request) -> bytes:
         nodes = self._views.register(request.parameters(ua.RegisterNodesParameters).NodesToRegister)
@@ -261,9 +283,10 @@ class Dispatcher:
     def _history_read(self, request: Request) -> None:
         params = request.parameters(ua.HistoryReadParameters)
         require(len(params.NodesToRead), self._limits.max_nodes_per_history_read_data)
+        rights = self._rights(request)
 
         async def read() -> bytes:
-            return _structures(await self._history.read_history(params))
+            return _structures(await self._history.read_history(rights, params))
 
         request.answer_later(read)
 

@@ -140,6 +140,11 @@ class PlantProcessor(UaProcessor):
             session.connect(self)
 
     @property
+    def security_mode(self) -> ua.MessageSecurityMode:
+        """Of the secure channel."""
+        return ua.MessageSecurityMode(self._connection.security_policy.Mode)
+
+    @property
     def most_bytes(self) -> int:
         """Size of the largest response that the client takes on this connection."""
         return self._framer.most_bytes

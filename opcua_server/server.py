@@ -13,6 +13,9 @@ from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
+from opcua_server.access import role_set
+from opcua_server.access.control import AccessControl
+from opcua_server.access.policies import Policies, standard_policies
 from opcua_server.address_space import build
 from opcua_server.commands import Commands
 from opcua_server.dispatch import Dispatcher
@@ -26,7 +29,7 @@ from opcua_server.services.agreement import Agreement
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.services.attribute_write import WriteService
-from opcua_server.services.method import MethodService
+from opcua_server.services.method import MethodService, show_executable
 from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
@@ -56,9 +59,11 @@ class PlantServer(InternalServer):
 
     def __init__(self, users: Users, cache: Path) -> None:
         super().__init__(user_manager=users)  # type: ignore[arg-type]
+        self._users = users
         self._cache = cache
         self.limits = ServerLimits()
         self.max_connections = MOST_CONNECTIONS
+        self.on_loopback = True
         self.dispatcher: Dispatcher | None = None
         """Answers what sessions ask, once there is a plant."""
         self.publisher: Publisher | None = None
@@ -71,18 +76,24 @@ class PlantServer(InternalServer):
         tags, limits, nodes = simulator.tags, self.limits, self.aspace
         engine = Engine(tags.bank, lambda subscription: subscriptions.expire(subscription))
         subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), limits)
-        attributes = AttributeService(nodes, tags, limits)
+        policies = Policies(tags)
+        for node, policy in standard_policies(nodes):
+            policies.govern(node, policy)
+        role_set.show_identities(nodes, policies, self._users.identity_rules)
+        access = AccessControl(policies, on_loopback=self.on_loopback)
+        attributes = AttributeService(nodes, tags, policies, limits)
         scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
         agreement = Agreement(nodes, attributes, tags, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
         self.dispatcher = Dispatcher(
             attributes,
-            WriteService(nodes, simulator, commands, limits),
+            WriteService(nodes, simulator, commands, access, limits),
             ViewService(nodes, limits),
-            MethodService(nodes, commands, subscriptions),
+            MethodService(nodes, commands, subscriptions, access),
             items,
             subscriptions,
             history,
+            access,
             limits,
         )
         self.publisher = Publisher(engine)
@@ -146,6 +157,7 @@ async def make_server(
     enumerations.admit_unknown()
     internal = PlantServer(users, cache)
     internal.limits = replace(internal.limits, min_supported_sample_rate=settings.scan_s * 1000.0)
+    internal.on_loopback = settings.on_loopback
     server = PlantOpcuaServer(iserver=internal)
     server.limits = TransportLimits(CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES // CHUNK_BYTES + 1, MESSAGE_BYTES)
     server._application_uri = application_uri()
@@ -158,7 +170,10 @@ async def make_server(
     if index != 2:
         message = f"namespace {NAMESPACE_URI} has index {index}, not 2"
         raise RuntimeError(message)
-    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), [MODEL])
+    builder = NodeBuilder(internal.aspace, settings.scan_s * 1000.0)
+    build(builder, [MODEL])
+    role_set.build(builder, internal.aspace)
+    show_executable(internal.aspace)
     use_template(internal.aspace, reactors)
     show(internal.aspace, internal.limits)
     await server.load_certificate(identity.certificate)

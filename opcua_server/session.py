@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from asyncua import ua
 from asyncua.crypto.permission_rules import User, UserRole
@@ -32,6 +32,14 @@ class PlantUser(User):
 
 
 NOBODY = PlantUser(role=UserRole.Anonymous)
+
+
+class Channel(Protocol):
+    """The connection that a session uses."""
+
+    @property
+    def security_mode(self) -> ua.MessageSecurityMode:
+        """Of its secure channel."""
 
 
 class PlantSession(InternalSession):
@@ -62,13 +70,18 @@ class PlantSession(InternalSession):
         """Of the client."""
         self.most_bytes = ANY_SIZE
         """Size of the largest response that the client takes (OPC 10000-4 v1.05 §5.7.2.2)."""
-        self.connection: object | None = None
+        self.connection: Channel | None = None
         """None while the client's connection is gone and the session waits for it to come back."""
 
     @property
     def roles(self) -> frozenset[str]:
         """Roles of the user who is logged in now."""
         return self.user.roles if isinstance(self.user, PlantUser) else frozenset()
+
+    @property
+    def security_mode(self) -> ua.MessageSecurityMode:
+        """Of the channel that the session uses."""
+        return self.connection.security_mode if self.connection is not None else ua.MessageSecurityMode.None_
 
     async def create_session(
         self, params: ua.CreateSessionParameters, sockname: tuple[str, int] | None = None
@@ -95,7 +108,7 @@ class PlantSession(InternalSession):
             task.cancel()
         await super().close_session(False)
 
-    def connect(self, connection: object) -> None:
+    def connect(self, connection: Channel) -> None:
         """Go on over a connection; what waited to be answered over another is forgotten."""
         if connection is not self.connection:
             self.queue.forget()

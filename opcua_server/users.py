@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asyncua import ua
 from asyncua.crypto.permission_rules import UserRole
 
-from opcua_server.ownership import ALL_ROLES
+from opcua_server.access.roles import ALL_ROLES, IdentityRule
 from opcua_server.session import PlantUser
 from runtime.errors import BadInput
 from runtime.running import secret
@@ -62,6 +63,12 @@ class Users:
             log.warning("login of user %r refused", username)
             return None
         return PlantUser(role=UserRole.User, name=username, roles=login.roles)
+
+    def identity_rules(self) -> Iterator[IdentityRule]:
+        """Yield who gets which roles."""
+        yield IdentityRule(ua.IdentityCriteriaType.Anonymous, "", self.anonymous)
+        for name, login in self._logins.items():
+            yield IdentityRule(ua.IdentityCriteriaType.UserName, name, login.roles)
 
 
 def users_of(settings: ServerSettings, secrets: Path) -> Users:

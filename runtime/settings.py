@@ -71,8 +71,8 @@ class ServerSettings(Section):
     """True: the plant advances only by Step, or by the controller's interval when it has written Tc."""
     history_gb: Number = Field(default=1.0, gt=0.0, le=64.0)
     """Memory for the last hour of history, 32 bytes a sample; where that is too little, the oldest goes first."""
-    anonymous_roles: tuple[Role, ...] | None = None
-    """None: all roles on loopback, refused otherwise."""
+    anonymous_roles: tuple[Role | Literal["Anonymous"], ...] | None = None
+    """None: all roles on loopback, refused otherwise; `Anonymous` alone sees the Server object and the types."""
     users: tuple[User, ...] = ()
     health_port: Port = 9101
 

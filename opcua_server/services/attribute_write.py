@@ -13,6 +13,10 @@ from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import nodeid_from_binary
 
 from opcua_server import ownership
+from opcua_server.access.attributes import is_attribute
+from opcua_server.access.control import AccessControl
+from opcua_server.access.permissions import SIGNALS, WRITE
+from opcua_server.access.rights import Rights
 from opcua_server.commands import Commands
 from opcua_server.limits import ServerLimits, require
 from opcua_server.services import index_range
@@ -32,9 +36,15 @@ class WriteService:
     """Writes tags, item by item."""
 
     def __init__(
-        self, address_space: AddressSpace, simulator: Simulator, commands: Commands, limits: ServerLimits
+        self,
+        address_space: AddressSpace,
+        simulator: Simulator,
+        commands: Commands,
+        access: AccessControl,
+        limits: ServerLimits,
     ) -> None:
         self._address_space = address_space
+        self._access = access
         self._simulator = simulator
         self._commands = commands
         self._limits = limits
@@ -51,8 +61,9 @@ class WriteService:
         writers = [tag.signal.writer if tag is not None else Writer.NOBODY for tag in tags]
         order = sorted(range(len(items)), key=lambda place: writers[place] is not Writer.HEARTBEAT)
         results = [quality.GOOD] * len(items)
+        rights = self._access.of(session)
         for place in order:
-            results[place] = self._write(session, items[place], tags[place])
+            results[place] = self._write(session, rights, items[place], tags[place])
         if any(writer in _ANSWERS for writer in writers):
             self._commands.note_demands()
         return results
@@ -62,13 +73,11 @@ class WriteService:
         row = tags.row_of(item.node)
         return tags.of_row(row) if row is not None else None
 
-    def _write(self, session: PlantSession, item: Written, tag: Tag | None) -> int:
-        if tag is None or item.attribute != ua.AttributeIds.Value:
-            return self._why_not(item)
-        if tag.signal.writer is Writer.NOBODY:
-            return quality.BAD_NOT_WRITABLE
-        if not session.roles & ownership.MAY_WRITE[tag.signal.writer]:
-            return quality.BAD_USER_ACCESS_DENIED
+    def _write(self, session: PlantSession, rights: Rights, item: Written, tag: Tag | None) -> int:
+        if tag is None or item.attribute != ua.AttributeIds.Value or tag.signal.writer is Writer.NOBODY:
+            return self._why_not(rights, item)
+        if tag.signal.writer not in rights.writers:
+            return rights.under(SIGNALS[tag.signal.writer], WRITE)
         status = _check(tag, item, self._limits.max_string_length)
         if quality.is_bad(status):
             return status
@@ -80,12 +89,12 @@ class WriteService:
             simulator.write(tag, item.value, session)
         return status
 
-    def _why_not(self, item: Written) -> int:
-        """Return why what is no tag's Value cannot be written."""
+    def _why_not(self, rights: Rights, item: Written) -> int:
+        """Return why what nobody writes cannot be written."""
         node = self._address_space.get(nodeid_from_binary(Buffer(item.node)))
-        if node is None:
+        if node is None or not rights.sees(node.nodeid):
             return quality.BAD_NODE_ID_UNKNOWN
-        known = item.attribute in node.attributes
+        known = is_attribute(node, item.attribute)
         return quality.BAD_NOT_WRITABLE if known else int(ua.StatusCodes.BadAttributeIdInvalid)
 
 
