@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -137,13 +137,19 @@ class Dispatcher:
         return True
 
     def reassess(self, session: PlantSession) -> None:
-        """Go on by the session's present roles and channel, after its user or channel has changed."""
+        """Go on by the session's present user and channel (OPC 10000-2 v1.05 §6.20), once it is activated by these."""
         rights = self._access.of(session)
+        if rights is session.rights:
+            return
+        session.rights = rights
         session.browsing.clear()
         if Writer.HOLDER not in rights.writers:
             session.release_loops()
-        for subscription in session.subscriptions.values():
-            self._items.reassess(rights, subscription)
+        self._reassess_items(session, session.subscriptions)
+
+    def _reassess_items(self, session: PlantSession, ids: Iterable[int]) -> None:
+        for subscription in [session.subscriptions[each] for each in ids if each in session.subscriptions]:
+            self._items.reassess(self._access.of(session), subscription)
             self._subscriptions.touched(subscription)
 
     def _rights(self, request: Request) -> Rights:
@@ -208,7 +214,7 @@ class Dispatcher:
         results = self._subscriptions.transfer(
             request.session, params.SubscriptionIds or (), send_initial=params.SendInitialValues
         )
-        self.reassess(request.session)
+        self._reassess_items(request.session, params.SubscriptionIds or ())
         return _structures(results)
 
     def _delete_subscriptions(self, request: Request) -> bytes:

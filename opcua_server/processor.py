@@ -138,6 +138,7 @@ class PlantProcessor(UaProcessor):
         self._sessions[session.token] = session
         if session.is_activated():
             session.connect(self)
+            self._dispatcher.reassess(session)
 
     @property
     def security_mode(self) -> ua.MessageSecurityMode:

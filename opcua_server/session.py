@@ -14,6 +14,7 @@ from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
 from asyncua.ua.ua_binary import nodeid_to_binary
 
+from opcua_server.access.rights import Rights
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.publish_queue import PublishQueue
 from opcua_server.monitoring.subscription import Subscription
@@ -70,6 +71,8 @@ class PlantSession(InternalSession):
         """Of the client."""
         self.most_bytes = ANY_SIZE
         """Size of the largest response that the client takes (OPC 10000-4 v1.05 §5.7.2.2)."""
+        self.rights: Rights | None = None
+        """By which its items were agreed on last."""
         self.connection: Channel | None = None
         """None while the client's connection is gone and the session waits for it to come back."""
 

@@ -21,7 +21,9 @@ from runtime.errors import BadInput
 from runtime.fields import Dsn, Flag, Host, HttpUrl, MqttUrl, Name, Number, OpcuaUrl, Port, Whole
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-Role = Literal["Observer", "Operator", "Engineer", "Supervisor", "SecurityAdmin", "Controller", "Detector"]
+Role = Literal[
+    "Observer", "Operator", "Engineer", "Supervisor", "ConfigureAdmin", "SecurityAdmin", "Controller", "Detector"
+]
 """Of OPC 10000-18, and two more: who may hold loops, and who may write verdicts."""
 
 

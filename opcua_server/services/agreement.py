@@ -92,8 +92,10 @@ class Agreement:
         tag_row = row if read.AttributeId == ua.AttributeIds.Value else None
         if tag_row is None or not rights.reads_row(tag_row):
             refused = self._attributes.refusal(rights, read)
-            if refused in _DENIED and read.NodeId in self._address_space:
+            if refused in _DENIED:
                 return ConstantSource(read, bad_value(refused))
+            if quality.is_bad(refused):
+                raise ItemRefused(refused)
         if tag_row is not None and not read.IndexRange:
             if read.DataEncoding is not None and read.DataEncoding.Name:
                 raise ItemRefused(ua.StatusCodes.BadDataEncodingInvalid)

@@ -107,8 +107,11 @@ class AttributeService:
         return index_range.cut(data, item.IndexRange) if item.IndexRange else data
 
     def refusal(self, rights: Rights, item: ua.ReadValueId) -> int:
-        """Return Good, or why a session may not read an attribute that is there."""
-        return rights.status(item.NodeId, _PERMISSIONS.get(item.AttributeId, BROWSE))
+        """Return Good, or why a session may not read an attribute."""
+        status = rights.status(item.NodeId, _PERMISSIONS.get(item.AttributeId, BROWSE))
+        if quality.is_bad(status) and item.NodeId not in self._address_space:
+            return quality.BAD_NODE_ID_UNKNOWN
+        return status
 
     def _attribute(self, rights: Rights, item: ua.ReadValueId) -> ua.DataValue:
         node = self._address_space.get(item.NodeId)

@@ -1,0 +1,59 @@
+"""People with one role each, off loopback: how they are made known to the server, and how they log in."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from asyncua import Client, ua
+from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+
+from runtime.certificates import own_identity
+
+ENCRYPTED = ua.MessageSecurityMode.SignAndEncrypt
+ANONYMOUS = ""
+ROLES = {
+    "observer": "Observer",
+    "operator": "Operator",
+    "engineer": "Engineer",
+    "supervisor": "Supervisor",
+    "configure": "ConfigureAdmin",
+    "security": "SecurityAdmin",
+    "pid": "Controller",
+    "verdict": "Detector",
+}
+NO_ROLE = "newcomer"
+"""A user to whom no role was given."""
+EVERYBODY = (*ROLES, NO_ROLE, ANONYMOUS)
+_PASSWORD = "correct horse battery"
+
+
+def off_loopback(folder: Path) -> dict[str, object]:
+    """Return the settings of a server that all of them, and Anonymous, may log in to."""
+    password = folder / "password"
+    password.write_text(f"{_PASSWORD}\n")
+    roles = {**{name: [role] for name, role in ROLES.items()}, NO_ROLE: []}
+    users = [{"name": name, "roles": given, "password_file": str(password)} for name, given in roles.items()]
+    return {"server.listen": "0.0.0.0", "server.anonymous_roles": ["Anonymous"], "server.users": users}
+
+
+@contextlib.asynccontextmanager
+async def login(
+    endpoint: str, folder: Path, name: str, mode: ua.MessageSecurityMode = ENCRYPTED
+) -> AsyncIterator[Client]:
+    """`async with login(endpoint, folder, "operator") as client`: over a secured channel."""
+    client = Client(endpoint)
+    client.application_uri = "urn:outside"
+    identity = own_identity(folder, (), "outside")
+    await client.set_security(SecurityPolicyBasic256Sha256, identity.certificate, identity.key, mode=mode)
+    if name != ANONYMOUS:
+        client.set_user(name)
+        client.set_password(_PASSWORD)
+    async with client:
+        yield client
+
+
+async def become(client: Client, name: str) -> None:
+    """Change the user of the session."""
+    await client.activate_session(username=name or None, password=_PASSWORD if name else None)
