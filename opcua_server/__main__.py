@@ -10,6 +10,7 @@ from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
 from opcua_server.history import History
 from opcua_server.pacing import Pacer
+from opcua_server.security.identities import ServerIdentities
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.simulator import Simulator, timing_of
 from opcua_server.tags import Tags
@@ -31,9 +32,8 @@ async def serve(context: Context) -> None:
     users = users_of(settings.server, context.secrets)
     hosts = [*settings.server.hosts, settings.server.listen]
     identity = await asyncio.to_thread(own_identity, context.data / "pki" / "own", hosts)
-    server, internal = await serving.make_server(
-        settings.server, users, identity, settings.reactors, context.data / "server" / "cache"
-    )
+    identities = ServerIdentities(lambda: (identity,))
+    server = await serving.make_server(settings.server, users, identities, settings.reactors, context.data)
     tags = Tags(settings.reactors, context.registry)
     history = History(tags.bank, tags.recorded, round(settings.server.history_gb * 1e9))
     simulator = Simulator(
@@ -51,9 +51,9 @@ async def serve(context: Context) -> None:
     )
     checkpoints = Checkpoints(context.data / "server")
     checkpoints.restore(simulator, now_ticks())
-    commands = Commands(simulator, internal.longest_queue)
-    publisher = internal.serve(simulator, commands, HistoryReader(tags, history, internal.aspace.__contains__))
-    context.registry.register(internal.metrics())
+    commands = Commands(simulator, server.longest_queue)
+    publisher = server.serve(simulator, commands, HistoryReader(tags, history, server.aspace.__contains__))
+    context.registry.register(server.metrics())
     simulator.show()
     await serving.listen(server, settings.server)
     context.health.detail["endpoint"] = settings.server.endpoint

@@ -1,11 +1,11 @@
-"""Which service answers which request of a session; what is not named here the library answers."""
+"""Which service answers which request of a session."""
 
 from __future__ import annotations
 
 import asyncio
 import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,27 +22,14 @@ from opcua_server.services.attribute import AttributeService
 from opcua_server.services.attribute_write import WriteService
 from opcua_server.services.method import MethodService
 from opcua_server.services.monitored_item import MonitoredItemService
-from opcua_server.services.session import cancel
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
 from opcua_server.session import PlantSession
 from opcua_server.wire.messages import array, codes, fault
-from opcua_server.wire.requests import MALFORMED, request_header
+from opcua_server.wire.requests import MALFORMED, request_header, unsigned
 from plant.signals import Writer
 
 T = TypeVar("T")
-_OF_LIBRARY = frozenset(
-    getattr(ua.ObjectIds, f"{name}Request_Encoding_DefaultBinary")
-    for name in (
-        "FindServers",
-        "GetEndpoints",
-        "CreateSession",
-        "ActivateSession",
-        "CloseSession",
-        "CloseSecureChannel",
-    )
-)
-"""Requests that the library answers: those that need no session, and those that begin and end one."""
 _READ_BY_HAND: dict[int, type[Any]] = {
     ua.ObjectIds.ReadRequest_Encoding_DefaultBinary: ua.ReadParameters,
     ua.ObjectIds.WriteRequest_Encoding_DefaultBinary: ua.WriteParameters,
@@ -66,6 +53,7 @@ class Dispatcher:
         subscriptions: SubscriptionService,
         history: Any,
         access: AccessControl,
+        sessionless: Container[int],
         limits: ServerLimits,
     ) -> None:
         self._attributes = attributes
@@ -76,6 +64,7 @@ class Dispatcher:
         self._subscriptions = subscriptions
         self._history = history
         self._access = access
+        self._sessionless = sessionless
         self._limits = limits.operations
         ids = ua.ObjectIds
         self._handlers: dict[int, Callable[[Request], bytes | None]] = {
@@ -104,7 +93,7 @@ class Dispatcher:
         }
 
     def serve(self, connection: Connection, request_id: int, body: bytes, at: int) -> bool:
-        """Answer a request, now or later; False when it is for the library to answer.
+        """Answer a request, now or later; False when it needs no active session.
 
         Raises:
             ua.UaError, struct.error, ValueError, IndexError: when not even its header can be read.
@@ -112,7 +101,7 @@ class Dispatcher:
         header = request_header(body, at)
         handler = self._handlers.get(header.type_number)
         if handler is None:
-            if header.type_number in _OF_LIBRARY:
+            if header.type_number in self._sessionless:
                 return False
             connection.send(fault(header.handle, ua.StatusCodes.BadServiceUnsupported), request_id)
             return True
@@ -123,6 +112,7 @@ class Dispatcher:
         request = Request(connection, session, header, request_id, body)
         if not session.is_activated():
             request.fail(ua.StatusCodes.BadSessionNotActivated)
+            session.close(delete_subscriptions=True)  # as §5.7.3.1 wants it
             return True
         session.touch()
         try:
@@ -144,7 +134,7 @@ class Dispatcher:
         session.rights = rights
         session.browsing.clear()
         if Writer.HOLDER not in rights.writers:
-            session.release_loops()
+            self._writes.release_loops(session)
         self._reassess_items(session, session.subscriptions)
 
     def _reassess_items(self, session: PlantSession, ids: Iterable[int]) -> None:
@@ -267,7 +257,7 @@ class Dispatcher:
         return b""
 
     def _cancel(self, request: Request) -> bytes:
-        return struct.pack("<I", cancel(request.session, request.body, request.header.end))
+        return struct.pack("<I", request.session.queue.cancel(unsigned(request.body, request.header.end)))
 
     def _call(self, request: Request) -> None:
         methods = request.parameters(ua.CallParameters).MethodsToCall

@@ -1,8 +1,8 @@
-"""One client's secure channel and sessions: most requests are answered within the call that brings their bytes.
+"""One client's connection: its secure channel, and its requests, most answered within the call that brings them.
 
-asyncua keeps a session with subscriptions alive beyond its connection, as OPC 10000-4 v1.05 §6.7 asks, for a client
-that comes back; a controller that comes back with a new session must not wait for the old one's heartbeat to go stale,
-so the loops of a session are free as soon as its connection is gone.
+A session outlives its connection (OPC 10000-4 v1.05 §6.7), for a client that comes back; a controller that comes back
+with a new session must not wait for the old one's heartbeat to go stale, so the loops of a session are free as soon as
+its connection is gone.
 """
 
 from __future__ import annotations
@@ -11,24 +11,20 @@ import asyncio
 import logging
 import struct
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asyncua import ua
-from asyncua.common.utils import ServiceError
-from asyncua.server.internal_session import SessionState
-from asyncua.server.uaprocessor import UaProcessor
 from asyncua.ua.ua_binary import struct_from_binary, uatcp_to_binary
 
 from opcua_server.dispatch import MALFORMED_REQUEST, Dispatcher
+from opcua_server.security.secure_channel import ChannelRefused, SecureChannel
 from opcua_server.session import PlantSession
+from opcua_server.sessionless import SessionlessRequests
+from opcua_server.sessions import Sessions
 from opcua_server.status import status_code
 from opcua_server.wire.framing import Framer
 from opcua_server.wire.messages import fault
-from opcua_server.wire.requests import request_header
 from plant import quality
-
-if TYPE_CHECKING:
-    from opcua_server.server import PlantServer
 
 log = logging.getLogger("server")
 
@@ -42,38 +38,45 @@ SMALLEST_BUFFER = 8192
 """Of a client, for a chunk (OPC 10000-6 v1.05 §7.1.2.3)."""
 _U4 = struct.Struct("<I")
 _SYMMETRIC = (ua.MessageType.SecureMessage, ua.MessageType.SecureClose)
-_CREATE_SESSION = ua.ObjectIds.CreateSessionRequest_Encoding_DefaultBinary
-_CLOSE_SESSION = ua.ObjectIds.CloseSessionRequest_Encoding_DefaultBinary
 
 
-class PlantProcessor(UaProcessor):
-    """One client's secure channel and session."""
+class PlantProcessor:
+    """One client's secure channel and sessions."""
 
-    session: Any
-    iserver: PlantServer
-
-    def __init__(self, server: PlantServer, dispatcher: Dispatcher, transport: Any, limits: Any) -> None:
-        super().__init__(server, transport, limits)
-        self._has_greeted = False
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        sessionless: SessionlessRequests,
+        sessions: Sessions,
+        channel: SecureChannel,
+        transport: asyncio.Transport,
+    ) -> None:
+        self.name = transport.get_extra_info("peername")
         self._dispatcher = dispatcher
-        self._framer = Framer(self._connection)
+        self._sessionless = sessionless
+        self._sessions = sessions
+        self._transport = transport
+        self.channel = channel
+        self._framer = Framer(self.channel)
+        self.sessions: set[PlantSession] = set()
+        """Those that have not ended."""
+        self._has_greeted = False
         self._working: set[asyncio.Task[None]] = set()
-        self._sessions: dict[bytes, PlantSession] = {}
+        self._expiry: asyncio.TimerHandle | None = None
+
+    @property
+    def peer(self) -> str:
+        """Address of the client."""
+        return str(self.name[0]) if self.name else ""
 
     def session_of(self, token: bytes) -> PlantSession | None:
         """Return the session of an AuthenticationToken, if it is one of this connection and not closed."""
-        session = self._sessions.get(token)
-        if session is not None and (session.connection not in (None, self) or session.state is SessionState.Closed):
-            del self._sessions[token]
-            return None
-        return session
+        session = self._sessions.find(token)
+        return session if session is not None and session.connection is self else None
 
     def has_session(self) -> bool:
         """Tell whether a session is activated on this connection."""
-        return any(
-            session.connection is self and session.state is not SessionState.Closed
-            for session in self._sessions.values()
-        )
+        return any(session.is_activated() for session in self.sessions)
 
     def receive(self, frame: bytes) -> bool:
         """Answer a message at once; False when that takes more than this."""
@@ -83,67 +86,27 @@ class PlantProcessor(UaProcessor):
         self._framer.accept()
         return True
 
-    async def process(self, header: Any, body: Any) -> bool:
-        """Take a chunk; False when the connection is to be closed."""
+    def process(self, header: Any, body: Any) -> bool | Coroutine[Any, Any, None]:
+        """Take a chunk; False when the connection is to be closed, and what is to be done where that takes long."""
         kind = header.MessageType
         if kind == ua.MessageType.Hello:
-            hello = struct_from_binary(ua.Hello, body.copy())
-            if self._has_greeted or min(hello.ReceiveBufferSize, hello.SendBufferSize) < SMALLEST_BUFFER:
-                return self._refuse(ua.StatusCodes.BadConnectionRejected)
-            self._has_greeted = True
-        elif not self._has_greeted:
-            return self._refuse(ua.StatusCodes.BadTcpMessageTypeInvalid)
-        elif kind in _SYMMETRIC and (wrong := self._wrong_channel(header.ChannelId, body.copy(_U4.size))):
-            return self._refuse(wrong)
-        return bool(await super().process(header, body))  # type: ignore[no-untyped-call]
-
-    async def process_message(self, seqhdr: Any, body: Any) -> Any:
-        """Answer a message, by the library where it is one of its own services."""
-        data = bytes(body)
-        if self._serve(seqhdr.RequestId, data, 0):
-            return True
-        header = request_header(data, 0)
-        self.session = self.session_of(header.token)
-        refused = ua.StatusCodes.Good
-        if self.session is None and header.type_number == _CLOSE_SESSION:
-            refused = ua.StatusCodes.BadSessionIdInvalid
-        elif header.type_number == _CREATE_SESSION and not await self.iserver.has_room():
-            refused = ua.StatusCodes.BadTooManySessions
-        if refused:
-            self.send(fault(header.handle, refused), seqhdr.RequestId)
-            return True
-        return await super().process_message(seqhdr, body)  # type: ignore[no-untyped-call]
-
-    async def _process_message(self, typeid: Any, requesthdr: Any, seqhdr: Any, body: Any) -> Any:
+            return self._greet(struct_from_binary(ua.Hello, body))
+        if not self._has_greeted:
+            return self._refuse(ua.StatusCodes.BadTcpMessageTypeInvalid, "it says no hello")
+        if kind == ua.MessageType.SecureOpen:
+            return self._open(header, body)
+        if kind not in _SYMMETRIC:
+            return self._refuse(ua.StatusCodes.BadTcpMessageTypeInvalid, "it sends what only servers send")
+        wrong = self._wrong_channel(header.ChannelId, body.copy(_U4.size))
+        if wrong:
+            return self._refuse(wrong, "it names a channel or token that is not its own")
         try:
-            result = await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
-        except (ua.uaerrors.UaStatusCodeError, ServiceError):
-            raise
-        except MALFORMED_REQUEST as error:
-            raise ua.uaerrors.BadDecodingError from error
-        self._note_session()
-        return result
-
-    def _note_session(self) -> None:
-        """Take note of a session that was begun, activated or closed here: what was refused changes nothing."""
-        session = self.session
-        if session is None:
-            return
-        if session.token not in self._sessions:
-            open_ = [each for each in self._sessions.values() if each.state is not SessionState.Closed]
-            self._sessions = {each.token: each for each in open_}
-        if session.state is SessionState.Closed:
-            self._sessions.pop(session.token, None)
-            return
-        self._sessions[session.token] = session
-        if session.is_activated():
-            session.connect(self)
-            self._dispatcher.reassess(session)
-
-    @property
-    def security_mode(self) -> ua.MessageSecurityMode:
-        """Of the secure channel."""
-        return ua.MessageSecurityMode(self._connection.security_policy.Mode)
+            message = self.channel.receive_from_header_and_body(header, body)
+        except ua.uaerrors.BadRequestTooLarge as error:
+            return self._refuse(error.code, "its message is too large")
+        if kind == ua.MessageType.SecureClose:
+            return False
+        return True if message is None else self._process_message(message)
 
     @property
     def most_bytes(self) -> int:
@@ -162,7 +125,7 @@ class PlantProcessor(UaProcessor):
 
     def is_congested(self) -> bool:
         """Tell whether the client does not read what it was sent."""
-        return bool(self._transport.get_write_buffer_size() > CONGESTED_BYTES)
+        return self._transport.get_write_buffer_size() > CONGESTED_BYTES
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Let a request be answered later.
@@ -177,38 +140,69 @@ class PlantProcessor(UaProcessor):
         self._working.add(task)
         task.add_done_callback(self._worked)
 
-    async def close(self) -> None:
+    def disconnect(self) -> None:
         """Take note that the connection is gone: its sessions wait for their clients, but for those not activated."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for session in list(self.sessions):
+            session.disconnect()
         for task in self._working:
             task.cancel()
-        for session in self._sessions.values():
-            if not session.is_activated() and session.connection in (None, self):
-                await session.close_session(False)
 
-    def disconnect(self) -> None:
-        """Take note at once that nothing can be sent any longer."""
-        for session in self._sessions.values():
-            session.disconnect(self)
+    def _greet(self, hello: ua.Hello) -> bool:
+        """Agree on sizes (OPC 10000-6 v1.05 §7.1.2.3)."""
+        if self._has_greeted or min(hello.ReceiveBufferSize, hello.SendBufferSize) < SMALLEST_BUFFER:
+            return self._refuse(
+                ua.StatusCodes.BadConnectionRejected, "it says hello twice, or takes chunks that are too small"
+            )
+        self._has_greeted = True
+        acknowledge = self.channel.sizes.create_acknowledge_and_set_limits(hello)
+        self._transport.write(uatcp_to_binary(ua.MessageType.Acknowledge, acknowledge))  # type: ignore[arg-type]
+        return True
 
-    async def _session_watchdog_loop(self) -> None:
-        """Do nothing: each session watches its own time."""
+    def _open(self, header: Any, body: Any) -> bool:
+        """Open the secure channel, or renew its token; it is closed when it is not renewed in time."""
+        try:
+            opened = self.channel.open_by(header, body)
+        except ChannelRefused as refused:
+            return self._refuse(refused.code, str(refused))
+        self._transport.write(opened.response)
+        self._watch_expiry()
+        return True
+
+    def _watch_expiry(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        loop = asyncio.get_running_loop()
+        self._expiry = loop.call_later(self.channel.seconds_left, self._expire)
+
+    def _expire(self) -> None:
+        self._refuse(ua.StatusCodes.BadSecureChannelTokenUnknown, "it has not renewed its channel")
+        self._transport.close()
+
+    def _process_message(self, message: Any) -> bool | Coroutine[Any, Any, None]:
+        buffer, request_id = message.body(), message.request_id()
+        body = bytes(buffer.read(len(buffer)))
+        if self._serve(request_id, body, 0):
+            return True
+        return self._sessionless.serve(self, request_id, body) or True
 
     def _wrong_channel(self, channel: int, body: Any) -> int:
         """Return what is wrong with the ids of a message's chunk, Good when nothing is.
 
         asyncua takes TokenId 0 for one that is to come, and would change keys before it has checked the signature.
         """
-        connection = self._connection
-        if not connection.is_open() or channel != connection.security_token.ChannelId:
+        own = self.channel
+        if not own.is_open() or channel != own.id:
             return int(ua.StatusCodes.BadTcpSecureChannelUnknown)
         (token,) = _U4.unpack(body.read(_U4.size))
-        known = (connection.security_token, connection.next_security_token, connection.prev_security_token)
+        known = (own.security_token, own.next_security_token, own.prev_security_token)
         is_known = token and token in [each.TokenId for each in known]
         return quality.GOOD if is_known else int(ua.StatusCodes.BadSecureChannelTokenUnknown)
 
-    def _refuse(self, code: int) -> bool:
+    def _refuse(self, code: int, reason: str) -> bool:
         """Send an Error message; return False, for the connection is closed then."""
-        log.warning("%s does not speak as it should and is disconnected", self.name)
+        log.warning("%s is disconnected: %s (%s)", self.name, reason, status_code(code).name)
         self._transport.write(error_message(code))
         return False
 

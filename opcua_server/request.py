@@ -9,20 +9,18 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, Protocol, TypeVar
 
 from asyncua import ua
-from asyncua.common.utils import Buffer, ServiceError
-from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
+from asyncua.common.utils import ServiceError
+from asyncua.ua.ua_binary import struct_to_binary
 
 from opcua_server.session import PlantSession
 from opcua_server.wire.messages import array, fault, response
-from opcua_server.wire.requests import RequestHeader
+from opcua_server.wire.requests import RequestHeader, decoded
 
 log = logging.getLogger("server")
 
 T = TypeVar("T")
 TURN_S = 0.01
 """After so long others, and the scan, have their turn."""
-_TO_RESPONSE = 3
-"""A response's encoding is numbered so much higher than its request's."""
 
 
 class Connection(Protocol):
@@ -65,15 +63,11 @@ class Request:
         Raises:
             ua.uaerrors.BadDecodingError: when it cannot be decoded, for whatever reason the codec finds.
         """
-        try:
-            return struct_from_binary(kind, Buffer(self.body, self.header.end))
-        except Exception as error:
-            raise ua.uaerrors.BadDecodingError from error
+        return decoded(kind, self.body, self.header.end)
 
     def answer(self, payload: bytes) -> None:
         """Send the response."""
-        type_number = self.header.type_number + _TO_RESPONSE
-        self.send(response(type_number, self.header.handle) + payload)
+        self.send(response(self.header.type_number, self.header.handle) + payload)
 
     @property
     def most_bytes(self) -> int:

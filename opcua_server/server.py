@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
+import secrets
 from pathlib import Path
 
-from asyncua import Server, ua
+from asyncua import Server
 from asyncua.common.connection import TransportLimits
-from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
@@ -19,55 +18,68 @@ from opcua_server.access.policies import Policies, standard_policies
 from opcua_server.address_space import build
 from opcua_server.commands import Commands
 from opcua_server.dispatch import Dispatcher
-from opcua_server.limits import CHUNK_BYTES, MESSAGE_BYTES, MOST_CONNECTIONS, ServerLimits, show
+from opcua_server.limits import ServerLimits, show
 from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
 from opcua_server.monitoring.items import Items
 from opcua_server.nodes import NodeBuilder
+from opcua_server.processor import PlantProcessor
 from opcua_server.publishing import Publisher
+from opcua_server.security.endpoints import Endpoints
+from opcua_server.security.identities import ServerIdentities
+from opcua_server.security.secure_channel import SecureChannel
 from opcua_server.services.agreement import Agreement
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.services.attribute_write import WriteService
+from opcua_server.services.discovery import DiscoveryService
 from opcua_server.services.method import MethodService, show_executable
 from opcua_server.services.monitored_item import MonitoredItemService
+from opcua_server.services.session import SessionService
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
-from opcua_server.session import NOBODY, PlantSession
+from opcua_server.sessionless import SessionlessRequests
+from opcua_server.sessions import Sessions
 from opcua_server.simulator import Simulator
 from opcua_server.templates import MODEL, use_template
-from opcua_server.transport import PlantOpcuaServer
+from opcua_server.transport import Listener
 from opcua_server.users import Users
 from opcua_server.wire import enumerations, lengths
 from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
-from runtime.certificates import Identity, application_uri
+from runtime.certificates import application_uri
 from runtime.errors import CouldNotRun
+from runtime.pki.trust import TrustList
 from runtime.settings import ServerSettings
 
 log = logging.getLogger("server")
-
-POLICIES = [
-    ua.SecurityPolicyType.NoSecurity,
-    ua.SecurityPolicyType.Basic256Sha256_Sign,
-    ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
-]
 
 
 class PlantServer(InternalServer):
     """asyncua's internal server with our sessions and services, and standard nodes from a cache."""
 
-    def __init__(self, users: Users, cache: Path) -> None:
-        super().__init__(user_manager=users)  # type: ignore[arg-type]
-        self._users = users
+    def __init__(
+        self,
+        cache: Path,
+        limits: ServerLimits,
+        endpoints: Endpoints,
+        users: Users,
+        pki: Path,
+        *,
+        on_loopback: bool,
+    ) -> None:
+        super().__init__()
         self._cache = cache
-        self.limits = ServerLimits()
-        self.max_connections = MOST_CONNECTIONS
-        self.on_loopback = True
-        self.dispatcher: Dispatcher | None = None
-        """Answers what sessions ask, once there is a plant."""
+        self.limits = limits
+        self.sessions: Sessions | None = None
+        """Once there is a plant, as the next three."""
+        self._endpoints = endpoints
+        self._users = users
+        self._pki = pki
+        self._on_loopback = on_loopback
+        self._last_channel = secrets.randbelow(1 << 31)  # none is as before a restart (OPC 10000-6 v1.05 §6.7.2.2)
+        self.listener: Listener | None = None
         self.publisher: Publisher | None = None
-        self._simulator: Simulator | None = None
         self._engine: Engine | None = None
         self._subscriptions: SubscriptionService | None = None
 
@@ -80,12 +92,19 @@ class PlantServer(InternalServer):
         for node, policy in standard_policies(nodes):
             policies.govern(node, policy)
         role_set.show_identities(nodes, policies, self._users.identity_rules)
-        access = AccessControl(policies, on_loopback=self.on_loopback)
+        access = AccessControl(policies, on_loopback=self._on_loopback)
         attributes = AttributeService(nodes, tags, policies, limits)
         scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
         agreement = Agreement(nodes, attributes, tags, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
-        self.dispatcher = Dispatcher(
+
+        self.sessions = sessions = Sessions(limits.max_sessions, subscriptions, simulator.loops)
+        user_trust = TrustList(self._pki / "users")
+        sessionless = SessionlessRequests(
+            DiscoveryService(self._endpoints),
+            SessionService(sessions, self._endpoints, self._users, user_trust, limits),
+        )
+        dispatcher = Dispatcher(
             attributes,
             WriteService(nodes, simulator, commands, access, limits),
             ViewService(nodes, limits),
@@ -94,40 +113,40 @@ class PlantServer(InternalServer):
             subscriptions,
             history,
             access,
+            sessionless,
             limits,
         )
+        sessions.on_activated = dispatcher.reassess
+        trust = TrustList(self._pki)
+
+        def make_processor(transport: asyncio.Transport, sizes: TransportLimits) -> PlantProcessor:
+            channel = SecureChannel(self._new_channel_id(), self._endpoints.identities, trust, sizes)
+            return PlantProcessor(dispatcher, sessionless, sessions, channel, transport)
+
+        self.listener = Listener(make_processor)
         self.publisher = Publisher(engine)
         subscriptions.on_change = self.publisher.wake
-        self._simulator, self._engine, self._subscriptions = simulator, engine, subscriptions
+        self._engine, self._subscriptions = engine, subscriptions
         return self.publisher
 
     def metrics(self) -> ClientMetrics:
         """Return what is told of the clients; there must be a plant."""
-        if self._subscriptions is None:
-            raise ua.uaerrors.BadServerHalted
-        return ClientMetrics(self._subscriptions, lambda: len(self._external_sessions))
-
-    async def has_room(self) -> bool:
-        """Tell whether there may be one more session; one that was never activated gives way, the oldest first."""
-        sessions = self._external_sessions.values()
-        if len(sessions) < self.limits.max_sessions:
-            return True
-        idle = next((session for session in sessions if not session.is_activated()), None)
-        if idle is None:
-            return False
-        await idle.close_session(False)
-        return True
+        assert self._subscriptions is not None and self.sessions is not None  # noqa: S101, PT018
+        return ClientMetrics(self._subscriptions, self.sessions.__len__)
 
     def longest_queue(self) -> int:
         """Return how many notifications wait for the slowest reader of any one item, of those that are connected."""
-        sessions = [each for each in self._external_sessions.values() if isinstance(each, PlantSession)]
-        present = {key for each in sessions if each.connection is not None for key in each.subscriptions}
-        return self._engine.longest_queue(present) if self._engine is not None else 0
+        if self.sessions is None or self._engine is None:
+            return 0
+        present = {key for each in self.sessions if each.connection is not None for key in each.subscriptions}
+        return self._engine.longest_queue(present)
 
     async def stop(self) -> None:
-        """End the sessions that wait for their clients to come back, too; the clock's next second is not waited for."""
-        for session in list(self._external_sessions.values()):
-            await session.close_session(True)
+        """End connections and sessions; the clock's next second is not waited for."""
+        if self.listener is not None:
+            await self.listener.stop()
+        for session in self.sessions or ():
+            session.close(delete_subscriptions=True)
         if self.publisher is not None:
             self.publisher.stop()
         if self.time_task is not None:
@@ -141,30 +160,32 @@ class PlantServer(InternalServer):
         del shelf_file
         standard_nodes.load(self.aspace, self._cache)
 
-    def create_session(self, name: str, user: User = NOBODY, external: bool = False) -> PlantSession:
-        """Make a client's session."""
-        del user, external
-        if self._simulator is None or self._subscriptions is None:
-            raise ua.uaerrors.BadServerHalted
-        return PlantSession(self, self._simulator, self._subscriptions, self.limits, name)
+    def _new_channel_id(self) -> int:
+        self._last_channel = self._last_channel % 0xFFFF_FFFF + 1
+        return self._last_channel
 
 
 async def make_server(
-    settings: ServerSettings, users: Users, identity: Identity, reactors: tuple[str, ...], cache: Path
-) -> tuple[Server, PlantServer]:
+    settings: ServerSettings, users: Users, identities: ServerIdentities, reactors: tuple[str, ...], data: Path
+) -> PlantServer:
     """Return the server, its address space built, not yet listening."""
     lengths.check()
     enumerations.admit_unknown()
-    internal = PlantServer(users, cache)
-    internal.limits = replace(internal.limits, min_supported_sample_rate=settings.scan_s * 1000.0)
-    internal.on_loopback = settings.on_loopback
-    server = PlantOpcuaServer(iserver=internal)
-    server.limits = TransportLimits(CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES // CHUNK_BYTES + 1, MESSAGE_BYTES)
-    server._application_uri = application_uri()
+    limits = ServerLimits(min_supported_sample_rate=settings.scan_s * 1000.0)
+    endpoints = Endpoints(
+        settings.endpoint,
+        application_uri(),
+        identities,
+        with_none=settings.has_policy_none,
+        with_anonymous=bool(users.anonymous),
+    )
+    internal = PlantServer(
+        data / "server" / "cache", limits, endpoints, users, data / "pki", on_loopback=settings.on_loopback
+    )
+    server = Server(iserver=internal)
+    server._application_uri = endpoints.application_uri
     server.product_uri = "urn:cstr-gateway"
-    server.name = "cstr-gateway"
-    server.manufacturer_name = "cstr-gateway"
-    server.application_type = ua.ApplicationType.Server
+    server.name = server.manufacturer_name = "cstr-gateway"
     await server.init()
     index = await server.register_namespace(NAMESPACE_URI)
     if index != 2:
@@ -176,25 +197,21 @@ async def make_server(
     show_executable(internal.aspace)
     use_template(internal.aspace, reactors)
     show(internal.aspace, internal.limits)
-    await server.load_certificate(identity.certificate)
-    await server.load_private_key(identity.key)
-    server.set_endpoint(settings.endpoint)
-    server.socket_address = (settings.listen, settings.port)
-    server.set_security_policy(POLICIES)
-    tokens: list[type] = [ua.UserNameIdentityToken]
-    server.set_identity_tokens([ua.AnonymousIdentityToken, *tokens] if users.anonymous else tokens)
-    return server, internal
+    return internal
 
 
-async def listen(server: Server, settings: ServerSettings) -> None:
+async def listen(server: PlantServer, settings: ServerSettings) -> None:
     """Open the port.
 
     Raises:
         CouldNotRun: naming a port that is in use or an address that is not here.
     """
+    await server.start()
+    assert server.listener is not None  # noqa: S101
     try:
-        await server.start()
+        await server.listener.start(settings.listen, settings.port)
     except OSError as error:
+        await server.stop()
         message = (
             f"OPC UA: cannot listen on {settings.listen}:{settings.port} ({error.strerror}); "
             "end what listens there, set server.port or server.listen, or use --ports auto"

@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+import uuid
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asyncua import ua
 from asyncua.crypto.permission_rules import User, UserRole
-from asyncua.server.internal_server import InternalServer
-from asyncua.server.internal_session import InternalSession
 from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.rights import Rights
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.publish_queue import PublishQueue
 from opcua_server.monitoring.subscription import Subscription
+from opcua_server.security.policies import Offer
 from opcua_server.services.continuation import ContinuationPoints
-from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import BrowsePoints
-from opcua_server.simulator import Simulator
-from opcua_server.wire.messages import ANY_SIZE
+
+if TYPE_CHECKING:
+    from opcua_server.processor import PlantProcessor
+
+NONCE_BYTES = 32
+SERVER_NAMESPACE = 1
+"""That of the ApplicationUri."""
 
 
 @dataclass
@@ -35,104 +41,159 @@ class PlantUser(User):
 NOBODY = PlantUser(role=UserRole.Anonymous)
 
 
-class Channel(Protocol):
-    """The connection that a session uses."""
+class State(Enum):
+    """Of a session's life."""
 
-    @property
-    def security_mode(self) -> ua.MessageSecurityMode:
-        """Of its secure channel."""
+    CREATED = auto()
+    ACTIVATED = auto()
+    CLOSED = auto()
 
 
-class PlantSession(InternalSession):
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What a client has said of itself in CreateSession."""
+
+    description: ua.ApplicationDescription
+    session_name: str
+    endpoint_url: str
+    server_uri: str
+    most_bytes: int
+    """Size of the largest response that it takes (OPC 10000-4 v1.05 §5.7.2.2)."""
+    certificate: bytes
+    """Of its secure channel, empty without security."""
+
+
+class Keeper(Protocol):
+    """Who keeps the sessions."""
+
+    def activated(self, session: PlantSession) -> None:
+        """Take note that a session goes on for a user, maybe another than before."""
+
+    def disconnected(self, session: PlantSession) -> None:
+        """Take note that a session waits for its client."""
+
+    def ended(self, session: PlantSession, *, delete_subscriptions: bool) -> None:
+        """Forget a session."""
+
+
+class PlantSession:
     """One client's session."""
 
     def __init__(
         self,
-        server: InternalServer,
-        simulator: Simulator,
-        subscriptions: SubscriptionService,
+        client: Client,
+        connection: PlantProcessor,
+        timeout_s: float,
         limits: ServerLimits,
-        name: str,
+        keeper: Keeper,
     ) -> None:
-        super().__init__(server, server.aspace, server.subscription_service, name, user=NOBODY, external=True)
-        self._simulator = simulator
-        self._subscriptions = subscriptions
-        server.unregister_external_session(self)
+        self.client = client
+        unique: Any = uuid.uuid4()
+        self.id = ua.NodeId(unique, ua.Int16(SERVER_NAMESPACE))
         self.auth_token = ua.NodeId(ua.ByteString(secrets.token_bytes(32)), ua.Int16(0))
-        server.register_external_session(self)
         self.token = nodeid_to_binary(self.auth_token)
         """The AuthenticationToken on the wire."""
+        self.state = State.CREATED
+        self.user = NOBODY
+        self.offer: Offer = connection.channel.offer
+        """Policy and mode of its secure channel."""
+        self.nonce = b""
+        """The last that the client was given; each is used once."""
+        self.locale_ids: tuple[str, ...] = ()
+        self.timeout_s = timeout_s
+        self.begun = datetime.now(UTC)
         self.browsing: BrowsePoints = ContinuationPoints(limits.max_browse_continuation_points)
         self.queue = PublishQueue()
         self.subscriptions: dict[int, Subscription] = {}
         self.working: set[asyncio.Task[Any]] = set()
         """Requests that are answered later; they end with the session (OPC 10000-4 v1.05 §5.7.4)."""
-        self.application_uri = ""
-        """Of the client."""
-        self.most_bytes = ANY_SIZE
-        """Size of the largest response that the client takes (OPC 10000-4 v1.05 §5.7.2.2)."""
         self.rights: Rights | None = None
         """By which its items were agreed on last."""
-        self.connection: Channel | None = None
+        self.connection: PlantProcessor | None = None
         """None while the client's connection is gone and the session waits for it to come back."""
+        self._keeper = keeper
+        self._connect(connection)
+        self._active = time.monotonic()
+        self._timer = asyncio.get_running_loop().call_later(timeout_s, self._end_if_idle)
 
     @property
     def roles(self) -> frozenset[str]:
         """Roles of the user who is logged in now."""
-        return self.user.roles if isinstance(self.user, PlantUser) else frozenset()
+        return self.user.roles
+
+    @property
+    def application_uri(self) -> str:
+        """Of the client: proven by its certificate, without security only said."""
+        return self.client.description.ApplicationUri or ""
+
+    @property
+    def most_bytes(self) -> int:
+        """Size of the largest response that the client takes."""
+        return self.client.most_bytes
 
     @property
     def security_mode(self) -> ua.MessageSecurityMode:
-        """Of the channel that the session uses."""
-        return self.connection.security_mode if self.connection is not None else ua.MessageSecurityMode.None_
+        """Of its secure channel."""
+        return self.offer.mode
 
-    async def create_session(
-        self, params: ua.CreateSessionParameters, sockname: tuple[str, int] | None = None
-    ) -> ua.CreateSessionResult:
-        """Begin; a session that is never activated ends by its timeout, too."""
-        self.application_uri = params.ClientDescription.ApplicationUri or ""
-        self.most_bytes = params.MaxResponseMessageSize or ANY_SIZE
-        if not params.RequestedSessionTimeout >= 0.0:  # NaN, too: a timer by it would never sleep
-            params.RequestedSessionTimeout = 0.0
-        try:
-            result = await super().create_session(params, sockname)
-        except BaseException:
-            await self.close_session(False)
-            raise
-        self._start_timeout_watchdog()
-        return result
+    def is_activated(self) -> bool:
+        """Tell whether it may be used."""
+        return self.state is State.ACTIVATED
 
-    async def close_session(self, delete_subs: bool = True) -> None:
+    def is_closed(self) -> bool:
+        """Tell whether it has ended."""
+        return self.state is State.CLOSED
+
+    def new_nonce(self) -> bytes:
+        """Return the nonce that the client signs next."""
+        self.nonce = secrets.token_bytes(NONCE_BYTES)
+        return self.nonce
+
+    def activate(self, connection: PlantProcessor, user: PlantUser) -> None:
+        """Go on for a user over a connection; what waited to be answered over another is forgotten."""
+        self.state, self.user = State.ACTIVATED, user
+        self.touch()
+        if connection is not self.connection:
+            self.queue.forget()
+            self._connect(connection)
+        self._keeper.activated(self)
+
+    def disconnect(self) -> None:
+        """Take note that the connection is gone: wait for the client to come back, or end if it was never activated."""
+        if not self.is_activated():
+            self.close(delete_subscriptions=True)
+            return
+        self.queue.forget()
+        self._connect(None)
+        self._keeper.disconnected(self)
+
+    def close(self, *, delete_subscriptions: bool) -> None:
         """End the session; subscriptions that are not deleted wait for a transfer until their lifetime ends."""
-        self.release_loops()
-        self._subscriptions.close(self, delete=delete_subs)
+        if self.is_closed():
+            return
+        self.state = State.CLOSED
+        self._timer.cancel()
+        self._connect(None)
+        self._keeper.ended(self, delete_subscriptions=delete_subscriptions)
         self.queue.fail_all(ua.StatusCodes.BadSessionClosed)
         for task in self.working:
             task.cancel()
-        await super().close_session(False)
 
-    def connect(self, connection: Channel) -> None:
-        """Go on over a connection; what waited to be answered over another is forgotten."""
-        if connection is not self.connection:
-            self.queue.forget()
-            self.connection = connection
+    def touch(self) -> None:
+        """Take note that the client has asked for something."""
+        self._active = time.monotonic()
 
-    def disconnect(self, connection: object) -> None:
-        """Take note that a connection is gone; the loops are free at once, the subscriptions wait."""
-        if connection is self.connection:
-            self.queue.forget()
-            self.connection = None
-            self.release_loops()
+    def _connect(self, connection: PlantProcessor | None) -> None:
+        if self.connection is not None:
+            self.connection.sessions.discard(self)
+        self.connection = connection
+        if connection is not None:
+            connection.sessions.add(self)
 
-    async def _timeout_loop(self) -> None:
+    def _end_if_idle(self) -> None:
         """End when nothing was asked for so long; the subscriptions stay (OPC 10000-4 v1.05 §5.7.2.1)."""
-        timeout = self.session_timeout or 0.0
-        remaining = timeout
-        while remaining > 0.0:
-            await asyncio.sleep(remaining)
-            remaining = self._last_activity + timeout - time.monotonic()
-        await self.close_session(False)
-
-    def release_loops(self) -> None:
-        """Hold no loop any longer."""
-        self._simulator.loops.release(self)
+        remaining = self._active + self.timeout_s - time.monotonic()
+        if remaining > 0.0:
+            self._timer = asyncio.get_running_loop().call_later(remaining, self._end_if_idle)
+        else:
+            self.close(delete_subscriptions=False)

@@ -6,18 +6,17 @@ import asyncio
 import logging
 import struct
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from asyncua import Server, ua
+from asyncua import ua
+from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import Buffer
-from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.ua.ua_binary import header_from_binary
 
+from opcua_server.limits import CHUNK_BYTES, MESSAGE_BYTES, MOST_CONNECTIONS
 from opcua_server.processor import CONGESTED_BYTES, PlantProcessor, error_message
 from opcua_server.request import TURN_S
-
-if TYPE_CHECKING:
-    from opcua_server.server import PlantServer
 
 log = logging.getLogger("server")
 
@@ -30,54 +29,69 @@ UNUSED_S = 30.0
 _SIZE = struct.Struct("<I")
 _SMALLEST = 8
 
+MakeProcessor = Callable[[asyncio.Transport, TransportLimits], PlantProcessor]
 
-class PlantProtocol(OPCUAProtocol):
+
+def transport_limits() -> TransportLimits:
+    """Return the sizes that the server takes, before a client wants less."""
+    return TransportLimits(CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES // CHUNK_BYTES + 1, MESSAGE_BYTES)
+
+
+class PlantProtocol(asyncio.Protocol):
     """One connection."""
 
-    iserver: PlantServer
+    transport: asyncio.Transport
+    processor: PlantProcessor
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; where there are too many connections the oldest without a session gives way (OPC 10000-4 §5.6.2)."""
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._limits = transport_limits()
         self._received = bytearray()
         self._is_busy = False
         self._is_full = False
         self._unsent = 0
         self._watch: asyncio.TimerHandle | None = None
-        if len(self.clients) >= self.iserver.max_connections:
-            unused = next((each for each in self.clients if isinstance(each, PlantProtocol) and each.is_unused), None)
-            if unused is not None:
-                unused.give_way()
-        super().connection_made(transport)
-        if self.transport is not None:
-            self.transport.set_write_buffer_limits(high=CONGESTED_BYTES)
-        if self.processor is not None and self.iserver.dispatcher is not None:
-            self.processor = PlantProcessor(self.iserver, self.iserver.dispatcher, self.transport, self.limits)
-            self.processor.set_policies(self.policies)  # type: ignore[no-untyped-call]
+        self._working: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
-    def connection_lost(self, ex: BaseException | None) -> None:
-        """Free the session's loops; the rest is the library's."""
-        if isinstance(self.processor, PlantProcessor):
-            self.processor.disconnect()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, where there is room."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        self.transport = transport
+        self.name = transport.get_extra_info("peername")
+        if not self._listener.admit(self):
+            transport.abort()
+            return
+        transport.set_write_buffer_limits(high=CONGESTED_BYTES)
+        self.processor = self._listener.make_processor(transport, self._limits)
+        self._checking = asyncio.create_task(self._check_use(), name="connection")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note; what is being worked on ends."""
+        del exc
+        self._listener.connections.pop(self, None)
         self._unwatch()
-        super().connection_lost(ex)
+        if self._checking is not None:  # it was admitted
+            self.processor.disconnect()
+            self._checking.cancel()
+        if self._working is not None:
+            self._working.cancel()
 
     @property
     def is_unused(self) -> bool:
         """True without an activated session."""
-        return not (isinstance(self.processor, PlantProcessor) and self.processor.has_session())
+        return not self.processor.has_session()
 
     def give_way(self) -> None:
         """Close at once, for another connection."""
-        log.warning("%s has no session and is disconnected for another client", self.peer_name)
-        self.clients.remove(self)
-        if self.transport is not None:
-            self.transport.abort()
+        log.warning("%s has no session and is disconnected for another client", self.name)
+        self._listener.connections.pop(self, None)
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         """Serve nothing more until the client has read."""
         self._is_full = True
-        if self.transport is not None:
-            self.transport.pause_reading()
+        self.transport.pause_reading()
         self._check_reading()
 
     def resume_writing(self) -> None:
@@ -94,7 +108,7 @@ class PlantProtocol(OPCUAProtocol):
     def _take_received(self) -> None:
         received, transport = self._received, self.transport
         until = time.monotonic() + TURN_S
-        while len(received) >= _SMALLEST and transport is not None and not transport.is_closing():
+        while len(received) >= _SMALLEST and not transport.is_closing():
             if self._is_full:
                 return
             if self._is_busy:
@@ -106,7 +120,7 @@ class PlantProtocol(OPCUAProtocol):
                 asyncio.get_running_loop().call_soon(self._go_on)
                 return
             (size,) = _SIZE.unpack_from(received, 4)
-            if size < _SMALLEST or size > self.limits.max_recv_buffer:
+            if size < _SMALLEST or size > CHUNK_BYTES:
                 self._refuse(size)
                 return
             if len(received) < size:
@@ -116,18 +130,18 @@ class PlantProtocol(OPCUAProtocol):
             self._take(frame)
 
     def _go_on(self) -> None:
-        if self.transport is not None and not self.transport.is_closing() and not self._is_full:
+        if not self.transport.is_closing() and not self._is_full:
             self.transport.resume_reading()
             self._take_received()
 
     def _check_reading(self) -> None:
         """Disconnect a congested client that has read nothing since the last check."""
         transport = self.transport
-        if transport is None or transport.is_closing():
+        if transport.is_closing():
             return
         unsent = transport.get_write_buffer_size()
         if unsent == self._unsent:
-            log.warning("%s reads nothing and is disconnected", self.peer_name)
+            log.warning("%s reads nothing and is disconnected", self.name)
             transport.abort()
             return
         self._unsent = unsent
@@ -139,72 +153,80 @@ class PlantProtocol(OPCUAProtocol):
             self._watch.cancel()
             self._watch = None
 
-    async def _activation_watchdog(self) -> None:
+    async def _check_use(self) -> None:
         """Close the connection when it is found unused for the first time, or for the second in a row."""
         was_unused = True
-        while self.transport is not None and not self.transport.is_closing():
+        while not self.transport.is_closing():
             await asyncio.sleep(UNUSED_S)
             if self.is_unused and was_unused:
-                log.info("%s has no session and is disconnected", self.peer_name)
+                log.info("%s has no session and is disconnected", self.name)
                 self.transport.close()
             was_unused = self.is_unused
 
-    async def _process_one_msg(self, header: Any, buf: Buffer) -> bool:
-        try:
-            return await super()._process_one_msg(header, buf)
-        except Exception as error:  # noqa: BLE001 - whatever the library's codec stumbles over
-            log.warning("%s sends what cannot be read (%r) and is disconnected", self.peer_name, error)
-            self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.6)
-            return False
-        finally:
-            self._is_busy = False
-            asyncio.get_running_loop().call_soon(self._go_on)
-
     def _take(self, frame: bytes) -> None:
-        if isinstance(self.processor, PlantProcessor) and self.processor.receive(frame):
+        if self.processor.receive(frame):
             return
-        buffer = Buffer(frame)
         try:
-            self.messages.put_nowait((header_from_binary(buffer), buffer))
+            buffer = Buffer(frame)
+            work = self.processor.process(header_from_binary(buffer), buffer)
+        except Exception as error:  # noqa: BLE001 - whatever the library's codec stumbles over
+            log.warning("%s sends what cannot be read (%r) and is disconnected", self.name, error)
+            self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.7)
+            return
+        if work is False:
+            self.transport.close()
+        elif work is not True:
             self._is_busy = True
-        except (struct.error, ua.UaError):
-            log.warning("%s sends what cannot be taken and is disconnected", self.peer_name)
-            if self.transport is not None:
-                self.transport.close()
+            self._working = asyncio.create_task(self._wait_for(work), name="request")
+
+    async def _wait_for(self, work: Coroutine[Any, Any, None]) -> None:
+        """Take nothing more until it is done."""
+        await work
+        self._is_busy = False
+        self._go_on()
 
     def _refuse(self, size: int) -> None:
-        log.warning("%s sends a chunk of %d bytes and is disconnected", self.peer_name, size)
+        log.warning("%s sends a chunk of %d bytes and is disconnected", self.name, size)
         self._close_by(ua.StatusCodes.BadTcpMessageTooLarge)
 
     def _close_by(self, code: int) -> None:
-        if self.transport is not None:
-            self.transport.write(error_message(code))
-            self.transport.close()
+        self.transport.write(error_message(code))
+        self.transport.close()
 
 
-class PlantTransport(BinaryServer):
-    """The listening socket."""
+class Listener:
+    """The listening socket and its connections."""
 
-    def _make_protocol(self) -> OPCUAProtocol:
-        return PlantProtocol(self.iserver, self._policies, self.clients, self.closing_tasks, self.limits)
+    def __init__(self, make_processor: MakeProcessor, most: int = MOST_CONNECTIONS) -> None:
+        self.make_processor = make_processor
+        self.connections: dict[PlantProtocol, None] = {}
+        """In the order in which they came."""
+        self._most = most
+        self._server: asyncio.Server | None = None
 
-
-class PlantOpcuaServer(Server):
-    """asyncua's server with our connections."""
-
-    async def start(self) -> None:
+    async def start(self, host: str, port: int) -> None:
         """Open the port.
 
         Raises:
             OSError: when it cannot be opened.
         """
-        await self._setup_server_nodes()
-        await self.iserver.start()
-        try:
-            host, port = self.socket_address or ("127.0.0.1", 0)
-            self.bserver = PlantTransport(self.iserver, host, port, self.limits)
-            self.bserver.set_policies(self._policies)
-            await self.bserver.start()
-        except OSError:
-            await self.iserver.stop()
-            raise
+        self._server = await asyncio.get_running_loop().create_server(lambda: PlantProtocol(self), host, port)
+
+    async def stop(self) -> None:
+        """Close the port and all connections."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.transport.close()
+        await asyncio.sleep(0)
+
+    def admit(self, connection: PlantProtocol) -> bool:
+        """Tell whether there is room, for which the oldest without a session gives way (OPC 10000-6 v1.05 §7.1.2.3)."""
+        if len(self.connections) >= self._most:
+            unused = next((each for each in self.connections if each.is_unused), None)
+            if unused is None:
+                log.warning("%s is not let in: all %d connections are in use", connection.name, self._most)
+                return False
+            unused.give_way()
+        self.connections[connection] = None
+        return True

@@ -93,3 +93,30 @@ def users_of(settings: ServerSettings, secrets: Path) -> Users:
 def _secret_reader(folder: Path, name: str) -> Callable[[], str]:
     secret(folder / name)
     return lambda: secret(folder / name)
+
+
+class LoginRefused(Exception):
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+async def _by_password(self: Users, name: str, password: str, peer: str) -> PlantUser:
+    user = self.get_user(None, username=name, password=password)
+    if user is None:
+        raise LoginRefused(0x801F0000, name)
+    return user
+
+
+async def _by_certificate(self: Users, certificate: bytes, peer: str) -> PlantUser:
+    raise LoginRefused(0x801F0000, "certificate")
+
+
+def _as_anonymous(self: Users) -> PlantUser:
+    user = self.get_user(None)
+    if user is None:
+        raise LoginRefused(0x801F0000, "anonymous")
+    return user
+
+
+Users.by_password, Users.by_certificate, Users.as_anonymous = _by_password, _by_certificate, _as_anonymous  # type: ignore

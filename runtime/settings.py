@@ -73,6 +73,8 @@ class ServerSettings(Section):
     """True: the plant advances only by Step, or by the controller's interval when it has written Tc."""
     history_gb: Number = Field(default=1.0, gt=0.0, le=64.0)
     """Memory for the last hour of history, 32 bytes a sample; where that is too little, the oldest goes first."""
+    policy_none: Flag | None = None
+    """Sessions without security; None: on loopback only."""
     anonymous_roles: tuple[Role | Literal["Anonymous"], ...] | None = None
     """None: all roles on loopback, refused otherwise; `Anonymous` alone sees the Server object and the types."""
     users: tuple[User, ...] = ()
@@ -84,10 +86,15 @@ class ServerSettings(Section):
         return self.listen in LOOPBACK
 
     @property
+    def has_policy_none(self) -> bool:
+        """True when sessions without security are allowed."""
+        return self.on_loopback if self.policy_none is None else self.policy_none
+
+    @property
     def is_open(self) -> bool:
         """True when our services need no login: Anonymous has all roles on the server they use."""
         host = urlsplit(self.local_endpoint).hostname or ""
-        return self.on_loopback and host in LOOPBACK and self.anonymous_roles is None
+        return self.on_loopback and host in LOOPBACK and self.anonymous_roles is None and self.has_policy_none
 
     @property
     def endpoint(self) -> str:

@@ -15,11 +15,13 @@ from opcua_server.access.roles import session_roles
 class Subject(Protocol):
     """A session, as far as its rights are concerned."""
 
-    user: User
+    @property
+    def user(self) -> User:
+        """Who is logged in now."""
 
     @property
     def roles(self) -> frozenset[str]:
-        """Roles given to the user who is logged in now."""
+        """Roles given to the user."""
 
     @property
     def security_mode(self) -> ua.MessageSecurityMode:

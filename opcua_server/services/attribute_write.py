@@ -68,6 +68,10 @@ class WriteService:
             self._commands.note_demands()
         return results
 
+    def release_loops(self, session: PlantSession) -> None:
+        """Let a session that may no longer write as their holder hold no loop."""
+        self._simulator.loops.release(session)
+
     def _tag_of(self, item: Written) -> Tag | None:
         tags = self._simulator.tags
         row = tags.row_of(item.node)

@@ -37,10 +37,16 @@ _ACKNOWLEDGEMENT = struct.Struct("<II")
 class Owner(Protocol):
     """A session, as far as its subscriptions are concerned."""
 
-    user: User
-    application_uri: str
     queue: PublishQueue
     subscriptions: dict[int, Subscription]
+
+    @property
+    def user(self) -> User:
+        """Who is logged in."""
+
+    @property
+    def application_uri(self) -> str:
+        """Of the client."""
 
 
 class SubscriptionService:

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Sequence
 
 from plant.clock import ticks_from_unix_ns
 
-_PUBLISH_RESPONSE = 829
+_PUBLISH_REQUEST = 826
 _DATA_CHANGE = b"\x01\x00" + struct.pack("<H", 811) + b"\x01"
 _STATUS_CHANGE = b"\x01\x00" + struct.pack("<H", 820) + b"\x01"
 ANY_SIZE = sys.maxsize
 """Bytes of a message where there is no limit."""
 NULL_ARRAY = b"\xff\xff\xff\xff"
-_SERVICE_FAULT = 397
+_TO_RESPONSE = 3
+"""A response's encoding is numbered so much higher than its request's, a ServiceFault's than what is no request."""
+_SERVICE_FAULT = 397 - _TO_RESPONSE
 _HEADER = struct.Struct("<BBHqII")
 _HEADER_END = b"\x00" + NULL_ARRAY + b"\x00\x00\x00"
 """No diagnostics, no string table, no additional header."""
@@ -27,9 +29,9 @@ def now_ticks() -> int:
     return ticks_from_unix_ns(time.time_ns())
 
 
-def response(type_number: int, handle: int, result: int = 0) -> bytes:
-    """Return the type and the ResponseHeader of a response."""
-    return _HEADER.pack(1, 0, type_number, now_ticks(), handle, result) + _HEADER_END
+def response(request_type: int, handle: int, result: int = 0) -> bytes:
+    """Return the type and the ResponseHeader of the response to a request of some type."""
+    return _HEADER.pack(1, 0, request_type + _TO_RESPONSE, now_ticks(), handle, result) + _HEADER_END
 
 
 def fault(handle: int, code: int) -> bytes:
@@ -75,7 +77,7 @@ def publish_response(
     """Return a PublishResponse."""
     return b"".join(
         (
-            response(_PUBLISH_RESPONSE, handle),
+            response(_PUBLISH_REQUEST, handle),
             _U4.pack(subscription),
             numbers(available),
             b"\x01" if more else b"\x00",

@@ -1,9 +1,15 @@
-"""Reads requests without a codec made for any structure: NodeIds stay bytes, and are keys."""
+"""Reads requests, most without a codec made for any structure: NodeIds stay bytes, and are keys."""
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import struct_from_binary
+
+T = TypeVar("T")
 
 _HEADER = struct.Struct("<qII")
 _LENGTH = struct.Struct("<i")
@@ -71,6 +77,18 @@ def request_header(data: bytes, at: int) -> RequestHeader:
     encoding = data[end]
     end = end_of_string(data, end + 1) if encoding in (1, 2) else end + 1
     return RequestHeader(type_number, token, handle, timeout_ms, end)
+
+
+def decoded(kind: type[T], data: bytes, at: int) -> T:
+    """Return a structure by the library's codec.
+
+    Raises:
+        ua.uaerrors.BadDecodingError: when it cannot be decoded, for whatever reason the codec finds.
+    """
+    try:
+        return struct_from_binary(kind, Buffer(data, at))
+    except Exception as error:
+        raise ua.uaerrors.BadDecodingError from error
 
 
 def unsigned(data: bytes, at: int) -> int:

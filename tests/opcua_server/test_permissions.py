@@ -77,7 +77,9 @@ def test_roles_have_standard_node_ids_and_ours_our_own() -> None:
     assert len({role_id(role) for role in (*ALL_ROLES, ANONYMOUS, AUTHENTICATED_USER)}) == 10
 
 
-@pytest.mark.parametrize(("mode", "status"), [(NONE, WEAK), (SIGN, WEAK), (ENCRYPT, quality.GOOD), (None, quality.GOOD)])
+@pytest.mark.parametrize(
+    ("mode", "status"), [(NONE, WEAK), (SIGN, WEAK), (ENCRYPT, quality.GOOD), (None, quality.GOOD)]
+)
 def test_a_restriction_is_met_by_the_channel_or_where_none_is_made(
     policies: Policies, mode: ua.MessageSecurityMode | None, status: int
 ) -> None:

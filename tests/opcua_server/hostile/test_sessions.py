@@ -40,7 +40,9 @@ async def test_any_session_timeout_is_revised_to_one_that_can_be_kept(endpoint: 
 async def test_sessions_beyond_the_limit_are_refused_but_those_never_activated_give_way(
     serving: Serving, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opcua_server.server.ServerLimits", lambda: limits.ServerLimits(max_sessions=3))
+    monkeypatch.setattr(
+        "opcua_server.server.ServerLimits", lambda **known: limits.ServerLimits(max_sessions=3, **known)
+    )
     async with serving() as served, connected(served) as session:
         connection = session.connection
         idle = [await Session.create(connection) for _ in range(4)]

@@ -38,11 +38,12 @@ async def test_a_flood_of_requests_is_interrupted_for_the_others(
 
 
 @pytest.mark.parametrize("secured", [False, True], ids=["plain", "signed and encrypted"])
-@pytest.mark.parametrize("first", [[], [ua.FindServersRequest()]], ids=["alone", "after one of the library's"])
+@pytest.mark.parametrize("first", [[], [ua.FindServersRequest()]], ids=["alone", "after one that needs no session"])
 async def test_many_requests_at_once_are_all_answered(
     endpoint: str, application: Application, secured: bool, first: list[ua.FindServersRequest]
 ) -> None:
-    session = await begin(await Connection.open(endpoint, application if secured else ANYBODY))
+    client = application if secured else ANYBODY
+    session = await begin(await Connection.open(endpoint, client), client)
     answers, octets = unsent(session, *first, *(read_request(rvid(T)) for _ in range(1500)))
     session.connection._writer.write(octets)
     await asyncio.wait(answers, timeout=2 * ANSWER_S)

@@ -1,0 +1,1 @@
+"""Who may connect, and how: policies, endpoints, secure channels, identity tokens."""

@@ -1,0 +1,266 @@
+"""SecureChannel service set: OpenSecureChannel (OPC 10000-4 v1.05 §5.6.2, OPC 10000-6 v1.05 §6.7.4).
+
+asyncua takes any certificate, any nonce, any lifetime and any policy that a renewal names.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from asyncua import ua
+from asyncua.common.connection import SecureConnection, TransportLimits
+from asyncua.common.utils import create_nonce
+from asyncua.crypto.security_policies import SecurityPolicyNone
+from asyncua.crypto.uacrypto import InvalidSignature
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from opcua_server.security.identities import ServerIdentities, ServerIdentity
+from opcua_server.security.policies import NONCE_BYTES, NONE, SECURED, Offer
+from opcua_server.wire.requests import MALFORMED
+from runtime.pki.trust import CertificateRefused
+
+_OPEN: Any = ua.MessageType.SecureOpen
+KEY_BITS = range(2048, 4097)
+"""Of a client's RSA key, by all policies offered (OPC 10000-7); a longer one takes long to check."""
+SHORTEST_MS, LONGEST_MS = 10_000, 3_600_000
+"""Lifetimes of a token."""
+_GRACE = 1.25
+"""How much longer than its lifetime a token is taken (OPC 10000-4 v1.05 §5.6.2.1)."""
+
+
+_UNTRUSTED = frozenset(
+    (
+        ua.StatusCodes.BadCertificateUntrusted,
+        ua.StatusCodes.BadCertificateChainIncomplete,
+        ua.StatusCodes.BadCertificateInvalid,
+    )
+)
+"""What a stranger is not told: why it is one (OPC 10000-6 v1.05 §6.7.7)."""
+
+
+class ChannelRefused(Exception):  # noqa: N818
+    """The channel is not opened, or not renewed: an Error message says the code, the log the reason."""
+
+    def __init__(self, code: int, reason: str, certificate: bytes = b"") -> None:
+        super().__init__(reason)
+        self.code = code
+        self.certificate = certificate
+
+
+class Trust(Protocol):
+    """Who is trusted."""
+
+    def check(self, certificates: bytes) -> None:
+        """Return if the application of a certificate, behind which those of issuers may stand, is trusted.
+
+        Raises:
+            CertificateRefused: with the code that says why it is not.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An OpenSecureChannel that was carried out."""
+
+    header: ua.RequestHeader
+    request_type: ua.SecurityTokenRequestType
+    response: bytes
+    """Chunk on the wire."""
+
+
+class SecureChannel(SecureConnection):
+    """One client's channel: its policy, keys and sequence numbers."""
+
+    def __init__(self, channel_id: int, identities: ServerIdentities, trust: Trust, limits: TransportLimits) -> None:
+        super().__init__(SecurityPolicyNone(), limits)  # type: ignore[no-untyped-call]
+        self.id = channel_id
+        self.offer: Offer = NONE
+        self.identity: ServerIdentity | None = None
+        """The server's, by which the channel was opened; None without security."""
+        self.certificates = b""
+        """The client's on the wire: its own, then those of its issuers."""
+        self._expires = 0.0
+        """When the last token is not taken any more, monotonic."""
+        self._identities = identities
+        self._trust = trust
+        self._last_token = 0
+
+    @property
+    def sizes(self) -> TransportLimits:
+        """Of chunks and messages, as agreed with the client."""
+        return self._limits
+
+    @property
+    def mode(self) -> ua.MessageSecurityMode:
+        """Whether messages are signed, and encrypted."""
+        return self.offer.mode
+
+    @property
+    def certificate(self) -> bytes:
+        """The client's own certificate, empty without security."""
+        return self.security_policy.peer_certificate or b""
+
+    def open_by(self, header: ua.Header, body: Any) -> Opened:
+        """Open the channel, or renew its token, by an OpenSecureChannel request.
+
+        Raises:
+            ChannelRefused: when it may not be.
+        """
+        try:
+            security = struct_from_binary(ua.AsymmetricAlgorithmHeader, body.copy(header.body_size))
+        except MALFORMED as error:
+            raise ChannelRefused(ua.StatusCodes.BadSecurityChecksFailed, f"its header is malformed ({error})") from None
+        self._check_header(header, security)
+        message: Any = self._verified(header, body)
+        if self.offer is not NONE:
+            self._check_trust(security.SenderCertificate)
+        try:
+            request = struct_from_binary(ua.OpenSecureChannelRequest, message.body())
+        except Exception as error:
+            raise ChannelRefused(ua.StatusCodes.BadDecodingError, f"the request is malformed ({error!r})") from error
+        self._check_request(request.Parameters)
+        result = self._issue(request.Parameters)
+        response = ua.OpenSecureChannelResponse(Parameters=result)
+        response.ResponseHeader.RequestHandle = request.RequestHeader.RequestHandle
+        octets = self.message_to_binary(struct_to_binary(response), _OPEN, message.request_id())
+        return Opened(request.RequestHeader, request.Parameters.RequestType, octets)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until no token is taken any more, unless the channel is renewed."""
+        return max(0.0, self._expires - time.monotonic())
+
+    def _check_header(self, header: ua.Header, security: Any) -> None:
+        """Check what is said in plain text (OPC 10000-6 v1.05 §6.7.7)."""
+        sender = security.SenderCertificate or b""
+        if self.is_open():
+            if header.ChannelId != self.id:
+                raise ChannelRefused(ua.StatusCodes.BadTcpSecureChannelUnknown, "the channel is another's")
+            if security.SecurityPolicyURI != self.offer.uri or sender != self.certificates:
+                raise ChannelRefused(
+                    ua.StatusCodes.BadSecurityChecksFailed, "a renewal by another policy or certificate", sender
+                )
+            return
+        if header.ChannelId:
+            raise ChannelRefused(ua.StatusCodes.BadTcpSecureChannelUnknown, "the channel is not open")
+        offer = next((each for each in (NONE, *SECURED) if each.uri == security.SecurityPolicyURI), None)
+        if offer is None:
+            raise ChannelRefused(
+                ua.StatusCodes.BadSecurityPolicyRejected, f"policy {security.SecurityPolicyURI!r:.100} is not offered"
+            )
+        if offer is NONE:
+            return
+        identity = self._identities.by_thumbprint(security.ReceiverCertificateThumbPrint or b"")
+        if identity is None:
+            raise ChannelRefused(
+                ua.StatusCodes.BadCertificateInvalid, "it names a certificate that the server does not have", sender
+            )
+        self.offer, self.identity, self.certificates = offer, identity, sender
+        self.security_policy = offer.create(identity, _usable(sender))
+
+    def _verified(self, header: ua.Header, body: Any) -> ua.Message:
+        """Decrypt and verify, and only then take note of the sequence number."""
+        try:
+            message = self.receive_from_header_and_body(header, body)
+        except (InvalidSignature, ua.UaError, *MALFORMED) as error:
+            raise ChannelRefused(
+                ua.StatusCodes.BadSecurityChecksFailed, f"it cannot be verified ({error!r})", self.certificates
+            ) from None
+        if not isinstance(message, ua.Message):
+            raise ChannelRefused(ua.StatusCodes.BadSecurityChecksFailed, "the request is not whole", self.certificates)
+        return message
+
+    def _check_trust(self, certificates: bytes) -> None:
+        """Check the client's application, at each renewal again (OPC 10000-4 v1.05 §6.1.7)."""
+        try:
+            self._trust.check(certificates)
+        except CertificateRefused as refused:
+            code = ua.StatusCodes.BadSecurityChecksFailed if refused.code in _UNTRUSTED else refused.code
+            raise ChannelRefused(code, str(refused), certificates) from refused
+
+    def _check_request(self, params: ua.OpenSecureChannelParameters) -> None:
+        is_renewal = params.RequestType == ua.SecurityTokenRequestType.Renew
+        if is_renewal is not self.is_open():
+            raise ChannelRefused(
+                ua.StatusCodes.BadRequestTypeInvalid, "there is nothing to renew, or a channel already"
+            )
+        wanted = self._offered(params.SecurityMode)
+        if wanted is None or (is_renewal and wanted is not self.offer):
+            raise ChannelRefused(
+                ua.StatusCodes.BadSecurityModeRejected,
+                f"mode {params.SecurityMode!r} is not offered with {self.offer.name}",
+            )
+        nonce = params.ClientNonce or b""
+        if self.offer is NONE:
+            return
+        if len(nonce) != NONCE_BYTES or (is_renewal and hmac.compare_digest(nonce, bytes(self.remote_nonce))):
+            raise ChannelRefused(ua.StatusCodes.BadNonceInvalid, f"its nonce is not {NONCE_BYTES} new bytes")
+        if wanted is not self.offer:
+            assert self.identity is not None  # noqa: S101
+            self.offer, self.security_policy = wanted, wanted.create(self.identity, _usable(self.certificates))
+
+    def _offered(self, mode: ua.MessageSecurityMode) -> Offer | None:
+        return next((each for each in (NONE, *SECURED) if each.uri == self.offer.uri and each.mode == mode), None)
+
+    def _issue(self, params: ua.OpenSecureChannelParameters) -> ua.OpenSecureChannelResult:
+        """Make a token and its keys; a renewed one is used when the client has used it."""
+        lifetime = min(max(params.RequestedLifetime or LONGEST_MS, SHORTEST_MS), LONGEST_MS)
+        self._last_token += 1
+        token = ua.ChannelSecurityToken(
+            ChannelId=ua.UInt32(self.id),
+            TokenId=ua.UInt32(self._last_token),
+            CreatedAt=datetime.now(UTC),
+            RevisedLifetime=ua.UInt32(lifetime),
+        )
+        self.local_nonce = create_nonce(self.security_policy.secure_channel_nonce_length)
+        self.remote_nonce = params.ClientNonce
+        if self.is_open():
+            self.next_security_token = token
+        else:
+            self._open = True
+            self.security_token = token
+            policy: Any = self.security_policy
+            policy.make_local_symmetric_key(self.remote_nonce, self.local_nonce)
+            policy.make_remote_symmetric_key(self.local_nonce, self.remote_nonce, lifetime)
+        self._expires = time.monotonic() + lifetime / 1000.0 * _GRACE
+        return ua.OpenSecureChannelResult(SecurityToken=token, ServerNonce=self.local_nonce)
+
+
+def _usable(certificates: bytes) -> x509.Certificate:
+    """Return the first certificate, by whose key something can be verified.
+
+    Raises:
+        ChannelRefused: when there is none, or its key is of a kind or length that no policy allows.
+    """
+    try:
+        certificate = x509.load_der_x509_certificate(first_certificate(certificates))
+        key = certificate.public_key()
+    except (ValueError, TypeError) as error:
+        raise ChannelRefused(ua.StatusCodes.BadCertificateInvalid, f"it is no certificate ({error})") from None
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in KEY_BITS:
+        raise ChannelRefused(
+            ua.StatusCodes.BadCertificatePolicyCheckFailed,
+            f"its key is not RSA of {KEY_BITS.start} to {KEY_BITS.stop - 1} bits",
+            certificates,
+        )
+    return certificate
+
+
+def first_certificate(certificates: bytes) -> bytes:
+    """Return the first of the DER certificates that stand one after the other (OPC 10000-6 v1.05 §6.2.6).
+
+    Raises:
+        ValueError: when there is none that is whole.
+    """
+    if len(certificates) > 4 and certificates[0] == 0x30 and certificates[1] == 0x82:
+        size = 4 + int.from_bytes(certificates[2:4])
+        if size <= len(certificates):
+            return certificates[:size]
+    message = "it does not begin with a DER certificate"
+    raise ValueError(message)
