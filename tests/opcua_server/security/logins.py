@@ -9,7 +9,7 @@ from pathlib import Path
 from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 
-from runtime.certificates import own_identity
+from runtime.certificates import application_uri, own_identity
 
 ENCRYPTED = ua.MessageSecurityMode.SignAndEncrypt
 ANONYMOUS = ""
@@ -44,7 +44,7 @@ async def login(
 ) -> AsyncIterator[Client]:
     """`async with login(endpoint, folder, "operator") as client`: over a secured channel."""
     client = Client(endpoint)
-    client.application_uri = "urn:outside"
+    client.application_uri = application_uri("outside")
     identity = own_identity(folder, (), "outside")
     await client.set_security(SecurityPolicyBasic256Sha256, identity.certificate, identity.key, mode=mode)
     if name != ANONYMOUS:
