@@ -29,7 +29,7 @@ async def serve(context: Context) -> None:
     """Run until cancelled."""
     settings = context.settings
     require_free(settings.server.port, settings.server.listen, "OPC UA", "server.port")
-    users = users_of(settings.server, context.secrets)
+    users = users_of(settings.server, context.data, context.registry)
     hosts = [*settings.server.hosts, settings.server.listen]
     identity = await asyncio.to_thread(own_identity, context.data / "pki" / "own", hosts)
     identities = ServerIdentities(lambda: (identity,))
@@ -65,6 +65,7 @@ async def serve(context: Context) -> None:
             group.create_task(pacer.run(), name="scan")
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
+            group.create_task(users.watch(server.end_refused_sessions), name="users")
     finally:
         await asyncio.sleep(LAST_PUBLISHING_S)
         await server.stop()

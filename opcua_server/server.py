@@ -134,6 +134,13 @@ class PlantServer(InternalServer):
         assert self._subscriptions is not None and self.sessions is not None  # noqa: S101, PT018
         return ClientMetrics(self._subscriptions, self.sessions.__len__)
 
+    def end_refused_sessions(self) -> None:
+        """End the sessions of users whom the users file has removed or changed, with their subscriptions."""
+        for session in self.sessions or ():
+            if not self._users.still_allowed(session.user):
+                log.warning("session of user %r ends: the users file has changed", session.user.name)
+                session.close(delete_subscriptions=True)
+
     def longest_queue(self) -> int:
         """Return how many notifications wait for the slowest reader of any one item, of those that are connected."""
         if self.sessions is None or self._engine is None:

@@ -22,6 +22,7 @@ from opcua_server.monitoring.subscription import Subscription
 from opcua_server.security.policies import Offer
 from opcua_server.services.continuation import ContinuationPoints
 from opcua_server.services.view import BrowsePoints
+from runtime import users_file
 
 if TYPE_CHECKING:
     from opcua_server.processor import PlantProcessor
@@ -36,6 +37,8 @@ class PlantUser(User):
     """A user with the roles of OPC 10000-18."""
 
     roles: frozenset[str] = frozenset()
+    entry: users_file.User | None = None
+    """What the users file said at the login; None: a service's own, or Anonymous."""
 
 
 NOBODY = PlantUser(role=UserRole.Anonymous)

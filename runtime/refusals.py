@@ -12,6 +12,7 @@ _LOGIN = re.compile(r"//.*@")
 _KINDS = {
     "tuple_type": "allowed is a list",
     "string_type": "allowed is a text",
+    "path_type": "allowed is the path of a file",
     "bool_type": "allowed is true or false",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -24,7 +23,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Role = Literal[
     "Observer", "Operator", "Engineer", "Supervisor", "ConfigureAdmin", "SecurityAdmin", "Controller", "Detector"
 ]
-"""Of OPC 10000-18, and two more: who may hold loops, and who may write verdicts."""
+"""Of OPC 10000-3 v1.05 §4.9.2, and two more: who may hold loops, and who may write verdicts."""
 
 
 class Section(BaseModel):
@@ -43,20 +42,17 @@ class PlantSettings(Section):
     """True: no noise, lag, quantisation or disturbances (the reference run)."""
 
 
-class User(Section):
-    """Who may log in; the password stands in a file, never here."""
+class LoginSettings(Section):
+    """Against guessing passwords."""
 
-    name: Name
-    roles: tuple[Role, ...] = ("Observer",)
-    password_file: Path
-
-    def password(self) -> str:
-        """Read the password.
-
-        Raises:
-            BadInput: naming a file that cannot be read or is empty.
-        """
-        return _read_secret(self.password_file, f"server.users: {self.name}: password_file")
+    failures: Whole = Field(default=5, ge=1, le=1000)
+    """Of a user name from one address: then it is locked there."""
+    address_failures: Whole = Field(default=50, ge=1, le=100_000)
+    """Of all names from one address: then no user may log in from there."""
+    lock_s: Number = Field(default=60.0, gt=0.0, le=86_400.0)
+    """The first lock; each one after it lasts twice as long."""
+    longest_lock_s: Number = Field(default=900.0, gt=0.0, le=86_400.0)
+    """After so long without a failure, all is forgotten."""
 
 
 class ServerSettings(Section):
@@ -77,7 +73,9 @@ class ServerSettings(Section):
     """Sessions without security; None: on loopback only."""
     anonymous_roles: tuple[Role | Literal["Anonymous"], ...] | None = None
     """None: all roles on loopback, refused otherwise; `Anonymous` alone sees the Server object and the types."""
-    users: tuple[User, ...] = ()
+    users: Path | None = None
+    """The users file; None: DATA/users.yaml."""
+    login: LoginSettings = LoginSettings()
     health_port: Port = 9101
 
     @property
@@ -229,9 +227,9 @@ class Settings(Section):
                     yield "controller.loops", f"{name!r} is not a reactor; allowed are {allowed}"
         if self.influxdb.url is not None and self.influxdb.token_file is None:
             yield "influxdb.token_file", "is not set; allowed is the file that holds the token for influxdb.url"
-        for name, count in Counter(user.name for user in self.server.users).items():
-            if count > 1:
-                yield "server.users", f"{name!r} stands there {count} times; give each user a name of its own"
+        if self.server.login.longest_lock_s < self.server.login.lock_s:
+            shortest = self.server.login.lock_s
+            yield "server.login.longest_lock_s", f"is below server.login.lock_s; allowed is {shortest:g} or more"
         taken: dict[int, str] = {}
         for key, port in self.own_ports():
             if port in taken:

@@ -59,14 +59,12 @@ def load_settings(
 
 
 def check_secret_files(settings: Settings, file: Path | None) -> None:
-    """Read the passwords and the token that the settings keep in files of their own.
+    """Read the token that the settings keep in a file of its own.
 
     Raises:
         BadInput: naming the settings, the key and the file that cannot be read.
     """
     try:
-        for user in settings.server.users:
-            user.password()
         settings.influxdb.token()
     except BadInput as error:
         raise BadInput(f"{file or 'settings'}: {error}") from None

@@ -12,6 +12,7 @@ import typer
 from plant.clock import seconds_from_duration
 from runtime.errors import BadInput
 from runtime.settings_file import check_secret_files, load_settings
+from runtime.users_file import check_users
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +51,8 @@ def up(
         },
     )
     check_secret_files(settings, config)
+    if settings.server.url is None:
+        check_users(settings.server, data)
     if ports not in (None, "auto"):
         message = f"--ports {ports!r}: allowed is auto; single ports are set by their keys, e.g. server.port"
         raise BadInput(message)

@@ -26,7 +26,7 @@ WELL_KNOWN = (
 OWN = (CONTROLLER, DETECTOR)
 """Who may hold loops, and who may write verdicts (plant.md, "Roles")."""
 ALL_ROLES = frozenset(WELL_KNOWN + OWN) - {ANONYMOUS, AUTHENTICATED_USER}
-"""What can be given to a user; the other two come by themselves."""
+"""What can be given to a user; the other two come with every session, and with every login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,6 @@ class IdentityRule:
     criteria: str
     """A user name, or the thumbprint of a user's certificate in upper case hexadecimal; empty for what has neither."""
     roles: frozenset[str]
-
-
-def session_roles(given: frozenset[str], *, is_authenticated: bool) -> frozenset[str]:
-    """Return all roles of a session: every one is Anonymous, and who has logged in is an AuthenticatedUser."""
-    return given | ({ANONYMOUS, AUTHENTICATED_USER} if is_authenticated else {ANONYMOUS})
 
 
 def role_id(role: str) -> ua.NodeId:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
+from runtime.passwords import is_password
 from runtime.settings_file import load_settings
+from runtime.users_file import read_users
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -76,17 +78,27 @@ def test_our_settings_read_each_services_environment(name: str) -> None:
     assert (settings.server.url is None) == (name == "server")
 
 
-def test_scada_clients_log_in_with_passwords_from_secrets() -> None:
-    server = STACK["services"]["server"]
-    settings = load_settings(env={"CSTR_GATEWAY__SERVER__USERS": server["environment"]["CSTR_GATEWAY__SERVER__USERS"]})
-    users = {user.name: user for user in settings.server.users}
-    assert set(users) == {"viewer", "operator", "engineer"}
-    assert "Operator" in users["operator"].roles
-    assert users["viewer"].roles == ("Observer",)
-    assert {str(user.password_file) for user in users.values()} == {f"/run/secrets/{name}" for name in users}
-    assert set(users) <= set(server["secrets"])
+def test_scada_clients_log_in_with_passwords_from_secrets(tmp_path: Path) -> None:
+    clients = {"viewer", "operator", "engineer"}
+    assert clients <= set(STACK["services"]["server"]["secrets"])
     others = [service for name, service in STACK["services"].items() if name != "server"]
-    assert not any(set(users) & set(service.get("secrets", [])) for service in others)
+    assert not any(clients & set(service.get("secrets", [])) for service in others)
+    secrets = {name: f"{name}-password" for name in clients}
+    real = tmp_path / "bin" / "cstr-gateway"
+    real.parent.mkdir()
+    real.write_text(f'#!/bin/sh\n[ "$1" = users ] || exit 0\nexec {BIN}/cstr-gateway "$@"\n')
+    enter(tmp_path, "server", secrets)
+    enter(tmp_path, "server", {**secrets, "viewer": "another-password"})
+    users = read_users(tmp_path / "data" / "users.yaml")
+    assert {name: user.roles for name, user in users.items()} == {
+        "viewer": ("Observer",),
+        "operator": ("Observer", "Operator"),
+        "engineer": ("Observer", "Operator", "Engineer"),
+    }
+    for name, password in {**secrets, "viewer": "another-password"}.items():
+        hashed = users[name].hash
+        assert hashed is not None
+        assert is_password(password, hashed.get_secret_value())
 
 
 def test_who_only_reads_has_no_more_than_the_readers_login() -> None:
@@ -104,27 +116,34 @@ def test_what_needs_no_rights_has_none(name: str) -> None:
     assert name != "telegraf" or service["user"] == "telegraf"
 
 
-def test_the_entrypoint_hands_secrets_on_and_becomes_the_service(tmp_path: Path) -> None:
+def enter(folder: Path, service: str, secrets: dict[str, str]) -> list[str]:
+    """Run the entrypoint with what is in `folder/bin` first on its path; return the lines it printed."""
+    for path in ("run", "data"):
+        (folder / path).mkdir(exist_ok=True)
+    for secret, word in secrets.items():
+        (folder / "run" / secret).write_text(word)
+    (folder / "bin" / "cstr-gateway").chmod(0o755)
     script = (ROOT / "config/compose/entrypoint").read_text()
-    (tmp_path / "run").mkdir()
-    for secret in ("mqtt", "postgres_reader", "controller"):
-        (tmp_path / "run" / secret).write_text(f"{secret}-word")
-    (tmp_path / "data").mkdir()
-    fake = tmp_path / "bin" / "cstr-gateway"
-    fake.parent.mkdir()
-    fake.write_text('#!/bin/sh\necho "$@"; env | grep CSTR_GATEWAY__\n')
-    fake.chmod(0o755)
-    entrypoint = tmp_path / "entrypoint"
-    entrypoint.write_text(script.replace("/run/secrets", f"{tmp_path}/run").replace("/data", f"{tmp_path}/data"))
+    entrypoint = folder / "entrypoint"
+    entrypoint.write_text(script.replace("/run/secrets", f"{folder}/run").replace("/data", f"{folder}/data"))
     done = subprocess.run(
-        ["/bin/sh", entrypoint, "controller"],
-        env={"PATH": f"{fake.parent}:/usr/bin:/bin"},
+        ["/bin/sh", entrypoint, service],
+        env={"PATH": f"{folder}/bin:/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines()[0] == f"controller --data {tmp_path}/data"
-    settings = load_settings(env=dict(line.split("=", 1) for line in done.stdout.splitlines()[1:]))
+    return done.stdout.splitlines()
+
+
+def test_the_entrypoint_hands_secrets_on_and_becomes_the_service(tmp_path: Path) -> None:
+    fake = tmp_path / "bin" / "cstr-gateway"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\necho "$@"; env | grep CSTR_GATEWAY__\n')
+    secrets = {secret: f"{secret}-word" for secret in ("mqtt", "postgres_reader", "controller")}
+    first, *others = enter(tmp_path, "controller", secrets)
+    assert first == f"controller --data {tmp_path}/data"
+    settings = load_settings(env=dict(line.split("=", 1) for line in others))
     assert settings.mqtt.url is not None
     assert settings.mqtt.url.get_secret_value() == "mqtt://gateway:mqtt-word@mosquitto:1883"
     assert settings.postgres.dsn is not None

@@ -21,7 +21,7 @@ from opcua_server.access.permissions import (
 )
 from opcua_server.access.policies import Policies
 from opcua_server.access.rights import Rights
-from opcua_server.access.roles import ALL_ROLES, ANONYMOUS, AUTHENTICATED_USER, role_id, session_roles
+from opcua_server.access.roles import ALL_ROLES, ANONYMOUS, AUTHENTICATED_USER, role_id
 from opcua_server.nodes import plant_id, standard_id
 from opcua_server.tags import Tags
 from plant import quality
@@ -44,7 +44,7 @@ def policies() -> Policies:
 
 
 def rights(policies: Policies, *roles: str, mode: ua.MessageSecurityMode | None = ENCRYPT) -> Rights:
-    return Rights(session_roles(frozenset(roles), is_authenticated=bool(roles)), mode, policies)
+    return Rights(frozenset({ANONYMOUS, AUTHENTICATED_USER, *roles} if roles else {ANONYMOUS}), mode, policies)
 
 
 def test_every_kind_of_signal_has_a_policy_and_somebody_who_writes_it() -> None:
@@ -66,9 +66,11 @@ def test_who_may_do_anything_may_browse() -> None:
         assert all(permissions & BROWSE for permissions in policy.permissions.values())
 
 
-def test_every_session_is_anonymous_and_who_logged_in_is_authenticated() -> None:
-    assert session_roles(frozenset(), is_authenticated=False) == {ANONYMOUS}
-    assert session_roles(frozenset({"Observer"}), is_authenticated=True) == {ANONYMOUS, AUTHENTICATED_USER, "Observer"}
+def test_who_has_logged_in_and_has_no_other_role_only_looks(policies: Policies) -> None:
+    mine = Rights(frozenset({ANONYMOUS, AUTHENTICATED_USER}), ENCRYPT, policies)
+    assert mine.granted(PLANT) == BROWSE | READ
+    assert mine.unreadable is None
+    assert not mine.writers
 
 
 def test_roles_have_standard_node_ids_and_ours_our_own() -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+from pydantic import SecretStr
 
 from runtime.certificates import application_uri, own_identity
+from runtime.passwords import hash_password
 from runtime.running import secret
+from runtime.users_file import User, changed_users
 
 from .conftest import Serving, value, write
 
@@ -31,11 +34,10 @@ async def test_basic256sha256_works_beside_none(serving: Serving, tmp_path: Path
 
 
 async def test_off_loopback_only_known_users_enter(serving: Serving, tmp_path: Path) -> None:
-    password = tmp_path / "anna"
-    password.write_text("correct horse\n")
-    users = [{"name": "anna", "roles": ["Observer"], "password_file": str(password)}]
     folder = tmp_path / "data"
-    async with serving({**OFF_LOOPBACK, "server.users": users}, folder) as endpoint:
+    with changed_users(folder / "users.yaml") as users:
+        users["anna"] = User(roles=("Observer",), hash=SecretStr(hash_password("correct horse")))
+    async with serving(OFF_LOOPBACK, folder) as endpoint:
         with pytest.raises(ua.UaError):
             async with Client(endpoint):
                 pass

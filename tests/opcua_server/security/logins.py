@@ -8,12 +8,16 @@ from pathlib import Path
 
 from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+from pydantic import SecretStr
 
 from runtime.certificates import application_uri, own_identity
+from runtime.passwords import hash_password
+from runtime.settings import Role
+from runtime.users_file import User, changed_users
 
 ENCRYPTED = ua.MessageSecurityMode.SignAndEncrypt
 ANONYMOUS = ""
-ROLES = {
+ROLES: dict[str, Role] = {
     "observer": "Observer",
     "operator": "Operator",
     "engineer": "Engineer",
@@ -23,19 +27,19 @@ ROLES = {
     "pid": "Controller",
     "verdict": "Detector",
 }
-NO_ROLE = "newcomer"
-"""A user to whom no role was given."""
-EVERYBODY = (*ROLES, NO_ROLE, ANONYMOUS)
+EVERYBODY = (*ROLES, ANONYMOUS)
 _PASSWORD = "correct horse battery"
 
 
 def off_loopback(folder: Path) -> dict[str, object]:
-    """Return the settings of a server that all of them, and Anonymous, may log in to."""
-    password = folder / "password"
-    password.write_text(f"{_PASSWORD}\n")
-    roles = {**{name: [role] for name, role in ROLES.items()}, NO_ROLE: []}
-    users = [{"name": name, "roles": given, "password_file": str(password)} for name, given in roles.items()]
-    return {"server.listen": "0.0.0.0", "server.anonymous_roles": ["Anonymous"], "server.users": users}
+    """Return the settings of a server with this data directory that all of them, and Anonymous, may log in to."""
+    trusted = folder / "pki" / "trusted" / "certs"
+    trusted.mkdir(parents=True, exist_ok=True)
+    (trusted / "outside.der").write_bytes(own_identity(folder / "outside", (), "outside").certificate.read_bytes())
+    hashed = SecretStr(hash_password(_PASSWORD))
+    with changed_users(folder / "users.yaml") as users:
+        users.update({name: User(roles=(role,), hash=hashed) for name, role in ROLES.items()})
+    return {"server.listen": "0.0.0.0", "server.anonymous_roles": ["Anonymous"]}
 
 
 @contextlib.asynccontextmanager
@@ -45,7 +49,7 @@ async def login(
     """`async with login(endpoint, folder, "operator") as client`: over a secured channel."""
     client = Client(endpoint)
     client.application_uri = application_uri("outside")
-    identity = own_identity(folder, (), "outside")
+    identity = own_identity(folder / "outside", (), "outside")
     await client.set_security(SecurityPolicyBasic256Sha256, identity.certificate, identity.key, mode=mode)
     if name != ANONYMOUS:
         client.set_user(name)

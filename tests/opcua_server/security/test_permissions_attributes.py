@@ -23,7 +23,7 @@ from .asking import (
     read,
     value,
 )
-from .logins import ENCRYPTED, NO_ROLE, ROLES, become, login, off_loopback
+from .logins import ENCRYPTED, ROLES, become, login, off_loopback
 
 ATTRIBUTES = ua.AttributeIds
 SEES, HISTORY, WRITE = 0b0001, 0b0100, 0b0010
@@ -37,7 +37,7 @@ async def permissions(client: Client, node: ua.NodeId, attribute_id: int) -> dic
 
 
 async def test_each_session_reads_what_it_may(serving: Serving, people: Path) -> None:
-    levels = {"observer": 0, "operator": WRITE, NO_ROLE: -HISTORY, "engineer": 0, "pid": 0}
+    levels = {"observer": 0, "operator": WRITE, "configure": -HISTORY, "engineer": 0, "pid": 0}
     async with serving(off_loopback(people), people) as endpoint:
         for name, more in levels.items():
             async with login(endpoint, people, name) as client:
@@ -49,12 +49,9 @@ async def test_each_session_reads_what_it_may(serving: Serving, people: Path) ->
                 assert await value(client, inject, ATTRIBUTES.Executable) is True
                 assert await value(client, inject, ATTRIBUTES.UserExecutable) is (name == "engineer")
                 mine = await permissions(client, setpoint, ATTRIBUTES.UserRolePermissions)
-                observes = B | R | H | E
-                granted = {
-                    "observer": observes, "operator": observes | W, "engineer": observes | C, "pid": observes
-                }.get(name)  # fmt: skip
-                own = {role_id(ROLES[name]): granted} if granted else {}
-                assert mine == {role_id("AuthenticatedUser"): B | R, **own}
+                other = {"operator": W, "engineer": C, "configure": -H - E}
+                granted = (B | R | H | E) + other.get(name, 0)
+                assert mine == {role_id("AuthenticatedUser"): B | R, role_id(ROLES[name]): granted}
                 assert await value(client, setpoint, ATTRIBUTES.AccessRestrictions) == 0
                 for mask in (ATTRIBUTES.WriteMask, ATTRIBUTES.UserWriteMask):
                     assert await value(client, setpoint, mask) == 0

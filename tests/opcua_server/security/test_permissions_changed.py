@@ -10,7 +10,7 @@ from asyncua import Client, ua
 
 from ..conftest import Serving, value, write
 from .asking import UINT32, browse, plant
-from .logins import ANONYMOUS, NO_ROLE, become, login, off_loopback
+from .logins import ANONYMOUS, become, login, off_loopback
 
 
 class Heard:
@@ -70,7 +70,7 @@ async def test_what_may_not_be_read_is_monitored_and_said_to_be_denied(serving: 
         assert await heard.next(1) == {"R101.T": "Good"}
         await subscription.subscribe_data_change(node, attr=ua.AttributeIds.UserRolePermissions)
         assert await heard.next(1) == {"R101.T": "Good"}
-        await become(client, NO_ROLE)
+        await become(client, "configure")
         assert sorted([await heard.next(1), await heard.next(1)], key=str) == [
             {"R101.T": "BadUserAccessDenied"}, {"R101.T": "Good"},
         ]  # fmt: skip

@@ -28,7 +28,7 @@ from .asking import (
     translate,
     write,
 )
-from .logins import ANONYMOUS, EVERYBODY, NO_ROLE, login, off_loopback
+from .logins import ANONYMOUS, EVERYBODY, login, off_loopback
 
 GOOD, DENIED, UNKNOWN = "Good", "BadUserAccessDenied", "BadNodeIdUnknown"
 HANDS, PROCESS = {"operator", "supervisor"}, {"observer", "operator", "engineer", "supervisor", "pid", "verdict"}
@@ -188,8 +188,3 @@ def test_items_are_created_for_what_is_seen(answers: Answers) -> None:
 
 def test_registering_nodes_tells_nobody_what_is_there(answers: Answers) -> None:
     assert set(of(answers, "register").values()) == {2}
-
-
-def test_who_has_no_role_but_has_logged_in_only_looks(answers: Answers) -> None:
-    found = answers[NO_ROLE]
-    assert [found["read a value"], found["history"], found["write R101.TIC101.SP"]] == [GOOD, DENIED, DENIED]
