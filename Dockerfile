@@ -19,7 +19,7 @@ COPY detector detector
 COPY gateway gateway
 RUN pip install --no-deps --no-build-isolation . \
     && useradd --uid 10001 --no-create-home --home-dir /data gateway \
-    && install -d -o gateway -g gateway -m 0750 /data
+    && install -d -o gateway -g gateway -m 0750 /data /data/pki
 COPY --chmod=0755 config/compose/entrypoint /usr/local/bin/entrypoint
 
 USER 10001

@@ -17,7 +17,7 @@ from opcua_server.tags import Tags
 from opcua_server.users import users_of
 from opcua_server.wire.messages import now_ticks
 from plant.simulation import PlantConfig
-from runtime.certificates import own_identity
+from runtime.pki.renewal import OwnCertificates
 from runtime.ports import require_free
 from runtime.service import Context, main
 
@@ -31,8 +31,9 @@ async def serve(context: Context) -> None:
     require_free(settings.server.port, settings.server.listen, "OPC UA", "server.port")
     users = users_of(settings.server, context.data, context.registry)
     hosts = [*settings.server.hosts, settings.server.listen]
-    identity = await asyncio.to_thread(own_identity, context.data / "pki" / "own", hosts)
-    identities = ServerIdentities(lambda: (identity,))
+    certificates = await asyncio.to_thread(OwnCertificates, context.data / "pki", hosts)
+    context.registry.register(certificates)
+    identities = ServerIdentities(certificates.present)
     server = await serving.make_server(settings.server, users, identities, settings.reactors, context.data)
     tags = Tags(settings.reactors, context.registry)
     history = History(tags.bank, tags.recorded, round(settings.server.history_gb * 1e9))
@@ -66,6 +67,7 @@ async def serve(context: Context) -> None:
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
             group.create_task(users.watch(server.end_refused_sessions), name="users")
+            group.create_task(certificates.keep(), name="certificates")
     finally:
         await asyncio.sleep(LAST_PUBLISHING_S)
         await server.stop()

@@ -47,9 +47,10 @@ from opcua_server.users import Users
 from opcua_server.wire import enumerations, lengths
 from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
-from runtime.certificates import application_uri
 from runtime.errors import CouldNotRun
+from runtime.pki.own import application_uri
 from runtime.pki.trust import TrustList
+from runtime.pki.validation import Use
 from runtime.settings import ServerSettings
 
 log = logging.getLogger("server")
@@ -99,7 +100,7 @@ class PlantServer(InternalServer):
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
 
         self.sessions = sessions = Sessions(limits.max_sessions, subscriptions, simulator.loops)
-        user_trust = TrustList(self._pki / "users")
+        user_trust = TrustList(self._pki / "users", Use.USER)
         sessionless = SessionlessRequests(
             DiscoveryService(self._endpoints),
             SessionService(sessions, self._endpoints, self._users, user_trust, limits),

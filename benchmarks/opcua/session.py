@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from benchmarks.opcua.channel import Channel
-from runtime.certificates import application_uri, own_identity
+from runtime.pki.own import application_uri, own_identities
 
 APPLICATION = "benchmark"
 TIMEOUT_MS = 3_600_000
@@ -30,7 +30,7 @@ class Security:
 
     def policy(self, endpoint: str) -> SecurityPolicy:
         """Return the policy with the server's certificate, which it is asked for."""
-        identity = own_identity(self.pki, (), APPLICATION)
+        identity = own_identities(self.pki, (), APPLICATION)[0]
         peer = next(each for each in endpoints(endpoint) if each.SecurityPolicyUri == SecurityPolicyBasic256Sha256.URI)
         return SecurityPolicyBasic256Sha256(  # type: ignore[no-untyped-call]
             peer.ServerCertificate,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha1
-from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from runtime.certificates import Identity
+from runtime.pki.own import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +57,11 @@ class ServerIdentities:
     def _all(self) -> tuple[ServerIdentity, ...]:
         present = self._present()
         if present != self._known:
-            self._loaded = tuple(_load(identity.certificate, identity.key) for identity in present)
+            self._loaded = tuple(_load(identity) for identity in present)
             self._known = present
         return self._loaded
 
 
-def _load(certificate: Path, key: Path) -> ServerIdentity:
-    private = serialization.load_pem_private_key(key.read_bytes(), password=None)
-    return ServerIdentity(x509.load_der_x509_certificate(certificate.read_bytes()), private)
+def _load(identity: Identity) -> ServerIdentity:
+    private = serialization.load_pem_private_key(identity.key.read_bytes(), password=None)
+    return ServerIdentity(identity.parsed, private, identity.issuers)

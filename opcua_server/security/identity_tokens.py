@@ -19,6 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opcua_server.security.identities import ServerIdentity
 from opcua_server.security.policies import algorithms
+from runtime.pki.chain import parse_chain
+from runtime.pki.refusal import CertificateRefused
+from runtime.pki.store import der
 
 LONGEST_NAME, LONGEST_PASSWORD = 256, 1024
 MOST_BLOCKS = 8
@@ -59,9 +62,12 @@ class UserName:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Who holds the key of a certificate, on the wire, that is still to be trusted."""
+    """Who holds the key of a certificate that is still to be trusted."""
 
     certificate: bytes
+    """On the wire."""
+    certificates: bytes
+    """With those of its issuers behind it, where they were sent."""
 
 
 Identity = Anonymous | UserName | Certificate
@@ -168,16 +174,15 @@ def _certificate(
 ) -> Certificate:
     algorithm, _ = algorithms(uri)
     try:
-        certificate = x509.load_der_x509_certificate(token.CertificateData or b"")
-        is_rsa = isinstance(certificate.public_key(), rsa.RSAPublicKey)
-    except (ValueError, TypeError):
-        raise TokenRefused(ua.StatusCodes.BadIdentityTokenInvalid, "the user's certificate is none") from None
-    if not is_rsa:
+        certificate = parse_chain(token.CertificateData or b"")[0]
+    except CertificateRefused as refused:
+        raise TokenRefused(ua.StatusCodes.BadIdentityTokenInvalid, str(refused)) from None
+    if not isinstance(certificate.public_key(), rsa.RSAPublicKey):
         raise TokenRefused(ua.StatusCodes.BadIdentityTokenInvalid, "the key of the user's certificate is not RSA")
     given = signature.Signature or b""
     if signature.Algorithm != algorithm or not is_signed(certificate, algorithm, identity, nonce, given):
         raise TokenRefused(ua.StatusCodes.BadUserSignatureInvalid, "the user's signature is missing or wrong")
-    return Certificate(token.CertificateData)
+    return Certificate(der(certificate), token.CertificateData)
 
 
 def is_signed(

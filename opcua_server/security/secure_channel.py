@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from opcua_server.security.identities import ServerIdentities, ServerIdentity
 from opcua_server.security.policies import NONCE_BYTES, NONE, SECURED, Offer
 from opcua_server.wire.requests import MALFORMED
+from runtime.pki.chain import parse_chain
 from runtime.pki.trust import CertificateRefused
 
 _OPEN: Any = ua.MessageType.SecureOpen
@@ -239,10 +240,10 @@ def _usable(certificates: bytes) -> x509.Certificate:
         ChannelRefused: when there is none, or its key is of a kind or length that no policy allows.
     """
     try:
-        certificate = x509.load_der_x509_certificate(first_certificate(certificates))
-        key = certificate.public_key()
-    except (ValueError, TypeError) as error:
-        raise ChannelRefused(ua.StatusCodes.BadCertificateInvalid, f"it is no certificate ({error})") from None
+        certificate = parse_chain(certificates)[0]
+    except CertificateRefused as refused:
+        raise ChannelRefused(refused.code, str(refused)) from None
+    key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in KEY_BITS:
         raise ChannelRefused(
             ua.StatusCodes.BadCertificatePolicyCheckFailed,
@@ -250,17 +251,3 @@ def _usable(certificates: bytes) -> x509.Certificate:
             certificates,
         )
     return certificate
-
-
-def first_certificate(certificates: bytes) -> bytes:
-    """Return the first of the DER certificates that stand one after the other (OPC 10000-6 v1.05 §6.2.6).
-
-    Raises:
-        ValueError: when there is none that is whole.
-    """
-    if len(certificates) > 4 and certificates[0] == 0x30 and certificates[1] == 0x82:
-        size = 4 + int.from_bytes(certificates[2:4])
-        if size <= len(certificates):
-            return certificates[:size]
-    message = "it does not begin with a DER certificate"
-    raise ValueError(message)

@@ -119,9 +119,14 @@ class SessionService:
                 session.nonce,
             )
             user = await self._user_of(proven, connection)
-        except (TokenRefused, LoginRefused, CertificateRefused) as refused:
+        except LoginRefused as refused:  # which is in the log
+            raise ua.UaStatusCodeError(refused.code) from None  # type: ignore[no-untyped-call]
+        except TokenRefused as refused:
             log.warning("%s: a login is refused: %s", connection.name, refused)
             raise ua.UaStatusCodeError(refused.code) from None  # type: ignore[no-untyped-call]
+        except CertificateRefused as refused:
+            log.warning("%s: a login is refused: %s", connection.name, refused)
+            raise ua.uaerrors.BadIdentityTokenRejected from None
         if session.is_closed() or (is_moved and connection is session.connection):
             raise ua.uaerrors.BadSessionIdInvalid
         if is_moved and user.name != session.user.name:
@@ -181,7 +186,7 @@ class SessionService:
             return self._users.as_anonymous()
         if isinstance(proven, UserName):
             return await self._users.by_password(proven.name, proven.password, connection.peer)
-        self._user_trust.check(proven.certificate)
+        self._user_trust.check(proven.certificates)
         return await self._users.by_certificate(proven.certificate, connection.peer)
 
 

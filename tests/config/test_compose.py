@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -76,6 +77,27 @@ def test_our_settings_read_each_services_environment(name: str) -> None:
     assert not settings.server.on_loopback
     assert settings.server.endpoint.endswith(":4840/cstr-gateway")
     assert (settings.server.url is None) == (name == "server")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_share_one_certificate_store_under_names_that_stay(name: str) -> None:
+    service = STACK["services"][name]
+    assert service["volumes"] == [f"{name}:/data", "pki:/data/pki"]
+    assert service["hostname"] == name
+    assert "pki" in STACK["volumes"]
+    others = [other for key, other in STACK["services"].items() if key not in OURS]
+    assert not any(volume.startswith("pki:") for other in others for volume in other.get("volumes", []))
+    # A new volume has the owner that the folder has in the image.
+    assert re.search(r"install -d -o gateway .* /data/pki$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_the_server_is_known_by_the_name_that_the_services_use() -> None:
+    environment = {
+        key: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value))
+        for key, value in STACK["services"]["controller"]["environment"].items()
+    }
+    settings = load_settings(env=environment)
+    assert urlsplit(settings.server.local_endpoint).hostname in settings.server.hosts
 
 
 def test_scada_clients_log_in_with_passwords_from_secrets(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.cli import make_app
-from runtime.certificates import own_identity
 from runtime.errors import BadInput, CouldNotRun, GatewayError
 from runtime.passwords import is_password
+from runtime.pki.own import own_identities
 from runtime.users_file import read_users
 
 COMMAND = str(Path(sys.executable).parent / "cstr-gateway")
@@ -89,7 +89,7 @@ def test_what_is_not_allowed_is_said_and_nobody_added(
 
 
 def test_a_user_of_a_certificate_needs_no_password_and_may_get_one(tmp_path: Path) -> None:
-    der = own_identity(tmp_path / "pki", (), "carla").certificate
+    der = own_identities(tmp_path / "pki", (), "carla")[0].certificate
     pem = tmp_path / "carla.pem"
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
@@ -106,7 +106,7 @@ def test_a_user_of_a_certificate_needs_no_password_and_may_get_one(tmp_path: Pat
 
 
 def test_a_certificate_is_one_users(tmp_path: Path) -> None:
-    certificate = str(own_identity(tmp_path / "pki", (), "carla").certificate)
+    certificate = str(own_identities(tmp_path / "pki", (), "carla")[0].certificate)
     users(tmp_path, "add", "carla", "--role", "Observer", "--certificate", certificate)
     error = fails(tmp_path, "add", "carl", "--role", "Observer", "--certificate", certificate)
     assert "is that of 'carla' too" in str(error)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opcua_server.wire.framing import Framer
-from runtime.certificates import own_identity
+from runtime.pki.own import own_identities
 
 SECRET, SEED = b"s" * 32, b"t" * 32
 bodies = st.binary(min_size=1, max_size=300) | st.integers(1, 70_000).map(lambda size: b"\xa5" * size)
@@ -24,7 +24,7 @@ bodies = st.binary(min_size=1, max_size=300) | st.integers(1, 70_000).map(lambda
 @pytest.fixture(scope="module")
 def encrypting(tmp_path_factory: pytest.TempPathFactory) -> list[SecurityPolicy]:
     """The two ends of a signed and encrypted channel."""
-    identity = own_identity(tmp_path_factory.mktemp("identity"), (), "framing")
+    identity = own_identities(tmp_path_factory.mktemp("identity"), (), "framing")[0]
     certificate = asyncio.run(uacrypto.load_certificate(identity.certificate))
     key = asyncio.run(uacrypto.load_private_key(identity.key))
     mode = ua.MessageSecurityMode.SignAndEncrypt

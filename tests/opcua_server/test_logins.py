@@ -21,9 +21,9 @@ from opcua_server.ownership import ALL_ROLES
 from opcua_server.password_checks import MOST_OF_ONE_ADDRESS, MOST_WAITING, PasswordChecks, TooManyLogins
 from opcua_server.session import PlantUser
 from opcua_server.users import SERVICE_ROLES, LoginRefused, Users, users_of
-from runtime.certificates import own_identity
 from runtime.errors import BadInput
 from runtime.passwords import hash_password
+from runtime.pki.own import own_identities
 from runtime.running import secret
 from runtime.settings import Role
 from runtime.settings_file import load_settings
@@ -193,8 +193,8 @@ async def test_a_bad_file_ends_the_start(start: Start, tmp_path: Path) -> None:
 async def test_a_certificate_is_known_by_its_thumbprint(
     start: Start, tmp_path: Path, registry: CollectorRegistry
 ) -> None:
-    own = own_identity(tmp_path / "own", (), "carla").certificate.read_bytes()
-    other = own_identity(tmp_path / "other", (), "carla").certificate.read_bytes()
+    own = own_identities(tmp_path / "own", (), "carla")[0].certificate.read_bytes()
+    other = own_identities(tmp_path / "other", (), "carla")[0].certificate.read_bytes()
     users = start()
     for algorithm in ("sha1", "sha256"):
         thumbprint = hashlib.new(algorithm, own).hexdigest()

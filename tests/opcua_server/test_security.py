@@ -9,8 +9,8 @@ from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from pydantic import SecretStr
 
-from runtime.certificates import application_uri, own_identity
 from runtime.passwords import hash_password
+from runtime.pki.own import application_uri, own_identities
 from runtime.running import secret
 from runtime.users_file import User, changed_users
 
@@ -19,17 +19,18 @@ from .conftest import Serving, value, write
 OFF_LOOPBACK = {"server.listen": "0.0.0.0", "server.hosts": ["plant.example"]}
 
 
-async def secured(endpoint: str, folder: Path, mode: ua.MessageSecurityMode) -> Client:
+async def secured(endpoint: str, data: Path, mode: ua.MessageSecurityMode) -> Client:
+    """A client whose certificate the server knows."""
     client = Client(endpoint)
-    identity = own_identity(folder, (), "outside")
+    identity = own_identities(data / "pki", (), "outside")[0]
     client.application_uri = application_uri("outside")
     await client.set_security(SecurityPolicyBasic256Sha256, identity.certificate, identity.key, mode=mode)
     return client
 
 
 @pytest.mark.parametrize("mode", [ua.MessageSecurityMode.Sign, ua.MessageSecurityMode.SignAndEncrypt])
-async def test_basic256sha256_works_beside_none(serving: Serving, tmp_path: Path, mode: ua.MessageSecurityMode) -> None:
-    async with serving() as endpoint, await secured(endpoint, tmp_path, mode) as client:
+async def test_basic256sha256_works_beside_none(serving: Serving, data: Path, mode: ua.MessageSecurityMode) -> None:
+    async with serving() as endpoint, await secured(endpoint, data, mode) as client:
         assert 280 < await value(client, "R101.T") < 420
 
 
@@ -42,13 +43,13 @@ async def test_off_loopback_only_known_users_enter(serving: Serving, tmp_path: P
             async with Client(endpoint):
                 pass
         for name, word in (("anna", "wrong"), ("nobody", "correct horse"), ("controller", "")):
-            client = await secured(endpoint, tmp_path, ua.MessageSecurityMode.SignAndEncrypt)
+            client = await secured(endpoint, folder, ua.MessageSecurityMode.SignAndEncrypt)
             client.set_user(name)
             client.set_password(word)
             with pytest.raises(ua.UaError):
                 async with client:
                     pass
-        client = await secured(endpoint, tmp_path, ua.MessageSecurityMode.SignAndEncrypt)
+        client = await secured(endpoint, folder, ua.MessageSecurityMode.SignAndEncrypt)
         client.set_user("anna")
         client.set_password("correct horse")
         async with client:
@@ -57,7 +58,7 @@ async def test_off_loopback_only_known_users_enter(serving: Serving, tmp_path: P
             assert answers == ["BadUserAccessDenied"]
             with pytest.raises(ua.uaerrors.BadUserAccessDenied):
                 await client.get_node("ns=2;s=Plant.Simulation").call_method("2:Reset")
-        service = await secured(endpoint, tmp_path, ua.MessageSecurityMode.SignAndEncrypt)
+        service = await secured(endpoint, folder, ua.MessageSecurityMode.SignAndEncrypt)
         service.set_user("controller")
         service.set_password(secret(folder / "secrets" / "controller"))
         async with service:

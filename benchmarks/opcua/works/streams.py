@@ -36,7 +36,7 @@ class Options:
 
 def by_subscribers(server: Server, options: Options, *, mixed: bool, secure: bool) -> list[Result]:
     """Add subscribers of all tags until it is too much."""
-    security = Security(server.folder / "pki") if secure else None
+    security = Security(server.folder / "data" / "pki") if secure else None
     own = plan(server, options.tags, mixed=mixed)
     return _ramp(server, SUBSCRIBERS, lambda _: own, options, publishing_ms=100.0, security=security)
 

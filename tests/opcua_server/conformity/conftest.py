@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.certificates import application_uri, own_identity
+from runtime.pki.own import application_uri, own_identities
 
 from ..server_process import ServerProcess
 from .wire import ANYBODY, Application, Connection, Session, connected
@@ -84,10 +84,10 @@ async def other(endpoint: str) -> AsyncIterator[Session]:
 @pytest.fixture(scope="session")
 def application(server_folder: Path) -> Application:
     """A client application with a certificate: its channels are signed and encrypted."""
-    return Application(application_uri("wire"), own_identity(server_folder / "client", (), "wire"))
+    return Application(application_uri("wire"), own_identities(server_folder / "pki", (), "wire")[0])
 
 
 @pytest.fixture(scope="session")
 def stranger(server_folder: Path) -> Application:
     """Another client application."""
-    return Application(application_uri("stranger"), own_identity(server_folder / "client", (), "stranger"))
+    return Application(application_uri("stranger"), own_identities(server_folder / "pki", (), "stranger")[0])

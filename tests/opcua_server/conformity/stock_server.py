@@ -12,7 +12,7 @@ from asyncua import Node, Server, ua
 
 from plant.names import NAMESPACE_URI
 from plant.signals import DataType, Writer, reactor_signals
-from runtime.certificates import own_identity
+from runtime.pki.own import own_identities
 
 REACTORS = ("R101", "R102")
 DOUBLE, STRING = ua.VariantType.Double, ua.VariantType.String
@@ -107,7 +107,7 @@ async def build(server: Server) -> None:
 
 async def main(port: int, folder: Path) -> None:
     """Serve until killed."""
-    identity = own_identity(folder, ["127.0.0.1"])
+    identity = own_identities(folder, ["127.0.0.1"])[0]
     server = Server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/cstr-gateway")

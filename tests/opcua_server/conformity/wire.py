@@ -26,7 +26,7 @@ from asyncua.ua.ua_binary import (
     uatcp_to_binary,
 )
 
-from runtime.certificates import Identity
+from runtime.pki.own import Identity
 
 SERVICE_FAULT = ua.NodeId(ua.ObjectIds.ServiceFault_Encoding_DefaultBinary)
 ANSWER_S = 5.0

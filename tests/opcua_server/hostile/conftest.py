@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.certificates import application_uri, own_identity
+from runtime.pki.own import application_uri, own_identities
 
 from ..conformity.wire import Application, Session, connected
 from ..server_process import ServerProcess
@@ -62,4 +62,4 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 @pytest.fixture(scope="session")
 def application(server_folder: Path) -> Application:
     """A client application with a certificate: its channels are signed and encrypted."""
-    return Application(application_uri("wire"), own_identity(server_folder / "client", (), "wire"))
+    return Application(application_uri("wire"), own_identities(server_folder / "pki", (), "wire")[0])

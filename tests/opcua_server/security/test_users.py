@@ -14,8 +14,8 @@ from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from pydantic import SecretStr
 
-from runtime.certificates import application_uri, own_identity
 from runtime.passwords import hash_password
+from runtime.pki.own import application_uri, own_identities
 from runtime.ports import free_port
 from runtime.settings import Role
 from runtime.users_file import User, changed_users
@@ -34,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, pki in (("outside", "pki"), ("carla", "pki/users")):
         trusted = data / pki / "trusted" / "certs"
         trusted.mkdir(parents=True)
-        (trusted / f"{name}.der").write_bytes(own_identity(data / name, (), name).certificate.read_bytes())
+        (trusted / f"{name}.der").write_bytes(own_identities(data / name, (), name)[0].certificate.read_bytes())
     return data
 
 
@@ -63,7 +63,7 @@ def edit(path: Path, old: str, new: str) -> None:
 async def secured(endpoint: str, data: Path) -> Client:
     """Return a client that is not yet connected and nobody's."""
     client = Client(endpoint)
-    identity = own_identity(data / "outside", (), "outside")
+    identity = own_identities(data / "outside", (), "outside")[0]
     client.application_uri = application_uri("outside")
     await client.set_security(
         SecurityPolicyBasic256Sha256,
@@ -157,7 +157,7 @@ async def test_wrong_passwords_lock_the_name_there_and_our_services_log_in(
 
 
 async def test_a_person_logs_in_by_a_certificate(serving: Serving, data: Path, users_file: Path) -> None:
-    identity = own_identity(data / "carla", (), "carla")
+    identity = own_identities(data / "carla", (), "carla")[0]
 
     async def by_certificate() -> Client:
         client = await secured(endpoint, data)
