@@ -6,7 +6,6 @@ import asyncio
 import sys
 
 from opcua_server import server as serving
-from opcua_server.auditing.audience import Audience
 from opcua_server.auditing.trail import AuditTrail
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
@@ -60,8 +59,7 @@ async def serve(context: Context) -> None:
     lines = RotatingLines(context.data / AUDIT, round(audit.megabytes * 1e6), audit.files)
     trail = AuditTrail(lines, context.registry)
     reader = HistoryReader(tags, history, server.aspace.__contains__)
-    audience = Audience(on_loopback=settings.server.on_loopback)
-    publisher = server.serve(simulator, commands, reader, trail, audience)
+    publisher = server.serve(simulator, commands, reader, trail)
     context.registry.register(server.metrics())
     simulator.show()
     await serving.listen(server, settings.server)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
+from opcua_server.access.control import AccessControl
+from opcua_server.access.rights import Rights
 from opcua_server.auditing.audit import Audit
 from opcua_server.diagnostics.counts import ServerCounts
 from opcua_server.limits import MESSAGE_BYTES, ServerLimits, require
@@ -23,8 +26,10 @@ from opcua_server.services.method import MethodService
 from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
+from opcua_server.session import PlantSession
 from opcua_server.wire.messages import array, codes, fault
 from opcua_server.wire.requests import MALFORMED, request_header, unsigned
+from plant.signals import Writer
 
 T = TypeVar("T")
 _READ_BY_HAND: dict[int, type[Any]] = {
@@ -49,6 +54,7 @@ class Dispatcher:
         items: MonitoredItemService,
         subscriptions: SubscriptionService,
         history: Any,
+        access: AccessControl,
         sessionless: Container[int],
         audit: Audit,
         limits: ServerLimits,
@@ -61,6 +67,7 @@ class Dispatcher:
         self._items = items
         self._subscriptions = subscriptions
         self._history = history
+        self._access = access
         self._sessionless = sessionless
         self._audit = audit
         self._limits = limits.operations
@@ -128,6 +135,25 @@ class Dispatcher:
                 request.answer(payload)
         return True
 
+    def reassess(self, session: PlantSession) -> None:
+        """Go on by the session's present user and channel (OPC 10000-2 v1.05 §6.20), once it is activated by these."""
+        rights = self._access.of(session)
+        if rights is session.rights:
+            return
+        session.rights = rights
+        session.browsing.clear()
+        if Writer.HOLDER not in rights.writers:
+            self._writes.release_loops(session)
+        self._reassess_items(session, session.subscriptions)
+
+    def _reassess_items(self, session: PlantSession, ids: Iterable[int]) -> None:
+        for subscription in [session.subscriptions[each] for each in ids if each in session.subscriptions]:
+            self._items.reassess(self._access.of(session), subscription)
+            self._subscriptions.touched(subscription)
+
+    def _rights(self, request: Request) -> Rights:
+        return self._access.of(request.session)
+
     def _refuse(self, request: Request, error: Exception) -> None:
         """Answer a request that raised what malformed bytes raise; where these are well-formed, the fault is ours."""
         kind = _READ_BY_HAND.get(request.header.type_number)
@@ -142,7 +168,7 @@ class Dispatcher:
             request.fail_by(error)
 
     def _read(self, request: Request) -> bytes:
-        return self._attributes.read(request.body, request.header.end)
+        return self._attributes.read(self._rights(request), request.body, request.header.end)
 
     def _write(self, request: Request) -> bytes:
         header = request.header
@@ -189,6 +215,7 @@ class Dispatcher:
         results = self._subscriptions.transfer(request.session, ids, send_initial=params.SendInitialValues)
         told = {number: result.StatusCode.value for number, result in zip(ids, results, strict=True)}
         self._audit.transferred(request.session, told, entry_id=request.header.audit_entry_id)
+        self._reassess_items(request.session, ids)
         return _structures(results)
 
     def _delete_subscriptions(self, request: Request) -> bytes:
@@ -196,7 +223,8 @@ class Dispatcher:
         return codes(self._subscriptions.delete(request.session, params.SubscriptionIds or ()))
 
     def _create_items(self, request: Request) -> bytes:
-        return _structures(self._of_items(request, ua.CreateMonitoredItemsParameters, self._items.create))
+        create = partial(self._items.create, self._rights(request))
+        return _structures(self._of_items(request, ua.CreateMonitoredItemsParameters, create))
 
     def _modify_items(self, request: Request) -> bytes:
         return _structures(self._of_items(request, ua.ModifyMonitoredItemsParameters, self._items.modify))
@@ -221,7 +249,7 @@ class Dispatcher:
 
     def _browse(self, request: Request) -> bytes | None:
         params = request.parameters(ua.BrowseParameters)
-        return request.answer_in_turns(self._views.browse(params, request.session.browsing))
+        return request.answer_in_turns(self._views.browse(self._rights(request), params, request.session.browsing))
 
     def _browse_next(self, request: Request) -> bytes | None:
         params = request.parameters(ua.BrowseNextParameters)
@@ -229,7 +257,7 @@ class Dispatcher:
 
     def _translate(self, request: Request) -> bytes | None:
         paths = request.parameters(ua.TranslateBrowsePathsToNodeIdsParameters).BrowsePaths
-        return request.answer_in_turns(self._views.translate(paths))
+        return request.answer_in_turns(self._views.translate(self._rights(request), paths))
 
     def _register(self, request: Request) -> bytes:
         nodes = self._views.register(request.parameters(ua.RegisterNodesParameters).NodesToRegister)
@@ -266,9 +294,10 @@ class Dispatcher:
     def _history_read(self, request: Request) -> None:
         params = request.parameters(ua.HistoryReadParameters)
         require(len(params.NodesToRead), self._limits.max_nodes_per_history_read_data)
+        rights = self._rights(request)
 
         async def read() -> bytes:
-            return _structures(await self._history.read_history(params))
+            return _structures(await self._history.read_history(rights, params))
 
         request.answer_later(read)
 

@@ -122,48 +122,21 @@ class NodeBuilder:
         node = self._add(path, parent, ua.ObjectIds.HasComponent, ua.NodeClass.Method, attributes, None, rule)
         for name, arguments in (("InputArguments", inputs), ("OutputArguments", outputs)):
             if arguments:
-                self._property(
+                self.add_property(
                     f"{path}.{name}", node, ua.ObjectIds.Argument, list(arguments), ua.VariantType.ExtensionObject, rule
                 )
         return node
 
-    def organize(self, folder: ua.NodeId, target: ua.NodeId) -> None:
-        """Let a folder show a node that lives elsewhere."""
-        self._reference(folder, ua.ObjectIds.Organizes, target, forward=True)
-        self._reference(target, ua.ObjectIds.Organizes, folder, forward=False)
-
-    def _properties(self, path: str, node: ua.NodeId, signal: Signal, rule: int | None) -> None:
-        extension, double = ua.VariantType.ExtensionObject, ua.VariantType.Double
-        if signal.unit is not None:
-            unit = engineering_unit(signal.unit)
-            self._property(f"{path}.EngineeringUnits", node, ua.ObjectIds.EUInformation, unit, extension, rule)
-        if signal.eu_range is not None:
-            span = ua.Range(*signal.eu_range)
-            self._property(f"{path}.EURange", node, ua.ObjectIds.Range, span, extension, rule)
-            self._property(f"{path}.InstrumentRange", node, ua.ObjectIds.Range, span, extension, rule)
-        if signal.unit is not None and signal.precision is not None:
-            self._property(f"{path}.ValuePrecision", node, ua.ObjectIds.Double, signal.precision, double, rule)
-        definition = signal.isa_tag or signal.formula
-        if definition:
-            self._property(f"{path}.Definition", node, ua.ObjectIds.String, definition, ua.VariantType.String, rule)
-        if signal.enumeration:
-            values = [
-                ua.EnumValueType(Value=number, DisplayName=ua.LocalizedText(text), Description=ua.LocalizedText(text))
-                for number, text in enumerate(signal.enumeration)
-            ]
-            self._property(f"{path}.EnumValues", node, ua.ObjectIds.EnumValueType, values, extension, rule)
-            text = ua.LocalizedText(signal.enumeration[0])
-            self._property(
-                f"{path}.ValueAsText", node, ua.ObjectIds.LocalizedText, text, ua.VariantType.LocalizedText, rule
-            )
-
-    def add_property(self, path: str, parent: ua.NodeId, data_type: int, value: object, vtype: ua.VariantType) -> None:
-        """Add a Property of the standard."""
-        self._property(path, parent, data_type, value, vtype, None)
-
-    def _property(
-        self, path: str, parent: ua.NodeId, data_type: int, value: object, vtype: ua.VariantType, rule: int | None
+    def add_property(
+        self,
+        path: str,
+        parent: ua.NodeId,
+        data_type: int,
+        value: object,
+        vtype: ua.VariantType,
+        rule: int | None = None,
     ) -> None:
+        """Add a Property, read-only."""
         access = ua.AccessLevel.CurrentRead.mask
         attributes = ua.VariableAttributes(
             DisplayName=ua.LocalizedText(_last(path)),
@@ -186,6 +159,36 @@ class NodeBuilder:
             rule,
             namespace=0,
         )
+
+    def organize(self, folder: ua.NodeId, target: ua.NodeId) -> None:
+        """Let a folder show a node that lives elsewhere."""
+        self._reference(folder, ua.ObjectIds.Organizes, target, forward=True)
+        self._reference(target, ua.ObjectIds.Organizes, folder, forward=False)
+
+    def _properties(self, path: str, node: ua.NodeId, signal: Signal, rule: int | None) -> None:
+        extension, double = ua.VariantType.ExtensionObject, ua.VariantType.Double
+        if signal.unit is not None:
+            unit = engineering_unit(signal.unit)
+            self.add_property(f"{path}.EngineeringUnits", node, ua.ObjectIds.EUInformation, unit, extension, rule)
+        if signal.eu_range is not None:
+            span = ua.Range(*signal.eu_range)
+            self.add_property(f"{path}.EURange", node, ua.ObjectIds.Range, span, extension, rule)
+            self.add_property(f"{path}.InstrumentRange", node, ua.ObjectIds.Range, span, extension, rule)
+        if signal.unit is not None and signal.precision is not None:
+            self.add_property(f"{path}.ValuePrecision", node, ua.ObjectIds.Double, signal.precision, double, rule)
+        definition = signal.isa_tag or signal.formula
+        if definition:
+            self.add_property(f"{path}.Definition", node, ua.ObjectIds.String, definition, ua.VariantType.String, rule)
+        if signal.enumeration:
+            values = [
+                ua.EnumValueType(Value=number, DisplayName=ua.LocalizedText(text), Description=ua.LocalizedText(text))
+                for number, text in enumerate(signal.enumeration)
+            ]
+            self.add_property(f"{path}.EnumValues", node, ua.ObjectIds.EnumValueType, values, extension, rule)
+            text = ua.LocalizedText(signal.enumeration[0])
+            self.add_property(
+                f"{path}.ValueAsText", node, ua.ObjectIds.LocalizedText, text, ua.VariantType.LocalizedText, rule
+            )
 
     def _add(
         self,

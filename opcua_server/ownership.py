@@ -5,30 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from opcua_server.access.roles import OPERATOR, SUPERVISOR
 from plant import quality
 from plant.signals import Writer
 
 OOS, MAN, AUTO, CAS, RCAS = range(5)
 _CASCADED = (CAS, RCAS)
 
-OPERATORS = frozenset({"Operator", "Supervisor"})
-ENGINEERS = frozenset({"Engineer"})
-CONTROLLERS = frozenset({"Controller"})
-DETECTORS = frozenset({"Detector"})
-ADMINISTRATORS = frozenset({"ConfigureAdmin", "SecurityAdmin"})
-ALL_ROLES = frozenset({"Observer"}) | OPERATORS | ENGINEERS | CONTROLLERS | DETECTORS | ADMINISTRATORS
-
-MAY_WRITE = {
-    Writer.HOLDER: CONTROLLERS,
-    Writer.HEARTBEAT: CONTROLLERS,
-    Writer.DEMAND: CONTROLLERS | OPERATORS,
-    Writer.OUTPUT: OPERATORS,
-    Writer.SETPOINT: OPERATORS,
-    Writer.OPERATOR: OPERATORS,
-    Writer.ENGINEER: ENGINEERS,
-    Writer.DETECTOR: DETECTORS,
-}
-"""The roles of which a session needs one, for each kind of writer."""
+OPERATORS = frozenset({OPERATOR, SUPERVISOR})
+"""Who writes by hand."""
 
 
 @dataclass(frozen=True, slots=True)

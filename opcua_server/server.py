@@ -12,8 +12,10 @@ from asyncua.common.connection import TransportLimits
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
+from opcua_server.access import role_set
+from opcua_server.access.control import AccessControl
+from opcua_server.access.policies import Policies, standard_policies
 from opcua_server.address_space import build
-from opcua_server.auditing.audience import Audience
 from opcua_server.auditing.audit import Audit
 from opcua_server.auditing.teller import Trail
 from opcua_server.commands import Commands
@@ -38,7 +40,7 @@ from opcua_server.services.attribute import AttributeService
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.services.attribute_write import WriteService
 from opcua_server.services.discovery import DiscoveryService
-from opcua_server.services.method import MethodService
+from opcua_server.services.method import MethodService, show_executable
 from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.session import SessionService
 from opcua_server.services.subscription import SubscriptionService
@@ -64,7 +66,16 @@ log = logging.getLogger("server")
 class PlantServer(InternalServer):
     """asyncua's internal server with our sessions and services, and standard nodes from a cache."""
 
-    def __init__(self, cache: Path, limits: ServerLimits, endpoints: Endpoints, users: Users, pki: Path) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        limits: ServerLimits,
+        endpoints: Endpoints,
+        users: Users,
+        pki: Path,
+        *,
+        on_loopback: bool,
+    ) -> None:
         super().__init__()
         self._cache = cache
         self.limits = limits
@@ -73,6 +84,7 @@ class PlantServer(InternalServer):
         self._endpoints = endpoints
         self._users = users
         self._pki = pki
+        self._on_loopback = on_loopback
         self._last_channel = secrets.randbelow(1 << 31)  # none is as before a restart (OPC 10000-6 v1.05 §6.7.2.2)
         self.listener: Listener | None = None
         self.disabled_clock = True  # the time is told when it is asked for
@@ -83,16 +95,19 @@ class PlantServer(InternalServer):
         self._engine: Engine | None = None
         self._subscriptions: SubscriptionService | None = None
 
-    def serve(
-        self, simulator: Simulator, commands: Commands, history: HistoryReader, trail: Trail, audience: Audience
-    ) -> Publisher:
+    def serve(self, simulator: Simulator, commands: Commands, history: HistoryReader, trail: Trail) -> Publisher:
         """Say which plant the sessions see, and where what they do is told; return what publishes it."""
         tags, limits, nodes = simulator.tags, self.limits, self.aspace
         engine = Engine(tags.bank, lambda subscription: subscriptions.expire(subscription))
+        policies = Policies(tags)
+        for node, policy in standard_policies(nodes):
+            policies.govern(node, policy)
+        role_set.show_identities(nodes, policies, self._users.identity_rules)
+        access = AccessControl(policies, on_loopback=self._on_loopback)
         events = Events(nodes)
-        subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), audience.may_receive, limits)
+        subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), access.may_receive, limits)
         audit = Audit(trail, events, subscriptions.notify, lambda: subscriptions.is_listening, application_uri())
-        attributes = AttributeService(nodes, tags, limits)
+        attributes = AttributeService(nodes, tags, policies, limits)
         scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
         agreement = Agreement(nodes, attributes, tags, events, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
@@ -106,17 +121,19 @@ class PlantServer(InternalServer):
         )
         dispatcher = Dispatcher(
             attributes,
-            WriteService(nodes, simulator, commands, audit, limits),
+            WriteService(nodes, simulator, commands, access, audit, limits),
             ViewService(nodes, limits),
-            MethodService(nodes, commands, subscriptions, audit),
+            MethodService(nodes, commands, subscriptions, access, audit),
             items,
             subscriptions,
             history,
+            access,
             sessionless,
             audit,
             limits,
             self.counts,
         )
+        sessions.on_activated = dispatcher.reassess
         if self.diagnostic_nodes is not None:
             ServerDiagnostics(self.diagnostic_nodes, self.counts, sessions, subscriptions).show(nodes)
         trust = TrustList(self._pki)
@@ -195,7 +212,9 @@ async def make_server(
         with_none=settings.has_policy_none,
         with_anonymous=bool(users.anonymous),
     )
-    internal = PlantServer(data / "server" / "cache", limits, endpoints, users, data / "pki")
+    internal = PlantServer(
+        data / "server" / "cache", limits, endpoints, users, data / "pki", on_loopback=settings.on_loopback
+    )
     server = Server(iserver=internal)
     server._application_uri = endpoints.application_uri
     server.product_uri = "urn:cstr-gateway"
@@ -205,7 +224,10 @@ async def make_server(
     if index != 2:
         message = f"namespace {NAMESPACE_URI} has index {index}, not 2"
         raise RuntimeError(message)
-    build(NodeBuilder(internal.aspace, settings.scan_s * 1000.0), [MODEL])
+    builder = NodeBuilder(internal.aspace, settings.scan_s * 1000.0)
+    build(builder, [MODEL])
+    role_set.build(builder, internal.aspace)
+    show_executable(internal.aspace)
     internal.diagnostic_nodes = DiagnosticNodes(internal.aspace)
     internal.aspace._nodes = internal.diagnostic_nodes  # type: ignore[assignment]
     use_template(internal.aspace, reactors)

@@ -16,6 +16,7 @@ from asyncua import ua
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.ua.ua_binary import nodeid_to_binary
 
+from opcua_server.access.rights import Rights
 from opcua_server.diagnostics.counts import ServerCounts, SessionCounts
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.publish_queue import PublishQueue
@@ -74,6 +75,9 @@ class Keeper(Protocol):
 
     counts: ServerCounts
 
+    def activated(self, session: PlantSession) -> None:
+        """Take note that a session goes on for a user, maybe another than before."""
+
     def disconnected(self, session: PlantSession) -> None:
         """Take note that a session waits for its client."""
 
@@ -118,6 +122,8 @@ class PlantSession:
         self.subscriptions: dict[int, Subscription] = {}
         self.working: set[asyncio.Task[Any]] = set()
         """Requests that are answered later; they end with the session (OPC 10000-4 v1.05 §5.7.4)."""
+        self.rights: Rights | None = None
+        """By which its items were agreed on last."""
         self.connection: PlantProcessor | None = None
         """None while the client's connection is gone and the session waits for it to come back."""
         self._keeper = keeper
@@ -171,6 +177,7 @@ class PlantSession:
         if connection is not self.connection:
             self.queue.forget()
             self._connect(connection)
+        self._keeper.activated(self)
 
     def disconnect(self) -> None:
         """Take note that the connection is gone: wait for the client to come back, or end if it was never activated."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from asyncua import ua
 
@@ -22,6 +22,8 @@ class Sessions:
         self.counts = counts
         self._by_token: dict[bytes, PlantSession] = {}
         self._by_id: dict[ua.NodeId, PlantSession] = {}
+        self.on_activated: Callable[[PlantSession], None] = lambda session: None
+        """Called when a session goes on for a user."""
 
     def __len__(self) -> int:
         return len(self._by_token)
@@ -52,6 +54,10 @@ class Sessions:
             self.counts.session_aborts += 1
             idle.close(delete_subscriptions=True)
         return idle is not None
+
+    def activated(self, session: PlantSession) -> None:
+        """Take note that a session goes on for a user, maybe another than before."""
+        self.on_activated(session)
 
     def disconnected(self, session: PlantSession) -> None:
         """Take note that a session waits for its client: the loops that it held are free."""

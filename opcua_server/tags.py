@@ -124,6 +124,11 @@ class Tags:
         """Return the row of a NodeId as it is on the wire: of a signal, or of the ValueAsText of one."""
         return self._rows.get(node)
 
+    def path_of(self, row: int) -> str:
+        """Return the path of the node whose Value a row is."""
+        tag = self._tag_of_row.get(row)
+        return tag.name if tag is not None else f"{self._tag_of_row[row - 1].name}.ValueAsText"
+
     def of_row(self, row: int) -> Tag | None:
         """Return the tag of a row; None for a ValueAsText."""
         return self._tag_of_row.get(row)

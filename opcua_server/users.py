@@ -7,17 +7,17 @@ import hmac
 import logging
 import secrets as random_secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from asyncua import ua
 from asyncua.crypto.permission_rules import UserRole
 from prometheus_client import CollectorRegistry, Counter
 
+from opcua_server.access.roles import ALL_ROLES, ANONYMOUS, AUTHENTICATED_USER, IdentityRule
 from opcua_server.known_users import KnownUsers
 from opcua_server.lockout import LONGEST_DELAY_S, Lockout
 from opcua_server.log_rate import LogRate
-from opcua_server.ownership import ALL_ROLES
 from opcua_server.password_checks import PasswordChecks, TooManyLogins
 from opcua_server.session import PlantUser
 from runtime.passwords import hash_password
@@ -35,9 +35,9 @@ SERVICE_ROLES = {
 }
 """The services' own logins, and that of the commands of who owns the data directory; the historian writes what MQTT
 commands ask for."""
-EVERYBODY = frozenset({"Anonymous"})
+EVERYBODY = frozenset({ANONYMOUS})
 """The role of every session (OPC 10000-18 v1.05 §4.3)."""
-LOGGED_IN = EVERYBODY | {"AuthenticatedUser"}
+LOGGED_IN = EVERYBODY | {AUTHENTICATED_USER}
 """The roles of every session with a user (OPC 10000-3 v1.05 §4.9.1)."""
 LOOK_EVERY_S = 1.0
 _LONGEST_SHOWN = 64
@@ -120,6 +120,18 @@ class Users:
         if found is None:
             raise self._refusal(ua.StatusCodes.BadIdentityTokenRejected, "certificate of no user", peer=peer)
         return _logged_in(*found)
+
+    def identity_rules(self) -> Iterator[IdentityRule]:
+        """Yield who gets which roles."""
+        yield IdentityRule(ua.IdentityCriteriaType.Anonymous, "", self.anonymous)
+        for name, roles in SERVICE_ROLES.items():
+            yield IdentityRule(ua.IdentityCriteriaType.UserName, name, roles)
+        for name, user in self._known.by_name.items():
+            if user.hash is not None:
+                yield IdentityRule(ua.IdentityCriteriaType.UserName, name, frozenset(user.roles))
+            if user.thumbprint is not None:
+                thumbprint = user.thumbprint.upper()
+                yield IdentityRule(ua.IdentityCriteriaType.Thumbprint, thumbprint, frozenset(user.roles))
 
     def still_allowed(self, user: PlantUser) -> bool:
         """Tell whether the users file still says of a user what it said at the login.

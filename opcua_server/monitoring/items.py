@@ -13,6 +13,7 @@ from opcua_server.monitoring.item import Item
 from opcua_server.monitoring.notifications import Notifications
 from opcua_server.monitoring.periods import due_after
 from opcua_server.monitoring.placement import Placement, by_group, slots_of
+from opcua_server.monitoring.sample import Source
 from opcua_server.monitoring.single import SingleItem
 from opcua_server.monitoring.spec import DISABLED, REPORTING, Spec
 
@@ -100,6 +101,14 @@ class Items:
         items = [item for item, _ in enabled]
         self._await(items, now)
         self._sample([item for item in items if not item.spec.sampling_ms])
+
+    def set_sources(self, changes: Sequence[tuple[Item, Source]], now: float) -> None:
+        """Monitor something else by different items; what waits is forgotten, and each is sampled at once."""
+        items = [item for item, _ in changes]
+        self._placed.remove(items)
+        for item, source in changes:
+            item.spec = replace(item.spec, source=source)
+        self._enable([item for item in items if item.spec.mode != DISABLED], now)
 
     def set_mode(self, items: Sequence[Item], mode: int, now: float) -> None:
         """Set the MonitoringMode of different items.

@@ -11,17 +11,21 @@ from asyncua import ua
 from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
 
+from opcua_server.access.attributes import OF_USER
+from opcua_server.access.permissions import RECEIVE_EVENTS
+from opcua_server.access.rights import Rights
 from opcua_server.bank import TEXTS
 from opcua_server.events import Events
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.event_filter import EventFilter
 from opcua_server.monitoring.filters import NO_FILTER, Filter
-from opcua_server.monitoring.sample import AttributeSource, ConstantSource, NotifierSource, RowSource, Source
+from opcua_server.monitoring.sample import AttributeSource, ConstantSource, NotifierSource, RowSource, Source, is_same
 from opcua_server.monitoring.spec import REPORTING, Spec
 from opcua_server.monitoring.subscription import Subscription
 from opcua_server.nodes import plant_id
 from opcua_server.services import event_filters
 from opcua_server.services.attribute import AttributeService
+from opcua_server.status import bad_value
 from opcua_server.tags import Tags
 from plant import quality
 from plant.names import NAMESPACE_INDEX
@@ -46,6 +50,8 @@ _REFUSING = frozenset(
         ua.StatusCodes.BadNotReadable,
     )
 )
+
+_DENIED = (ua.StatusCodes.BadUserAccessDenied, ua.StatusCodes.BadSecurityModeInsufficient)
 
 
 class ItemRefused(Exception):  # noqa: N818
@@ -81,37 +87,59 @@ class Agreement:
         self._others: WeakValueDictionary[bytes, AttributeSource] = WeakValueDictionary()
         """...and for each other attribute that somebody monitors, by its ReadValueId on the wire."""
 
-    def source(self, read: ua.ReadValueId) -> Source:
+    def source(self, rights: Rights, read: ua.ReadValueId) -> Source:
         """Return what takes the samples of an attribute.
+
+        What a session may not read it may monitor, and is told so (§5.13.2.1); what it does not see is not there.
 
         Raises:
             ItemRefused: when it cannot be monitored.
         """
         if read.AttributeId == ua.AttributeIds.EventNotifier:
-            return self._notifier(read)
+            return self._notifier(rights, read)
         row = self._tags.row_of(nodeid_to_binary(read.NodeId))
-        if row is not None and read.AttributeId == ua.AttributeIds.Value and not read.IndexRange:
+        tag_row = row if read.AttributeId == ua.AttributeIds.Value else None
+        if tag_row is None or not rights.reads_row(tag_row):
+            refused = self._attributes.refusal(rights, read)
+            if refused in _DENIED:
+                return ConstantSource(read, bad_value(refused))
+            if quality.is_bad(refused):
+                raise ItemRefused(refused)
+        if tag_row is not None and not read.IndexRange:
             if read.DataEncoding is not None and read.DataEncoding.Name:
                 raise ItemRefused(ua.StatusCodes.BadDataEncodingInvalid)
-            return self._rows.get(row) or self._rows.setdefault(row, RowSource(self._tags.bank, row))
-        data = self._attributes.data_value(read, row)
+            return self._rows.get(tag_row) or self._rows.setdefault(tag_row, RowSource(self._tags.bank, tag_row))
+        data = self._attributes.data_value(rights, read, row)
         status = status_of(data)
         if status in _REFUSING:
             raise ItemRefused(status)
-        is_tag = row is not None and read.AttributeId == ua.AttributeIds.Value
-        if read.NodeId.NamespaceIndex == NAMESPACE_INDEX and not is_tag:
+        is_constant = read.NodeId.NamespaceIndex == NAMESPACE_INDEX and tag_row is None
+        if is_constant or read.AttributeId in OF_USER:
             return ConstantSource(read, data)
         key = struct_to_binary(read)
-        return self._others.get(key) or self._others.setdefault(key, self._attribute(read, row))
+        return self._others.get(key) or self._others.setdefault(key, self._attribute(rights, read, row))
 
-    def _attribute(self, read: ua.ReadValueId, row: int | None) -> AttributeSource:
+    def source_after(self, rights: Rights, source: Source) -> Source:
+        """Return what takes the samples from now on, when a session has other rights: the same if it may still."""
+        if isinstance(source, NotifierSource):
+            return source
+        if isinstance(source, RowSource) and rights.reads_row(source.row):
+            return source
+        read = self._read_of(source)
+        try:
+            after = self.source(rights, read)
+        except ItemRefused as refused:
+            after = ConstantSource(read, bad_value(refused.code))
+        return source if is_same(source, after) else after
+
+    def _attribute(self, rights: Rights, read: ua.ReadValueId, row: int | None) -> AttributeSource:
         changes = self._tags.bank.changes
         fresh_s = max(FRESH_S, self._minimum_ms(read) / 1000.0)
 
         def version() -> int:
             return changes.item(row) if row is not None else int(time.monotonic() / fresh_s)
 
-        return AttributeSource(read, lambda: self._attributes.data_value(read, row), version)
+        return AttributeSource(read, lambda: self._attributes.data_value(rights, read, row), version)
 
     def spec(
         self,
@@ -146,13 +174,16 @@ class Agreement:
         """Return the RevisedSamplingInterval."""
         return 0.0 if isinstance(spec.source, NotifierSource) else spec.sampling_ms or self._scan_ms
 
-    def _notifier(self, read: ua.ReadValueId) -> Source:
-        data = self._attributes.data_value(read)
+    def _notifier(self, rights: Rights, read: ua.ReadValueId) -> Source:
+        data = self._attributes.data_value(rights, read)
         status = status_of(data)
         if quality.is_bad(status):
             raise ItemRefused(status)
         if data.Value is None or not (data.Value.Value or 0) & ua.EventNotifier.SubscribeToEvents.mask:
             raise ItemRefused(ua.StatusCodes.BadAttributeIdInvalid)
+        refused = rights.status(read.NodeId, RECEIVE_EVENTS)
+        if quality.is_bad(refused):
+            raise ItemRefused(refused)
         return NotifierSource(read.NodeId, self._events.overflow)
 
     def _sampling_ms(self, subscription: Subscription, source: Source, wanted: float) -> float:
@@ -218,14 +249,15 @@ class Agreement:
     def _is_number(self, source: Source) -> bool:
         if isinstance(source, RowSource):
             return int(self._tags.bank.types[source.row]) not in (*TEXTS, BOOLEAN, ua.VariantType.DateTime.value)
-        data = self._attributes.data_value(self._read_of(source))
+        read = self._read_of(source)
+        data = self._address_space.read_attribute_value(read.NodeId, read.AttributeId)
         return data.Value is not None and data.Value.VariantType in _NUMBERS
 
     def _read_of(self, source: Source) -> ua.ReadValueId:
         if isinstance(source, (AttributeSource, ConstantSource)):
             return source.read
-        tag = self._tags.of_row(source.row) if isinstance(source, RowSource) else None
-        return ua.ReadValueId(plant_id(tag.name) if tag is not None else ua.NodeId(), ua.AttributeIds.Value)
+        path = self._tags.path_of(source.row) if isinstance(source, RowSource) else None
+        return ua.ReadValueId(plant_id(path) if path is not None else ua.NodeId(), ua.AttributeIds.Value)
 
     def _eu_span(self, node: ua.NodeId) -> float | None:
         """Return the width of the EURange property (OPC 10000-8 v1.05 §5.3.2.3), None where there is none."""

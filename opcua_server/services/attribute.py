@@ -1,6 +1,6 @@
 """Attribute service set: Read (OPC 10000-4 v1.05 §5.11.2).
 
-asyncua ignores IndexRange, TimestampsToReturn, maxAge, AccessLevel and limits, and takes 4 ms to read 100 nodes.
+asyncua ignores IndexRange, TimestampsToReturn, maxAge, AccessLevel, roles and limits, and takes 4 ms to read 100 nodes.
 Here the Value of a tag comes from the bank, all else from the address space. A ServerTimestamp is when the server knew
 the value to be accurate (§7.11.4): with Read it is now, with a notification when it changed.
 """
@@ -17,6 +17,10 @@ from asyncua.common.utils import Buffer
 from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import from_binary, nodeid_to_binary, variant_from_binary
 
+from opcua_server.access.attributes import computed
+from opcua_server.access.permissions import BROWSE, READ, READ_ROLE_PERMISSIONS
+from opcua_server.access.policies import Policies
+from opcua_server.access.rights import Rights
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.sample import Sample, of_data_value, of_row
 from opcua_server.services import index_range
@@ -37,18 +41,24 @@ _PLAIN = frozenset(
 )
 """What follows the NodeId where the whole Value is read in the default encoding."""
 _PLAIN_SIZE = 14
+_PERMISSIONS = {
+    ua.AttributeIds.Value: READ,
+    ua.AttributeIds.RolePermissions: READ_ROLE_PERMISSIONS,
+}
+"""What reading an attribute takes; of all others it is Browse (OPC 10000-3 v1.05 §8.55)."""
 
 
 class AttributeService:
     """Reads attributes; what is written goes through the session, which knows who writes."""
 
-    def __init__(self, address_space: AddressSpace, tags: Tags, limits: ServerLimits) -> None:
+    def __init__(self, address_space: AddressSpace, tags: Tags, policies: Policies, limits: ServerLimits) -> None:
         self._address_space = address_space
         self._tags = tags
+        self._policies = policies
         self._limits = limits
         self._started = FileTime.of(now_ticks())
 
-    def read(self, body: bytes, at: int) -> bytes:
+    def read(self, rights: Rights, body: bytes, at: int) -> bytes:
         """Answer the parameters of a ReadRequest by the results of a ReadResponse.
 
         Raises:
@@ -66,25 +76,26 @@ class AttributeService:
         results = [b""] * count
         places: list[int] = []
         rows: list[int] = []
-        row_of = self._tags.row_of
+        row_of, unreadable = self._tags.row_of, rights.unreadable
         for place in range(count):
             end = end_of_node_id(body, at)
             row = row_of(body[at:end])
-            if row is not None and body[end : end + _PLAIN_SIZE] in _PLAIN:
+            is_plain = row is not None and body[end : end + _PLAIN_SIZE] in _PLAIN
+            if row is not None and is_plain and (unreadable is None or not unreadable[row]):
                 places.append(place)
                 rows.append(row)
                 at = end + _PLAIN_SIZE
             else:
                 buffer = Buffer(body, at)
                 item = from_binary(ua.ReadValueId, buffer)
-                results[place] = of_data_value(self.data_value(item, row)).data_value(times_mask)
+                results[place] = of_data_value(self.data_value(rights, item, row)).data_value(times_mask)
                 at = buffer.cur_pos
         self._read_rows(rows, places, times_mask, results)
         return b"".join((struct.pack("<i", count), *results, NULL_ARRAY))
 
-    def data_value(self, item: ua.ReadValueId, row: int | None = None) -> ua.DataValue:
+    def data_value(self, rights: Rights, item: ua.ReadValueId, row: int | None = None) -> ua.DataValue:
         """Return one attribute, or its Bad status."""
-        status = self._encoding_status(item)
+        status = self.refusal(rights, item) or self._encoding_status(item)
         if quality.is_bad(status):
             return bad_value(status)
         if row is None:
@@ -92,10 +103,22 @@ class AttributeService:
         if row is not None and item.AttributeId == ua.AttributeIds.Value:
             data = _decoded(of_row(self._tags.bank, row))
         else:
-            data = self._attribute(item)
+            data = self._attribute(rights, item)
         return index_range.cut(data, item.IndexRange) if item.IndexRange else data
 
-    def _attribute(self, item: ua.ReadValueId) -> ua.DataValue:
+    def refusal(self, rights: Rights, item: ua.ReadValueId) -> int:
+        """Return Good, or why a session may not read an attribute."""
+        status = rights.status(item.NodeId, _PERMISSIONS.get(item.AttributeId, BROWSE))
+        if quality.is_bad(status) and item.NodeId not in self._address_space:
+            return quality.BAD_NODE_ID_UNKNOWN
+        return status
+
+    def _attribute(self, rights: Rights, item: ua.ReadValueId) -> ua.DataValue:
+        node = self._address_space.get(item.NodeId)
+        if node is not None and item.AttributeId != ua.AttributeIds.Value:
+            value = computed(node, self._policies.of(item.NodeId), rights, item.AttributeId)
+            if value is not None:
+                return ua.DataValue(value, ServerTimestamp=FileTime.of(now_ticks()))
         data = self._address_space.read_attribute_value(item.NodeId, item.AttributeId)
         if data.StatusCode is not None and not data.StatusCode.is_good():
             return data

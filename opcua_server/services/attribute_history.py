@@ -13,6 +13,8 @@ import numpy as np
 from asyncua import ua
 from asyncua.ua.ua_binary import nodeid_to_binary
 
+from opcua_server.access.permissions import READ_HISTORY
+from opcua_server.access.rights import Rights
 from opcua_server.history import History, Samples
 from opcua_server.status import status_code
 from opcua_server.tags import Tags
@@ -67,7 +69,7 @@ class HistoryReader:
         self._history = history
         self._exists = exists
 
-    async def read_history(self, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
+    async def read_history(self, rights: Rights, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
         """Return one result for each node; only raw data is kept."""
         wanted = params.TimestampsToReturn
         if wanted not in _TIMESTAMPS:
@@ -77,7 +79,7 @@ class HistoryReader:
         results: list[ua.HistoryReadResult] = []
         left = MAX_VALUES_PER_CALL
         for node in params.NodesToRead:
-            result = self._read(params.HistoryReadDetails, node, max(1, left))
+            result = self._read(rights, params.HistoryReadDetails, node, max(1, left))
             data: Any = result.HistoryData
             if isinstance(data, ua.HistoryData):
                 data.DataValues = [_with_timestamps(value, wanted) for value in data.DataValues]
@@ -93,11 +95,14 @@ class HistoryReader:
             return None
         return Recording(self._history.samples(tag.row), tag.vtype)
 
-    def _read(self, details: Any, node: ua.HistoryReadValueId, most: int) -> ua.HistoryReadResult:
+    def _read(self, rights: Rights, details: Any, node: ua.HistoryReadValueId, most: int) -> ua.HistoryReadResult:
         recording = self._recording_of(node.NodeId)
         if recording is None:
-            known = self._exists(node.NodeId)
+            known = self._exists(node.NodeId) and rights.sees(node.NodeId)
             return _failed(ua.StatusCodes.BadHistoryOperationUnsupported if known else ua.StatusCodes.BadNodeIdUnknown)
+        status = rights.status(node.NodeId, READ_HISTORY)
+        if quality.is_bad(status):
+            return _failed(status)
         if not isinstance(details, ua.ReadRawModifiedDetails) or details.IsReadModified:
             return _failed(ua.StatusCodes.BadHistoryOperationUnsupported)
         start, end = ticks_of(details.StartTime), ticks_of(details.EndTime)
@@ -122,7 +127,7 @@ class HistoryReader:
             more = len(values) == page
             if not more:
                 values.append(found.after)
-        status = ua.StatusCodes.Good if values else ua.StatusCodes.GoodNoData
+        status = quality.GOOD if values else quality.GOOD_NO_DATA
         point = _pack(ticks_of(values[-1].SourceTimestamp)) if more else None
         return ua.HistoryReadResult(
             StatusCode=status_code(status),

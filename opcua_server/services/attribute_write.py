@@ -13,6 +13,10 @@ from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import nodeid_from_binary, variant_from_binary
 
 from opcua_server import ownership
+from opcua_server.access.attributes import is_attribute
+from opcua_server.access.control import AccessControl
+from opcua_server.access.permissions import SIGNALS, WRITE
+from opcua_server.access.rights import Rights
 from opcua_server.auditing.audit import Audit
 from opcua_server.auditing.control import ControlTraffic
 from opcua_server.commands import Commands
@@ -37,9 +41,16 @@ class WriteService:
     """Writes tags, item by item."""
 
     def __init__(
-        self, address_space: AddressSpace, simulator: Simulator, commands: Commands, audit: Audit, limits: ServerLimits
+        self,
+        address_space: AddressSpace,
+        simulator: Simulator,
+        commands: Commands,
+        access: AccessControl,
+        audit: Audit,
+        limits: ServerLimits,
     ) -> None:
         self._address_space = address_space
+        self._access = access
         self._simulator = simulator
         self._commands = commands
         self._audit = audit
@@ -58,22 +69,27 @@ class WriteService:
         writers = [tag.signal.writer if tag is not None else Writer.NOBODY for tag in tags]
         order = sorted(range(len(items)), key=lambda place: writers[place] is not Writer.HEARTBEAT)
         results = [quality.GOOD] * len(items)
+        rights = self._access.of(session)
         for place in order:
-            results[place] = self._write(session, items[place], tags[place], entry_id)
+            results[place] = self._write(session, rights, items[place], tags[place], entry_id)
         if any(writer in _ANSWERS for writer in writers):
             self._commands.note_demands()
         return results
+
+    def release_loops(self, session: PlantSession) -> None:
+        """Let a session that may no longer write as their holder hold no loop."""
+        self._simulator.loops.release(session)
 
     def _tag_of(self, item: Written) -> Tag | None:
         tags = self._simulator.tags
         row = tags.row_of(item.node)
         return tags.of_row(row) if row is not None else None
 
-    def _write(self, session: PlantSession, item: Written, tag: Tag | None, entry_id: str) -> int:
+    def _write(self, session: PlantSession, rights: Rights, item: Written, tag: Tag | None, entry_id: str) -> int:
         claim = self._claim(session, tag)
-        status = self._refusal(session, item, tag, claim)
         is_value = tag is not None and item.attribute == ua.AttributeIds.Value
         writer = tag.signal.writer if tag is not None and is_value else Writer.NOBODY
+        status = self._refusal(session, rights, item, tag, claim)
         is_audited = self._control.is_audited(session, item.node, writer, claim, status)
         old = self._present(tag) if is_audited and tag is not None and is_value else ua.Variant()
         if tag is not None and not quality.is_bad(status):
@@ -91,14 +107,14 @@ class WriteService:
             )
         return status
 
-    def _refusal(self, session: PlantSession, item: Written, tag: Tag | None, claim: Claim | None) -> int:
+    def _refusal(
+        self, session: PlantSession, rights: Rights, item: Written, tag: Tag | None, claim: Claim | None
+    ) -> int:
         """Return Good, or why a value is not written."""
-        if tag is None or item.attribute != ua.AttributeIds.Value:
-            return self._write_standard(session, item)
-        if tag.signal.writer is Writer.NOBODY:
-            return quality.BAD_NOT_WRITABLE
-        if not session.roles & ownership.MAY_WRITE[tag.signal.writer]:
-            return quality.BAD_USER_ACCESS_DENIED
+        if tag is None or item.attribute != ua.AttributeIds.Value or tag.signal.writer is Writer.NOBODY:
+            return self._write_standard(rights, item)
+        if tag.signal.writer not in rights.writers:
+            return rights.under(SIGNALS[tag.signal.writer], WRITE)
         status = _check(tag, item, self._limits.max_string_length)
         if quality.is_bad(status):
             return status
@@ -111,18 +127,19 @@ class WriteService:
     def _present(self, tag: Tag) -> ua.Variant:
         return variant_from_binary(Buffer(of_row(self._simulator.tags.bank, tag.row).variant))
 
-    def _write_standard(self, session: PlantSession, item: Written) -> int:
-        """Write what is no tag's Value: only Variables with a setter take one, and only of administrators."""
+    def _write_standard(self, rights: Rights, item: Written) -> int:
+        """Write what is no signal: only Variables with a setter take a Value."""
         node = self._address_space.get(nodeid_from_binary(Buffer(item.node)))
-        if node is None:
+        if node is None or not rights.sees(node.nodeid):
             return quality.BAD_NODE_ID_UNKNOWN
-        attribute = node.attributes.get(item.attribute)  # type: ignore[call-overload]
-        if attribute is None:
+        if not is_attribute(node, item.attribute):
             return int(ua.StatusCodes.BadAttributeIdInvalid)
-        if attribute.value_setter is None:
+        attribute = node.attributes.get(item.attribute)  # type: ignore[call-overload]
+        if attribute is None or attribute.value_setter is None:
             return quality.BAD_NOT_WRITABLE
-        if not session.roles & ownership.ADMINISTRATORS:
-            return quality.BAD_USER_ACCESS_DENIED
+        refused = rights.status(node.nodeid, WRITE)
+        if quality.is_bad(refused):
+            return refused
         if item.index_range:
             return int(ua.StatusCodes.BadIndexRangeNoData)
         if item.status >> 16:

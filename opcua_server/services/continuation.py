@@ -32,6 +32,10 @@ class ContinuationPoints(Generic[Rest]):
         self._rests[point] = rest
         return point
 
+    def clear(self) -> None:
+        """Forget all operations."""
+        self._rests.clear()
+
     def take(self, point: bytes | None) -> Rest | None:
         """Return what is left, once; None for a point that is not, or no longer, there."""
         return self._rests.pop(point, None) if point is not None else None

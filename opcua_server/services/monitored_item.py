@@ -12,6 +12,7 @@ from typing import Any
 
 from asyncua import ua
 
+from opcua_server.access.rights import Rights
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.item import Item
 from opcua_server.monitoring.spec import DISABLED, REPORTING, Spec
@@ -34,7 +35,7 @@ class MonitoredItemService:
         self._last_id = 0
 
     def create(
-        self, subscription: Subscription, params: ua.CreateMonitoredItemsParameters
+        self, rights: Rights, subscription: Subscription, params: ua.CreateMonitoredItemsParameters
     ) -> list[ua.MonitoredItemCreateResult]:
         """Create items one by one (§5.13.2)."""
         require(len(params.ItemsToCreate), self._limits.operations.max_monitored_items_per_call)
@@ -50,7 +51,7 @@ class MonitoredItemService:
                 if len(specs) >= room:
                     raise ItemRefused(ua.StatusCodes.BadTooManyMonitoredItems)
                 mode = _mode(request.MonitoringMode)
-                source = self._agreement.source(request.ItemToMonitor)
+                source = self._agreement.source(rights, request.ItemToMonitor)
                 spec = self._agreement.spec(subscription, source, request.RequestedParameters, times_mask, mode)
             except ItemRefused as refused:
                 results.append(
@@ -106,6 +107,13 @@ class MonitoredItemService:
             )
         subscription.items.modify(list(changes.values()), time.monotonic())
         return results
+
+    def reassess(self, rights: Rights, subscription: Subscription) -> None:
+        """Go on by other rights: what may not be read any longer is told so, what may be now is told (§5.13.2.1)."""
+        items = [(item, self._agreement.source_after(rights, item.spec.source)) for item in subscription.items]
+        subscription.items.set_sources(
+            [(item, source) for item, source in items if source is not item.spec.source], time.monotonic()
+        )
 
     def set_mode(self, subscription: Subscription, params: ua.SetMonitoringModeParameters) -> list[int]:
         """Set the mode of items (§5.13.4)."""

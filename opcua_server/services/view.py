@@ -1,7 +1,7 @@
 """View service set (OPC 10000-4 v1.05 §5.9).
 
-asyncua's Browse ignores the maximum of references and the View, BrowseNext it does not have, and an empty path fails
-its whole Translate call.
+asyncua's Browse ignores the maximum of references, the View and permissions, BrowseNext it does not have, and an empty
+path fails its whole Translate call.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace, NodeData
 
+from opcua_server.access.rights import Rights
 from opcua_server.limits import ServerLimits, require
 from opcua_server.nodes import standard_id
 from opcua_server.services.continuation import ContinuationPoints
@@ -51,8 +52,8 @@ class ViewService:
         self._limits = limits
         self._subtypes: dict[ua.NodeId, frozenset[ua.NodeId]] = {}
 
-    def browse(self, params: ua.BrowseParameters, points: BrowsePoints) -> Iterator[ua.BrowseResult]:
-        """Yield each node's references, the first ones where there are many (§5.9.2).
+    def browse(self, rights: Rights, params: ua.BrowseParameters, points: BrowsePoints) -> Iterator[ua.BrowseResult]:
+        """Yield each node's references to what the session sees, the first ones where there are many (§5.9.2).
 
         Raises:
             ua.UaStatusCodeError: the Bad code of the whole call.
@@ -63,7 +64,7 @@ class ViewService:
             raise ua.uaerrors.BadViewIdUnknown  # there are no Views
         page = min(params.RequestedMaxReferencesPerNode or MOST_REFERENCES_PER_NODE, MOST_REFERENCES_PER_NODE)
         response = _Response(points)
-        return (self._browse(operation, page, response) for operation in operations)
+        return (self._browse(rights, operation, page, response) for operation in operations)
 
     def browse_next(self, params: ua.BrowseNextParameters, points: BrowsePoints) -> Iterator[ua.BrowseResult]:
         """Yield what comes next at each continuation point, or forget them all (§5.9.3).
@@ -82,14 +83,14 @@ class ViewService:
             for rest in rests
         )
 
-    def translate(self, paths: Sequence[ua.BrowsePath]) -> Iterator[ua.BrowsePathResult]:
+    def translate(self, rights: Rights, paths: Sequence[ua.BrowsePath]) -> Iterator[ua.BrowsePathResult]:
         """Follow browse paths (§5.9.4).
 
         Raises:
             ua.UaStatusCodeError: the Bad code of the whole call.
         """
         require(len(paths or []), self._limits.operations.max_nodes_per_translate_browse_paths_to_node_ids)
-        walk = _Walk()
+        walk = _Walk(rights)
         return (self._translate(path, walk) for path in paths)
 
     def register(self, nodes: Sequence[ua.NodeId]) -> list[ua.NodeId]:
@@ -111,11 +112,13 @@ class ViewService:
         """
         require(len(nodes or []), self._limits.operations.max_nodes_per_register_nodes)
 
-    def _browse(self, operation: ua.BrowseDescription, page: int, response: _Response) -> ua.BrowseResult:
+    def _browse(
+        self, rights: Rights, operation: ua.BrowseDescription, page: int, response: _Response
+    ) -> ua.BrowseResult:
         if operation.NodeId.is_null() or _is_malformed(operation.NodeId):
             return _failed(ua.StatusCodes.BadNodeIdInvalid)
         node = self._space.get(operation.NodeId)
-        if node is None:
+        if node is None or not rights.sees(operation.NodeId):
             return _failed(ua.StatusCodes.BadNodeIdUnknown)
         directions = _DIRECTIONS.get(operation.BrowseDirection)
         if directions is None:
@@ -125,7 +128,7 @@ class ViewService:
             types = self._types(operation.ReferenceTypeId, bool(operation.IncludeSubtypes))
             if types is None:
                 return _failed(ua.StatusCodes.BadReferenceTypeIdInvalid)
-        found = _filtered(node.references, directions, types, operation.NodeClassMask)
+        found = _filtered(rights, node.references, directions, types, operation.NodeClassMask)
         return response.result(_masked(found, operation.ResultMask), page)
 
     def _types(self, reference_type: ua.NodeId, with_subtypes: bool) -> frozenset[ua.NodeId] | None:
@@ -148,7 +151,7 @@ class ViewService:
         start, elements = path.StartingNode, path.RelativePath.Elements or []
         if start.is_null() or _is_malformed(start):
             return _no_path(ua.StatusCodes.BadNodeIdInvalid)
-        if start not in self._space:
+        if start not in self._space or not walk.rights.sees(start):
             return _no_path(ua.StatusCodes.BadNodeIdUnknown)
         if not elements:
             return _no_path(ua.StatusCodes.BadNothingToDo)
@@ -190,14 +193,19 @@ class ViewService:
         if walk.left < 0:
             return
         for reference in found:
-            if reference.IsForward != element.IsInverse and (types is None or reference.ReferenceTypeId in types):
+            if (
+                reference.IsForward != element.IsInverse
+                and (types is None or reference.ReferenceTypeId in types)
+                and walk.rights.sees(reference.NodeId)
+            ):
                 yield reference.NodeId
 
 
 class _Walk:
     """How far one Translate call may still go, and its own index, so that big folders are read once."""
 
-    def __init__(self) -> None:
+    def __init__(self, rights: Rights) -> None:
+        self.rights = rights
         self.names: dict[ua.NodeId, dict[tuple[int, str | None], list[ua.ReferenceDescription]]] = {}
         """References of nodes by BrowseName."""
         self.left = MOST_STEPS
@@ -227,6 +235,7 @@ class _Response:
 
 
 def _filtered(
+    rights: Rights,
     references: Iterable[ua.ReferenceDescription],
     directions: tuple[bool, ...],
     types: frozenset[ua.NodeId] | None,
@@ -237,6 +246,7 @@ def _filtered(
             reference.IsForward in directions
             and (not node_classes or reference.NodeClass & node_classes)
             and (types is None or reference.ReferenceTypeId in types)
+            and rights.sees(reference.NodeId)
         ):
             yield reference
 

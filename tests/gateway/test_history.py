@@ -19,6 +19,9 @@ from gateway.components.influxdb import InfluxDB
 from gateway.history import STORE, History, ServerHistory, StoreHistory
 from gateway.influx_history import InfluxHistory
 from historian.encoding import line_protocol
+from opcua_server.access.policies import Policies
+from opcua_server.access.rights import Rights
+from opcua_server.access.roles import OBSERVER
 from opcua_server.history import History as RecordedHistory
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.tags import Tags
@@ -75,9 +78,10 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
     for each in SAMPLES:
         tags[each.signal].set(each.value, each.source_time, each.server_time, each.quality)
     reader = HistoryReader(tags, recorded, lambda node: True)
+    rights = Rights(frozenset({OBSERVER}), None, Policies(tags))
 
     async def answer(request: ua.HistoryReadRequest, timeout: float | None) -> Buffer:
-        results = await reader.read_history(request.Parameters)
+        results = await reader.read_history(rights, request.Parameters)
         return Buffer(struct_to_binary(ua.HistoryReadResponse(Results=results)))
 
     session = SimpleNamespace(_send_request=answer)

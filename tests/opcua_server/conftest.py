@@ -34,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("server")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def serving(data: Path) -> Serving:
     """`async with serving({"plant.reactors": 1}) as endpoint`: a server that is ready."""
 

@@ -12,14 +12,17 @@ import pytest
 from asyncua import ua
 from asyncua.crypto.permission_rules import User
 from asyncua.server.address_space import AddressSpace
+from prometheus_client import CollectorRegistry
 
-from opcua_server.auditing.audience import Audience
+from opcua_server.access.control import AccessControl
+from opcua_server.access.policies import Policies, standard_policies
 from opcua_server.auditing.audit import Audit
 from opcua_server.auditing.control import ControlTraffic
 from opcua_server.auditing.record import Record
 from opcua_server.events import Events
 from opcua_server.monitoring.event import Event
 from opcua_server.ownership import AUTO, Claim
+from opcua_server.tags import Tags
 from plant import quality
 from plant.signals import Writer
 
@@ -277,13 +280,16 @@ def test_audit_events_are_for_administrators_on_encrypted_channels(space: Addres
     )
     modes = ua.MessageSecurityMode
     admin, operator = frozenset({"SecurityAdmin"}), frozenset({"Operator", "Supervisor"})
-    outside, inside = Audience(on_loopback=False), Audience(on_loopback=True)
+    policies = Policies(Tags(("R101",), CollectorRegistry()))
+    for node, policy in standard_policies(space):
+        policies.govern(node, policy)
+    outside, inside = (AccessControl(policies, on_loopback=is_inside) for is_inside in (False, True))
     assert outside.may_receive(audit, admin, modes.SignAndEncrypt)
     assert not outside.may_receive(audit, admin, modes.Sign)
     assert not outside.may_receive(audit, operator, modes.SignAndEncrypt)
     assert inside.may_receive(audit, admin, modes.None_)
     assert not inside.may_receive(audit, operator, modes.None_)
-    assert outside.may_receive(other, frozenset(), modes.None_)
+    assert outside.may_receive(other, operator, modes.None_)
 
 
 MINE, NOBODYS, ANOTHERS = Claim(True, True, AUTO), Claim(False, False, AUTO), Claim(True, False, AUTO)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from asyncua import ua
+from prometheus_client import CollectorRegistry
 
+from opcua_server.access.policies import Policies
+from opcua_server.access.rights import Rights
+from opcua_server.access.roles import ALL_ROLES
 from opcua_server.nodes import plant_id, standard_id
 from opcua_server.services.continuation import ContinuationPoints
 from opcua_server.services.view import ViewService
+from opcua_server.tags import Tags
 from plant.names import reactor_names
 
 REACTORS = reactor_names(1_200)
 AREA = plant_id("Plant.Area1")
+FULL = Rights(ALL_ROLES, None, Policies(Tags((), CollectorRegistry())))
 ALL = int(ua.BrowseResultMask.All)
 HIERARCHICAL = standard_id(ua.ObjectIds.HierarchicalReferences)
 HAS_COMPONENT = standard_id(ua.ObjectIds.HasComponent)
@@ -39,7 +45,7 @@ def proceed(*points: bytes | None, release: bool = False) -> ua.BrowseNextParame
 
 
 def browse(views: ViewService, wanted: ua.BrowseDescription) -> list[ua.ReferenceDescription]:
-    (result,) = views.browse(request(wanted), ContinuationPoints(1))
+    (result,) = views.browse(FULL, request(wanted), ContinuationPoints(1))
     assert result.StatusCode.is_good(), result.StatusCode
     return result.References
 

@@ -13,6 +13,7 @@ from opcua_server.services.view import BrowsePoints, ViewService
 from .requests import (
     AGGREGATES,
     AREA,
+    FULL,
     HAS_COMPONENT,
     HIERARCHICAL,
     REACTORS,
@@ -79,7 +80,7 @@ def test_only_fields_asked_for_are_filled(views: ViewService, mask: int, field: 
 def test_pages_follow_each_other_and_end(views: ViewService, points: BrowsePoints) -> None:
     whole = browse(views, description(plant_id("Tags.R150")))
     assert len(whole) > 40
-    (result,) = views.browse(request(description(plant_id("Tags.R150")), at_most=7), points)
+    (result,) = views.browse(FULL, request(description(plant_id("Tags.R150")), at_most=7), points)
     pages = [result.References]
     while result.ContinuationPoint is not None:
         assert len(result.References) == 7
@@ -92,7 +93,7 @@ def test_pages_follow_each_other_and_end(views: ViewService, points: BrowsePoint
 
 
 def test_a_page_that_is_just_full_is_the_last(views: ViewService, points: BrowsePoints) -> None:
-    (result,) = views.browse(request(description(plant_id("R150.Simulation"), classes=4), at_most=2), points)
+    (result,) = views.browse(FULL, request(description(plant_id("R150.Simulation"), classes=4), at_most=2), points)
     assert names(result.References) == ["Inject", "Clear"]
     assert result.ContinuationPoint is None
 
@@ -100,7 +101,7 @@ def test_a_page_that_is_just_full_is_the_last(views: ViewService, points: Browse
 def test_the_server_bounds_pages_itself(views: ViewService, points: BrowsePoints) -> None:
     wanted = description(AREA, reference=HAS_COMPONENT)
     for at_most in (0, 5_000):
-        (first,) = views.browse(request(wanted, at_most=at_most), points)
+        (first,) = views.browse(FULL, request(wanted, at_most=at_most), points)
         (second,) = views.browse_next(proceed(first.ContinuationPoint), points)
         assert (len(first.References), len(second.References)) == (1_000, 200)
         assert second.ContinuationPoint is None
@@ -113,7 +114,7 @@ def test_a_response_is_bounded_and_nothing_is_lost(
     monkeypatch.setattr(view, "MOST_REFERENCES", 50)
     wanted = description(plant_id("Tags.R150"))
     whole = browse(views, wanted)
-    results = list(views.browse(request(wanted, wanted, wanted), points))
+    results = list(views.browse(FULL, request(wanted, wanted, wanted), points))
     assert sum(len(result.References) for result in results) == 50
     assert results[2].References == []
     rest = next(views.browse_next(proceed(results[1].ContinuationPoint), points))
@@ -123,9 +124,9 @@ def test_a_response_is_bounded_and_nothing_is_lost(
 
 def test_points_give_way_to_a_new_request_but_not_within_one(views: ViewService, points: BrowsePoints) -> None:
     wanted = description(plant_id("Tags.R150"))
-    old = [result.ContinuationPoint for result in views.browse(request(wanted, wanted, at_most=1), points)]
+    old = [result.ContinuationPoint for result in views.browse(FULL, request(wanted, wanted, at_most=1), points)]
     results = list(
-        views.browse(request(wanted, wanted, wanted, wanted, description(AREA, classes=64), at_most=1), points)
+        views.browse(FULL, request(wanted, wanted, wanted, wanted, description(AREA, classes=64), at_most=1), points)
     )
     assert [status(result) for result in results] == ["Good", "Good", "Good", "BadNoContinuationPoints", "Good"]
     assert results[3].References == []
@@ -139,7 +140,7 @@ def test_points_give_way_to_a_new_request_but_not_within_one(views: ViewService,
 
 def test_points_are_released_and_belong_to_one_session(views: ViewService, points: BrowsePoints) -> None:
     wanted = description(plant_id("Tags.R150"))
-    kept, dropped = (each.ContinuationPoint for each in views.browse(request(wanted, wanted, at_most=1), points))
+    kept, dropped = (each.ContinuationPoint for each in views.browse(FULL, request(wanted, wanted, at_most=1), points))
     assert list(views.browse_next(proceed(dropped, b"unknown", release=True), points)) == []
     assert len(points) == 1
     assert status(next(views.browse_next(proceed(dropped), points))) == "BadContinuationPointInvalid"
@@ -166,7 +167,7 @@ def test_points_are_released_and_belong_to_one_session(views: ViewService, point
 def test_what_is_wrong_with_an_operation_is_its_own_result(
     views: ViewService, points: BrowsePoints, wanted: ua.BrowseDescription, code: str
 ) -> None:
-    bad, good = views.browse(request(wanted, description(OBJECTS)), points)
+    bad, good = views.browse(FULL, request(wanted, description(OBJECTS)), points)
     assert (status(bad), bad.References, bad.ContinuationPoint) == (code, [], None)
     assert "Plant" in names(good.References)
 
@@ -175,4 +176,4 @@ def test_there_are_no_views(views: ViewService, points: BrowsePoints) -> None:
     wanted = request(description(OBJECTS))
     wanted.View.ViewId = OBJECTS
     with pytest.raises(ua.uaerrors.BadViewIdUnknown):
-        views.browse(wanted, points)
+        views.browse(FULL, wanted, points)

@@ -11,6 +11,7 @@ from opcua_server.services import view
 from opcua_server.services.view import ViewService
 
 from .requests import (
+    FULL,
     HIERARCHICAL,
     ORGANIZES,
     down,
@@ -20,7 +21,7 @@ from .requests import (
 
 
 def targets(views: ViewService, wanted: ua.BrowsePath) -> list[ua.NodeId]:
-    (result,) = views.translate([wanted])
+    (result,) = views.translate(FULL, [wanted])
     assert status(result) == "Good"
     assert all(target.RemainingPathIndex == 0xFFFFFFFF for target in result.Targets)
     return [target.TargetId for target in result.Targets]
@@ -38,7 +39,7 @@ def test_paths_go_up_and_by_exact_or_any_reference_type(views: ViewService) -> N
     assert targets(views, path(start, (HIERARCHICAL, True, True, name))) == [plant_id("R150"), plant_id("Tags.R150")]
     assert targets(views, path(start, (ORGANIZES, True, True, name))) == [plant_id("Tags.R150")]
     assert targets(views, path(start, (ua.NodeId(), True, False, name))) == [plant_id("R150"), plant_id("Tags.R150")]
-    assert status(next(views.translate([path(start, (HIERARCHICAL, True, False, name))]))) == "BadNoMatch"
+    assert status(next(views.translate(FULL, [path(start, (HIERARCHICAL, True, False, name))]))) == "BadNoMatch"
 
 
 def test_a_path_up_and_down_again_finds_each_node_once(views: ViewService) -> None:
@@ -61,7 +62,7 @@ def test_a_path_up_and_down_again_finds_each_node_once(views: ViewService) -> No
     ],
 )
 def test_what_is_wrong_with_a_path_is_its_own_result(views: ViewService, wanted: ua.BrowsePath, code: str) -> None:
-    bad, good = views.translate([wanted, path(OBJECTS, *down("2:Plant"))])
+    bad, good = views.translate(FULL, [wanted, path(OBJECTS, *down("2:Plant"))])
     assert (status(bad), bad.Targets) == (code, [])
     assert [target.TargetId for target in good.Targets] == [plant_id("Plant")]
 
@@ -77,13 +78,13 @@ def test_the_paths_of_a_call_are_followed_so_far_and_no_further(
 ) -> None:
     monkeypatch.setattr(view, "MOST_STEPS", most)
     for _ in range(2):  # the next call begins anew
-        results = list(views.translate([LEAF] * 5))
+        results = list(views.translate(FULL, [LEAF] * 5))
         assert [status(result) for result in results] == ["Good"] * good + ["BadQueryTooComplex"] * (5 - good)
         assert [len(result.Targets) for result in results] == [1] * good + [0] * (5 - good)
 
 
 def test_a_call_with_as_many_paths_as_are_allowed_ends_after_so_many_steps(views: ViewService) -> None:
-    results = list(views.translate([LEAF] * OperationLimits().max_nodes_per_translate_browse_paths_to_node_ids))
+    results = list(views.translate(FULL, [LEAF] * OperationLimits().max_nodes_per_translate_browse_paths_to_node_ids))
     good = view.MOST_STEPS // STEPS
     assert 1_000 < good < len(results)
     assert [status(result) for result in results] == ["Good"] * good + ["BadQueryTooComplex"] * (len(results) - good)

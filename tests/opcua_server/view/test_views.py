@@ -14,6 +14,7 @@ from opcua_server.services.continuation import ContinuationPoints
 from opcua_server.services.view import ViewService
 
 from .requests import (
+    FULL,
     description,
     down,
     path,
@@ -34,10 +35,10 @@ def test_nodes_are_registered_as_they_are(views: ViewService) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda views, count: views.browse(request(*[description(OBJECTS)] * count), ContinuationPoints(9)),
+        lambda views, count: views.browse(FULL, request(*[description(OBJECTS)] * count), ContinuationPoints(9)),
         lambda views, count: views.browse_next(proceed(*[b"x"] * count), ContinuationPoints(9)),
         lambda views, count: views.browse_next(proceed(*[b"x"] * count, release=True), ContinuationPoints(9)),
-        lambda views, count: views.translate([path(OBJECTS, *down("2:Plant"))] * count),
+        lambda views, count: views.translate(FULL, [path(OBJECTS, *down("2:Plant"))] * count),
         lambda views, count: views.register([OBJECTS] * count),
         lambda views, count: views.unregister([OBJECTS] * count),
     ],

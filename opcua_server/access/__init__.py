@@ -1,0 +1,1 @@
+"""Who may what on which node: roles, permissions and access restrictions."""

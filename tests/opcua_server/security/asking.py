@@ -1,0 +1,105 @@
+"""One use of each service on one node, answered by the name of its StatusCode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asyncua import Client, ua
+
+UINT32, DOUBLE, INT32 = ua.VariantType.UInt32, ua.VariantType.Double, ua.VariantType.Int32
+SERVER, ROLE_SET = (
+    ua.NodeId(ua.ObjectIds.Server),
+    ua.NodeId(ua.ObjectIds.Server_ServerCapabilities_RoleSet),
+)
+OBJECTS = ua.NodeId(ua.ObjectIds.ObjectsFolder)
+ADD_ROLE = ua.NodeId(ua.ObjectIds.Server_ServerCapabilities_RoleSet_AddRole)
+IDENTITIES = ua.NodeId(ua.ObjectIds.WellKnownRole_Operator_Identities)
+SESSION_SECURITY = ua.NodeId(
+    ua.ObjectIds.Server_ServerDiagnostics_SessionsDiagnosticsSummary_SessionSecurityDiagnosticsArray
+)
+
+
+def plant(path: str) -> ua.NodeId:
+    return ua.NodeId(path, 2)
+
+
+async def attribute(client: Client, node: ua.NodeId, attribute_id: int = ua.AttributeIds.Value) -> ua.DataValue:
+    params = ua.ReadParameters(NodesToRead=[ua.ReadValueId(node, attribute_id)])
+    return (await client.uaclient.read(params))[0]
+
+
+async def read(client: Client, node: ua.NodeId, attribute_id: int = ua.AttributeIds.Value) -> str:
+    return str((await attribute(client, node, attribute_id)).StatusCode.name)
+
+
+async def value(client: Client, node: ua.NodeId, attribute_id: int) -> Any:
+    return (await attribute(client, node, attribute_id)).Value.Value
+
+
+async def write(client: Client, path: str, wanted: Any, kind: ua.VariantType) -> str:
+    item = ua.WriteValue(plant(path), ua.AttributeIds.Value, None, ua.DataValue(ua.Variant(wanted, kind)))
+    (status,) = await client.uaclient.write(ua.WriteParameters(NodesToWrite=[item]))
+    return str(status.name)
+
+
+async def call(client: Client, owner: ua.NodeId, method: ua.NodeId, *arguments: ua.Variant) -> str:
+    (result,) = await client.uaclient.call([ua.CallMethodRequest(owner, method, list(arguments))])
+    return str(result.StatusCode.name)
+
+
+async def browse(client: Client, node: ua.NodeId) -> tuple[str, set[str]]:
+    """Return the status, and the BrowseNames of what is below."""
+    params = ua.BrowseParameters(
+        NodesToBrowse=[
+            ua.BrowseDescription(node, ua.BrowseDirection.Forward, ua.NodeId(33), True, 0, ua.BrowseResultMask.All)
+        ]
+    )
+    (result,) = await client.uaclient.browse(params)
+    return str(result.StatusCode.name), {str(each.BrowseName.Name) for each in result.References or []}
+
+
+async def translate(client: Client, start: ua.NodeId, *names: str) -> str:
+    elements = [
+        ua.RelativePathElement(ua.NodeId(33), False, True, ua.QualifiedName.from_string(each)) for each in names
+    ]
+    (result,) = await client.uaclient.translate_browsepaths_to_nodeids(
+        [ua.BrowsePath(start, ua.RelativePath(elements))]
+    )
+    return str(result.StatusCode.name)
+
+
+async def history(client: Client, path: str) -> str:
+    details = ua.ReadRawModifiedDetails(
+        IsReadModified=False, StartTime=ua.DateTime(2020, 1, 1), NumValuesPerNode=1, ReturnBounds=False
+    )
+    params = ua.HistoryReadParameters(
+        HistoryReadDetails=details,
+        TimestampsToReturn=ua.TimestampsToReturn.Both,
+        ReleaseContinuationPoints=False,
+        NodesToRead=[ua.HistoryReadValueId(NodeId=plant(path))],
+    )
+    (result,) = await client.uaclient.history_read(params)
+    return str(result.StatusCode.name)
+
+
+async def monitor(client: Client, *items: ua.ReadValueId) -> list[str]:
+    """Return with which status each item is created."""
+    subscription = await client.create_subscription(1000.0, _Deaf())
+    params = ua.CreateMonitoredItemsParameters(
+        SubscriptionId=subscription.subscription_id,
+        TimestampsToReturn=ua.TimestampsToReturn.Both,
+        ItemsToCreate=[
+            ua.MonitoredItemCreateRequest(
+                item, ua.MonitoringMode.Reporting, ua.MonitoringParameters(place, 0.0, None, 1)
+            )
+            for place, item in enumerate(items)
+        ],
+    )
+    results = await client.uaclient.create_monitored_items(params)
+    await subscription.delete()
+    return [str(result.StatusCode.name) for result in results]
+
+
+class _Deaf:
+    def datachange_notification(self, node: object, value: object, data: object) -> None:
+        """Take no note."""
