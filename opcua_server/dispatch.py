@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
-from opcua_server.limits import MESSAGE_BYTES, ServerLimits, require
+from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.publish_queue import UNLIMITED, PublishRequest
 from opcua_server.monitoring.subscription import Subscription
+from opcua_server.operation_counts import require_few
 from opcua_server.request import Connection, Request
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.attribute_write import WriteService
@@ -22,7 +23,7 @@ from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
 from opcua_server.wire.messages import array, codes, fault
-from opcua_server.wire.requests import MALFORMED, request_header, unsigned
+from opcua_server.wire.requests import MALFORMED, Malformed, request_header, unsigned
 
 T = TypeVar("T")
 _READ_BY_HAND: dict[int, type[Any]] = {
@@ -59,6 +60,7 @@ class Dispatcher:
         self._history = history
         self._sessionless = sessionless
         self._limits = limits.operations
+        self._message_bytes = limits.settings.message_bytes
         ids = ua.ObjectIds
         self._handlers: dict[int, Callable[[Request], bytes | None]] = {
             ids.ReadRequest_Encoding_DefaultBinary: self._read,
@@ -109,6 +111,7 @@ class Dispatcher:
             return True
         session.touch()
         try:
+            require_few(header, body, self._limits)
             payload = handler(request)
         except MALFORMED_REQUEST as error:
             self._refuse(request, error)
@@ -121,6 +124,9 @@ class Dispatcher:
 
     def _refuse(self, request: Request, error: Exception) -> None:
         """Answer a request that raised what malformed bytes raise; where these are well-formed, the fault is ours."""
+        if isinstance(error, Malformed):
+            request.fail(ua.StatusCodes.BadDecodingError)
+            return
         kind = _READ_BY_HAND.get(request.header.type_number)
         if kind is None or isinstance(error, ua.uaerrors.UaStatusCodeError):
             request.fail_by(error)
@@ -241,7 +247,7 @@ class Dispatcher:
             for method in methods:
                 parts.append(struct_to_binary(await self._methods.call(request.session, method)))
                 size += len(parts[-1])
-                if size > MESSAGE_BYTES:
+                if size > self._message_bytes:
                     raise ua.uaerrors.BadResponseTooLarge
                 await asyncio.sleep(0)
             return array(parts)

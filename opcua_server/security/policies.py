@@ -12,7 +12,6 @@ from asyncua.crypto.security_policies import (
     SecurityPolicyBasic256Sha256,
     SecurityPolicyNone,
 )
-
 from cryptography import x509
 
 from opcua_server.security.identities import ServerIdentity

@@ -73,8 +73,9 @@ class SubscriptionService:
     def create(self, owner: Owner, params: ua.CreateSubscriptionParameters) -> ua.CreateSubscriptionResult:
         """Create a subscription (§5.14.2)."""
         if len(self._all) >= self._limits.max_subscriptions:
+            self._limits.reached.note("subscriptions")
             raise ua.uaerrors.BadTooManySubscriptions
-        if len(owner.subscriptions) >= self._limits.max_subscriptions_per_session:
+        if not self._has_room(owner):
             raise ua.uaerrors.BadTooManySubscriptions
         terms = _agree(params)
         self._last_id = self._last_id % 0xFFFF_FFFF + 1
@@ -243,7 +244,7 @@ class SubscriptionService:
         whom = _whom(owner)
         if whom == _NOBODY_KNOWN or self._for[subscription_id] != whom:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadUserAccessDenied))
-        if len(owner.subscriptions) >= self._limits.max_subscriptions_per_session:
+        if not self._has_room(owner):
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadTooManySubscriptions))
         if before is not None:
             del before.subscriptions[subscription_id]
@@ -259,6 +260,13 @@ class SubscriptionService:
         return ua.TransferResult(
             AvailableSequenceNumbers=[ua.UInt32(number) for number in subscription.sent.available],
         )
+
+    def _has_room(self, owner: Owner) -> bool:
+        """Tell whether a session may have one more."""
+        has_room = len(owner.subscriptions) < self._limits.max_subscriptions_per_session
+        if not has_room:
+            self._limits.reached.note("subscriptions_per_session")
+        return has_room
 
     def _give(self, subscription: Subscription, owner: Owner) -> None:
         self._owners[subscription.id] = owner
