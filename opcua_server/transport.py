@@ -177,8 +177,8 @@ class PlantProtocol(asyncio.Protocol):
         try:
             buffer = Buffer(frame)
             header: Any = header_from_binary(buffer)
-        except struct.error:
-            self._refuse(len(frame))
+        except (struct.error, ua.UaError) as error:
+            self._refuse_unread(error)
             return
         is_open = header.MessageType == ua.MessageType.SecureOpen
         is_stranger = self.is_unused and header.MessageType != ua.MessageType.Hello
@@ -202,8 +202,7 @@ class PlantProtocol(asyncio.Protocol):
         try:
             return self.processor.process(header, buffer)
         except Exception as error:  # noqa: BLE001 - whatever the library's codec stumbles over
-            log.warning("%s sends what cannot be read (%r) and is disconnected", self.name, error)
-            self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.7)
+            self._refuse_unread(error)
             return False
 
     async def _wait_for(self, work: Coroutine[Any, Any, bool | None]) -> None:
@@ -231,6 +230,10 @@ class PlantProtocol(asyncio.Protocol):
             self.processor.channel.sizes.message_bytes = self._limits.message_bytes
         elif self.processor.channel.is_open():
             self._listener.strangers.opened(self, self.address)
+
+    def _refuse_unread(self, error: Exception) -> None:
+        log.warning("%s sends what cannot be read (%r) and is disconnected", self.name, error)
+        self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.7)
 
     def _refuse(self, size: int) -> None:
         self._reached.note("chunk_bytes")

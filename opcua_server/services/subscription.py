@@ -60,6 +60,8 @@ class SubscriptionService:
         self._for: dict[int, tuple[str | None, str]] = {}
         """Whom each is for: the user, or of the Anonymous the application."""
         self._all: dict[int, Subscription] = {}
+        self._abandoned: dict[int, Subscription] = {}
+        """Those without a session, the oldest first."""
         self._store = Store()
         self._last_id = 0
         self._ended_overflows = 0
@@ -217,7 +219,7 @@ class SubscriptionService:
         self.on_change()
 
     def close(self, owner: Owner, *, delete: bool) -> None:
-        """End a session's subscriptions, or let them wait for a transfer."""
+        """End a session's subscriptions, or let them wait for a transfer; of too many that wait the oldest end."""
         for subscription in list(owner.subscriptions.values()):
             if delete:
                 self._end(subscription)
@@ -225,6 +227,10 @@ class SubscriptionService:
                 del owner.subscriptions[subscription.id]
                 self._owners[subscription.id] = None
                 subscription.queue = None
+                self._abandoned[subscription.id] = subscription
+        while len(self._abandoned) > self._limits.settings.subscriptions_without_session:
+            self._limits.reached.note("subscriptions_without_session")
+            self._end(next(iter(self._abandoned.values())))
 
     def expire(self, subscription: Subscription) -> None:
         """End a subscription whose client has been silent for its lifetime."""
@@ -270,6 +276,7 @@ class SubscriptionService:
 
     def _give(self, subscription: Subscription, owner: Owner) -> None:
         self._owners[subscription.id] = owner
+        self._abandoned.pop(subscription.id, None)
         self._for[subscription.id] = _whom(owner)
         owner.subscriptions[subscription.id] = subscription
         subscription.queue = owner.queue
@@ -280,6 +287,7 @@ class SubscriptionService:
         if owner is not None:
             del owner.subscriptions[subscription.id]
         del self._all[subscription.id], self._for[subscription.id]
+        self._abandoned.pop(subscription.id, None)
         subscription.queue = None
         self._ended_overflows += subscription.items.overflows
         self._ended_published += subscription.published
