@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ def main(
     folder: Annotated[Path | None, typer.Option(help="For the server's data, its log, and what was found.")] = None,
 ) -> None:
     """Send mutated messages to a server of its own whose plant runs, e.g. --messages 100000 --seed 7."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its server ends with it
     seed = random.randrange(1 << 32) if seed is None else seed
     folder = folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
     folder.mkdir(parents=True, exist_ok=True)
