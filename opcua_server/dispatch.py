@@ -16,9 +16,10 @@ from opcua_server.access.control import AccessControl
 from opcua_server.access.rights import Rights
 from opcua_server.auditing.audit import Audit
 from opcua_server.diagnostics.counts import ServerCounts
-from opcua_server.limits import MESSAGE_BYTES, ServerLimits, require
+from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.publish_queue import UNLIMITED, PublishRequest
 from opcua_server.monitoring.subscription import Subscription
+from opcua_server.operation_counts import require_few
 from opcua_server.request import Connection, Request
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.attribute_write import WriteService
@@ -28,7 +29,7 @@ from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
 from opcua_server.session import PlantSession
 from opcua_server.wire.messages import array, codes, fault
-from opcua_server.wire.requests import MALFORMED, request_header, unsigned
+from opcua_server.wire.requests import MALFORMED, Malformed, request_header, unsigned
 from plant.signals import Writer
 
 T = TypeVar("T")
@@ -72,6 +73,7 @@ class Dispatcher:
         self._audit = audit
         self._limits = limits.operations
         self._counts = counts
+        self._message_bytes = limits.settings.message_bytes
         ids = ua.ObjectIds
         self._handlers: dict[int, Callable[[Request], bytes | None]] = {
             ids.ReadRequest_Encoding_DefaultBinary: self._read,
@@ -125,6 +127,7 @@ class Dispatcher:
             return True
         session.touch()
         try:
+            require_few(header, body, self._limits)
             payload = handler(request)
         except MALFORMED_REQUEST as error:
             self._refuse(request, error)
@@ -156,6 +159,9 @@ class Dispatcher:
 
     def _refuse(self, request: Request, error: Exception) -> None:
         """Answer a request that raised what malformed bytes raise; where these are well-formed, the fault is ours."""
+        if isinstance(error, Malformed):
+            request.fail(ua.StatusCodes.BadDecodingError)
+            return
         kind = _READ_BY_HAND.get(request.header.type_number)
         if kind is None or isinstance(error, ua.uaerrors.UaStatusCodeError):
             request.fail_by(error)
@@ -284,7 +290,7 @@ class Dispatcher:
                 result = await self._methods.call(request.session, method, request.header.audit_entry_id)
                 parts.append(struct_to_binary(result))
                 size += len(parts[-1])
-                if size > MESSAGE_BYTES:
+                if size > self._message_bytes:
                     raise ua.uaerrors.BadResponseTooLarge
                 await asyncio.sleep(0)
             return array(parts)

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from opcua_server.limits import Reached
 from opcua_server.services.subscription import SubscriptionService
 
 
 class ClientMetrics(Collector):
     """Counted when asked."""
 
-    def __init__(self, subscriptions: SubscriptionService, count_sessions: Callable[[], int]) -> None:
+    def __init__(self, subscriptions: SubscriptionService, count_sessions: Callable[[], int], reached: Reached) -> None:
         self._subscriptions = subscriptions
+        self._reached = reached
         self._count_sessions = count_sessions
 
     def collect(self) -> Iterator[Metric]:
@@ -31,6 +33,12 @@ class ClientMetrics(Collector):
         yield CounterMetricFamily(
             "cstr_opcua_queue_overflows", "Samples that full queues have dropped.", value=subscriptions.overflows
         )
+        reached = CounterMetricFamily(
+            "cstr_limit_reached", "What clients were refused by each of server.limits.", labels=["limit"]
+        )
+        for limit, count in list(self._reached.counts.items()):
+            reached.add_metric([limit], count)
+        yield reached
         yield CounterMetricFamily(
             "cstr_opcua_notifications", "Monitored item notifications published.", value=subscriptions.published
         )

@@ -17,6 +17,7 @@ from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary, uatcp_to_binary
 
 from opcua_server.dispatch import MALFORMED_REQUEST, Dispatcher
+from opcua_server.limits import ServerLimits
 from opcua_server.security.secure_channel import ChannelRefused, SecureChannel
 from opcua_server.session import PlantSession
 from opcua_server.sessionless import SessionlessRequests
@@ -30,12 +31,12 @@ log = logging.getLogger("server")
 
 CONGESTED_BYTES = 4 << 20
 """Not read by a client: nothing more is published to it, and no request of it is served, until it has read."""
-MOST_UNSENT_BYTES = 64 << 20
-"""Not read by a client: it is disconnected."""
 MOST_WORKING = 100
 """Calls of a connection that are being carried out."""
 SMALLEST_BUFFER = 8192
 """Of a client, for a chunk (OPC 10000-6 v1.05 §7.1.2.3)."""
+LONGEST_URL = 4096
+"""Of a Hello's endpoint, bytes (OPC 10000-6 v1.05 §7.1.2.3)."""
 _U4 = struct.Struct("<I")
 _SYMMETRIC = (ua.MessageType.SecureMessage, ua.MessageType.SecureClose)
 
@@ -50,12 +51,14 @@ class PlantProcessor:
         sessions: Sessions,
         channel: SecureChannel,
         transport: asyncio.Transport,
+        limits: ServerLimits,
     ) -> None:
         self.name = transport.get_extra_info("peername")
         self._dispatcher = dispatcher
         self._sessionless = sessionless
         self._sessions = sessions
         self._transport = transport
+        self._limits = limits
         self.channel = channel
         self._framer = Framer(self.channel)
         self.sessions: set[PlantSession] = set()
@@ -119,7 +122,8 @@ class PlantProcessor:
         if transport.is_closing():
             return
         transport.write(self._framer.frame(body, request_id))
-        if transport.get_write_buffer_size() > MOST_UNSENT_BYTES:
+        if transport.get_write_buffer_size() > self._limits.settings.unsent_bytes:
+            self._limits.reached.note("unsent_bytes")
             log.warning("%s does not read what it asks for and is disconnected", self.name)
             transport.abort()
 
@@ -155,6 +159,8 @@ class PlantProcessor:
             return self._refuse(
                 ua.StatusCodes.BadConnectionRejected, "it says hello twice, or takes chunks that are too small"
             )
+        if len(hello.EndpointUrl or "") > LONGEST_URL:
+            return self._refuse(ua.StatusCodes.BadTcpEndpointUrlInvalid, "its endpoint is too long")
         self._has_greeted = True
         acknowledge = self.channel.sizes.create_acknowledge_and_set_limits(hello)
         self._transport.write(uatcp_to_binary(ua.MessageType.Acknowledge, acknowledge))  # type: ignore[arg-type]
@@ -177,6 +183,7 @@ class PlantProcessor:
         self._expiry = loop.call_later(self.channel.seconds_left, self._expire)
 
     def _expire(self) -> None:
+        self._limits.reached.note("token_lifetime_max_s")
         self._refuse(ua.StatusCodes.BadSecureChannelTokenUnknown, "it has not renewed its channel")
         self._transport.close()
 

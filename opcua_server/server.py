@@ -8,7 +8,6 @@ import secrets
 from pathlib import Path
 
 from asyncua import Server
-from asyncua.common.connection import TransportLimits
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
@@ -51,7 +50,7 @@ from opcua_server.simulator import Simulator
 from opcua_server.templates import MODEL, use_template
 from opcua_server.transport import Listener
 from opcua_server.users import Users
-from opcua_server.wire import enumerations, lengths
+from opcua_server.wire import decoding, enumerations, lengths
 from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
 from runtime.errors import CouldNotRun
@@ -112,7 +111,7 @@ class PlantServer(InternalServer):
         agreement = Agreement(nodes, attributes, tags, events, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
 
-        self.sessions = sessions = Sessions(limits.max_sessions, subscriptions, simulator.loops, self.counts)
+        self.sessions = sessions = Sessions(limits, subscriptions, simulator.loops, self.counts)
         user_trust = TrustList(self._pki / "users", Use.USER)
         sessionless = SessionlessRequests(
             DiscoveryService(self._endpoints),
@@ -138,11 +137,11 @@ class PlantServer(InternalServer):
             ServerDiagnostics(self.diagnostic_nodes, self.counts, sessions, subscriptions).show(nodes)
         trust = TrustList(self._pki)
 
-        def make_processor(transport: asyncio.Transport, sizes: TransportLimits) -> PlantProcessor:
-            channel = SecureChannel(self._new_channel_id(), self._endpoints.identities, trust, sizes)
-            return PlantProcessor(dispatcher, sessionless, sessions, channel, transport)
+        def make_processor(transport: asyncio.Transport) -> PlantProcessor:
+            channel = SecureChannel(self._new_channel_id(), self._endpoints.identities, trust, limits)
+            return PlantProcessor(dispatcher, sessionless, sessions, channel, transport, limits)
 
-        self.listener = Listener(make_processor)
+        self.listener = Listener(make_processor, limits)
         self.publisher = Publisher(engine)
         subscriptions.on_change = self.publisher.wake
         self._engine, self._subscriptions = engine, subscriptions
@@ -151,7 +150,7 @@ class PlantServer(InternalServer):
     def metrics(self) -> ClientMetrics:
         """Return what is told of the clients; there must be a plant."""
         assert self._subscriptions is not None and self.sessions is not None  # noqa: S101, PT018
-        return ClientMetrics(self._subscriptions, self.sessions.__len__)
+        return ClientMetrics(self._subscriptions, self.sessions.__len__, self.limits.reached)
 
     def end_refused_sessions(self) -> None:
         """End the sessions of users whom the users file has removed or changed, with their subscriptions."""
@@ -202,9 +201,10 @@ async def make_server(
     settings: ServerSettings, users: Users, identities: ServerIdentities, reactors: tuple[str, ...], data: Path
 ) -> PlantServer:
     """Return the server, its address space built, not yet listening."""
+    limits = ServerLimits.of(settings.limits, settings.scan_s * 1000.0)
     lengths.check()
+    decoding.limit(limits)
     enumerations.admit_unknown()
-    limits = ServerLimits(min_supported_sample_rate=settings.scan_s * 1000.0)
     endpoints = Endpoints(
         settings.endpoint,
         application_uri(),

@@ -118,7 +118,7 @@ class PlantSession:
         self.begun = datetime.now(UTC)
         self.counts = SessionCounts(keeper.counts)
         self.browsing: BrowsePoints = ContinuationPoints(limits.max_browse_continuation_points)
-        self.queue = PublishQueue()
+        self.queue = PublishQueue(limits)
         self.subscriptions: dict[int, Subscription] = {}
         self.working: set[asyncio.Task[Any]] = set()
         """Requests that are answered later; they end with the session (OPC 10000-4 v1.05 §5.7.4)."""

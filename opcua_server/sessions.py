@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from asyncua import ua
+from asyncua.crypto.permission_rules import User
 
 from opcua_server.diagnostics.counts import ServerCounts
+from opcua_server.limits import ServerLimits
 from opcua_server.loops import Loops
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.session import PlantSession
@@ -15,8 +18,10 @@ from opcua_server.session import PlantSession
 class Sessions:
     """Found by their AuthenticationToken on the wire."""
 
-    def __init__(self, most: int, subscriptions: SubscriptionService, loops: Loops, counts: ServerCounts) -> None:
-        self._most = most
+    def __init__(
+        self, limits: ServerLimits, subscriptions: SubscriptionService, loops: Loops, counts: ServerCounts
+    ) -> None:
+        self._limits = limits
         self._subscriptions = subscriptions
         self._loops = loops
         self.counts = counts
@@ -46,14 +51,28 @@ class Sessions:
         self.counts.sessions += 1
 
     def make_room(self) -> bool:
-        """Tell whether there may be one more; one that was never activated gives way, the oldest first."""
-        if len(self) < self._most:
+        """Tell whether there may be one more; one that was never activated gives way.
+
+        Of the connection that has most of them, the oldest.
+        """
+        if len(self) < self._limits.max_sessions:
             return True
-        idle = next((session for session in self if not session.is_activated()), None)
-        if idle is not None:
+        self._limits.reached.note("sessions")
+        idle = [session for session in self if not session.is_activated()]
+        counts = Counter(session.connection for session in idle)
+        greedy = max(idle, key=lambda session: counts[session.connection], default=None)
+        if greedy is not None:
             self.counts.session_aborts += 1
-            idle.close(delete_subscriptions=True)
-        return idle is not None
+            greedy.close(delete_subscriptions=True)
+        return greedy is not None
+
+    def has_room_for(self, user: User, session: PlantSession) -> bool:
+        """Tell whether a user, Anonymous too, may have one more session than those activated beside this one."""
+        count = sum(each.is_activated() and each.user.name == user.name for each in self if each is not session)
+        if count < self._limits.settings.sessions_per_user:
+            return True
+        self._limits.reached.note("sessions_per_user")
+        return False
 
     def activated(self, session: PlantSession) -> None:
         """Take note that a session goes on for a user, maybe another than before."""

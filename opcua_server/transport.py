@@ -10,11 +10,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from asyncua import ua
-from asyncua.common.connection import TransportLimits
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import header_from_binary
 
-from opcua_server.limits import CHUNK_BYTES, MESSAGE_BYTES, MOST_CONNECTIONS
+from opcua_server.admission import Admission
+from opcua_server.gate import Gate
+from opcua_server.limits import ServerLimits
 from opcua_server.processor import CONGESTED_BYTES, PlantProcessor, error_message
 from opcua_server.request import TURN_S
 
@@ -24,17 +25,14 @@ STALLED_S = 30.0
 """Without reading anything: a congested client is disconnected."""
 MOST_AHEAD_BYTES = 1 << 20
 """Received while the connection is busy with a message: no more is read."""
-UNUSED_S = 30.0
-"""Without an activated session: a connection is closed."""
+MOST_UNSENT_BYTES = 512 << 20
+"""Not read by all clients: that of which most waits is disconnected."""
+MOST_UNFINISHED_BYTES, FEW_BYTES = 256 << 20, 1 << 20
+"""Of messages whose last chunk is still to come, of all clients; and of one for which they are not counted."""
 _SIZE = struct.Struct("<I")
 _SMALLEST = 8
 
-MakeProcessor = Callable[[asyncio.Transport, TransportLimits], PlantProcessor]
-
-
-def transport_limits() -> TransportLimits:
-    """Return the sizes that the server takes, before a client wants less."""
-    return TransportLimits(CHUNK_BYTES, CHUNK_BYTES, MESSAGE_BYTES // CHUNK_BYTES + 1, MESSAGE_BYTES)
+MakeProcessor = Callable[[asyncio.Transport], PlantProcessor]
 
 
 class PlantProtocol(asyncio.Protocol):
@@ -45,7 +43,8 @@ class PlantProtocol(asyncio.Protocol):
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._limits = transport_limits()
+        self._limits, self._reached = listener.limits.settings, listener.limits.reached
+        self._heard_at = time.monotonic()
         self._received = bytearray()
         self._is_busy = False
         self._is_full = False
@@ -59,17 +58,18 @@ class PlantProtocol(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
         self.transport = transport
         self.name = transport.get_extra_info("peername")
+        self.address = str(self.name[0]) if self.name else ""
         if not self._listener.admit(self):
-            transport.abort()
+            self._close_by(ua.StatusCodes.BadTcpNotEnoughResources)
             return
         transport.set_write_buffer_limits(high=CONGESTED_BYTES)
-        self.processor = self._listener.make_processor(transport, self._limits)
+        self.processor = self._listener.make_processor(transport)
         self._checking = asyncio.create_task(self._check_use(), name="connection")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note; what is being worked on ends."""
         del exc
-        self._listener.connections.pop(self, None)
+        self._listener.forget(self)
         self._unwatch()
         if self._checking is not None:  # it was admitted
             self.processor.disconnect()
@@ -84,13 +84,14 @@ class PlantProtocol(asyncio.Protocol):
 
     def give_way(self) -> None:
         """Close at once, for another connection."""
-        log.warning("%s has no session and is disconnected for another client", self.name)
-        self._listener.connections.pop(self, None)
+        log.debug("%s has no session and is disconnected for another client", self.name)
+        self._listener.forget(self)
         self.transport.abort()
 
     def pause_writing(self) -> None:
         """Serve nothing more until the client has read."""
         self._is_full = True
+        self._listener.relieve()
         self.transport.pause_reading()
         self._check_reading()
 
@@ -120,7 +121,7 @@ class PlantProtocol(asyncio.Protocol):
                 asyncio.get_running_loop().call_soon(self._go_on)
                 return
             (size,) = _SIZE.unpack_from(received, 4)
-            if size < _SMALLEST or size > CHUNK_BYTES:
+            if size < _SMALLEST or size > self._limits.chunk_bytes:
                 self._refuse(size)
                 return
             if len(received) < size:
@@ -154,38 +155,88 @@ class PlantProtocol(asyncio.Protocol):
             self._watch = None
 
     async def _check_use(self) -> None:
-        """Close the connection when it is found unused for the first time, or for the second in a row."""
+        """Close the connection when it is found unused, for the first time or the second in a row, or idle."""
         was_unused = True
         while not self.transport.is_closing():
-            await asyncio.sleep(UNUSED_S)
+            await asyncio.sleep(min(self._limits.handshake_s, self._limits.idle_s))
+            self._take_place()
             if self.is_unused and was_unused:
-                log.info("%s has no session and is disconnected", self.name)
-                self.transport.close()
+                self._end_by("handshake_s")
+            elif time.monotonic() > self._heard_at + self._limits.idle_s:
+                self._end_by("idle_s")
             was_unused = self.is_unused
 
+    def _end_by(self, limit: str) -> None:
+        self._reached.note(limit)
+        self._close_by(ua.StatusCodes.BadTimeout)
+
     def _take(self, frame: bytes) -> None:
+        self._heard_at = time.monotonic()
         if self.processor.receive(frame):
             return
         try:
             buffer = Buffer(frame)
-            work = self.processor.process(header_from_binary(buffer), buffer)
-        except Exception as error:  # noqa: BLE001 - whatever the library's codec stumbles over
-            log.warning("%s sends what cannot be read (%r) and is disconnected", self.name, error)
-            self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.7)
+            header: Any = header_from_binary(buffer)
+        except (struct.error, ua.UaError) as error:
+            self._refuse_unread(error)
             return
-        if work is False:
-            self.transport.close()
-        elif work is not True:
+        is_open = header.MessageType == ua.MessageType.SecureOpen
+        is_stranger = self.is_unused and header.MessageType != ua.MessageType.Hello
+        work = self._take_turn(header, buffer) if is_open or is_stranger else self._process(header, buffer)
+        if isinstance(work, bool):
+            self._taken(goes_on=work)
+        else:
             self._is_busy = True
             self._working = asyncio.create_task(self._wait_for(work), name="request")
 
-    async def _wait_for(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _take_turn(self, header: Any, buffer: Buffer) -> bool:
+        """Process what costs much, and anybody may send, when it is this client's turn."""
+        async with self._listener.gate.turn(self.address):
+            work = self._process(header, buffer)
+            if isinstance(work, bool):
+                return work
+            await work
+            return True
+
+    def _process(self, header: Any, buffer: Buffer) -> bool | Coroutine[Any, Any, None]:
+        try:
+            return self.processor.process(header, buffer)
+        except Exception as error:  # noqa: BLE001 - whatever the library's codec stumbles over
+            self._refuse_unread(error)
+            return False
+
+    async def _wait_for(self, work: Coroutine[Any, Any, bool | None]) -> None:
         """Take nothing more until it is done."""
-        await work
+        self._taken(goes_on=await work is not False)
         self._is_busy = False
         self._go_on()
 
+    def _taken(self, *, goes_on: bool) -> None:
+        """Take note of what a message has changed."""
+        if not goes_on:
+            self.transport.close()
+            return
+        self._take_place()
+        if self._listener.has_too_much(self.processor.channel.unfinished_bytes):
+            self._reached.note("unfinished_bytes_of_all")
+            self._close_by(ua.StatusCodes.BadTcpNotEnoughResources)
+
+    def _take_place(self) -> None:
+        """Say where this connection stands among those that may have to give way, and how much it may send."""
+        if self.transport.is_closing():
+            return
+        if not self.is_unused:
+            self._listener.strangers.leave(self, self.address)
+            self.processor.channel.sizes.message_bytes = self._limits.message_bytes
+        elif self.processor.channel.is_open():
+            self._listener.strangers.opened(self, self.address)
+
+    def _refuse_unread(self, error: Exception) -> None:
+        log.warning("%s sends what cannot be read (%r) and is disconnected", self.name, error)
+        self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.7)
+
     def _refuse(self, size: int) -> None:
+        self._reached.note("chunk_bytes")
         log.warning("%s sends a chunk of %d bytes and is disconnected", self.name, size)
         self._close_by(ua.StatusCodes.BadTcpMessageTooLarge)
 
@@ -197,11 +248,14 @@ class PlantProtocol(asyncio.Protocol):
 class Listener:
     """The listening socket and its connections."""
 
-    def __init__(self, make_processor: MakeProcessor, most: int = MOST_CONNECTIONS) -> None:
+    def __init__(self, make_processor: MakeProcessor, limits: ServerLimits) -> None:
         self.make_processor = make_processor
+        self.limits = limits
         self.connections: dict[PlantProtocol, None] = {}
         """In the order in which they came."""
-        self._most = most
+        self.strangers: Admission[PlantProtocol] = Admission()
+        """Those of them that have no session."""
+        self.gate = Gate()
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -221,12 +275,32 @@ class Listener:
         await asyncio.sleep(0)
 
     def admit(self, connection: PlantProtocol) -> bool:
-        """Tell whether there is room, for which the oldest without a session gives way (OPC 10000-6 v1.05 §7.1.2.3)."""
-        if len(self.connections) >= self._most:
-            unused = next((each for each in self.connections if each.is_unused), None)
-            if unused is None:
-                log.warning("%s is not let in: all %d connections are in use", connection.name, self._most)
+        """Tell whether there is room, for which one without a session gives way (OPC 10000-4 v1.05 §5.6.2.1)."""
+        if len(self.connections) >= self.limits.settings.connections:
+            self.limits.reached.note("connections")
+            stranger = self.strangers.next()
+            if stranger is None:
                 return False
-            unused.give_way()
+            stranger.give_way()
         self.connections[connection] = None
+        self.strangers.enter(connection, connection.address)
         return True
+
+    def forget(self, connection: PlantProtocol) -> None:
+        """Take note that a connection is gone."""
+        self.connections.pop(connection, None)
+        self.strangers.leave(connection, connection.address)
+
+    def has_too_much(self, unfinished_bytes: int) -> bool:
+        """Tell whether a client that has sent so much of a message adds to more than the server holds for all."""
+        if unfinished_bytes < FEW_BYTES:
+            return False
+        every = sum(each.processor.channel.unfinished_bytes for each in self.connections)
+        return every > MOST_UNFINISHED_BYTES
+
+    def relieve(self) -> None:
+        """Disconnect who reads least where too much waits to be read by all."""
+        waiting = {each: each.transport.get_write_buffer_size() for each in self.connections}
+        if sum(waiting.values()) > MOST_UNSENT_BYTES:
+            self.limits.reached.note("unsent_bytes_of_all")
+            max(waiting, key=lambda each: waiting[each]).transport.abort()

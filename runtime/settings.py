@@ -7,29 +7,20 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    field_validator,
-)
+from pydantic import Field, field_validator
 
 from plant.names import reactor_names
 from runtime.addresses import in_url
 from runtime.errors import BadInput
 from runtime.fields import Dsn, Flag, Host, HttpUrl, MqttUrl, Name, Number, OpcuaUrl, Port, Whole
+from runtime.limit_settings import LimitSettings
+from runtime.section import Section
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Role = Literal[
     "Observer", "Operator", "Engineer", "Supervisor", "ConfigureAdmin", "SecurityAdmin", "Controller", "Detector"
 ]
 """Of OPC 10000-3 v1.05 §4.9.2, and two more: who may hold loops, and who may write verdicts."""
-
-
-class Section(BaseModel):
-    """Frozen, refuses unknown keys, hides secrets."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PlantSettings(Section):
@@ -84,6 +75,7 @@ class ServerSettings(Section):
     """The users file; None: DATA/users.yaml."""
     login: LoginSettings = LoginSettings()
     audit: AuditSettings = AuditSettings()
+    limits: LimitSettings = LimitSettings()
     health_port: Port = 9101
 
     @property
@@ -238,6 +230,8 @@ class Settings(Section):
         if self.server.login.longest_lock_s < self.server.login.lock_s:
             shortest = self.server.login.lock_s
             yield "server.login.longest_lock_s", f"is below server.login.lock_s; allowed is {shortest:g} or more"
+        for key, reason in self.server.limits.conflicts():
+            yield f"server.limits.{key}", reason
         taken: dict[int, str] = {}
         for key, port in self.own_ports():
             if port in taken:

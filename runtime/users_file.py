@@ -19,7 +19,8 @@ from runtime.errors import BadInput, CouldNotRun
 from runtime.passwords import check_hash
 from runtime.refusals import explain
 from runtime.running import write_private
-from runtime.settings import Role, Section, ServerSettings
+from runtime.section import Section
+from runtime.settings import Role, ServerSettings
 from runtime.yaml_tree import parse
 
 SERVICES = ("controller", "historian", "detector", "gateway")

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from asyncua import ua
 
+from opcua_server.limits import ServerLimits
 from opcua_server.wire.messages import ANY_SIZE, notification_message, publish_response, status_change
 
-MOST_REQUESTS = 100
-"""Of one session at least; more when it has more subscriptions."""
 UNLIMITED = float("inf")
 
 
@@ -37,7 +36,8 @@ class PublishRequest:
 class PublishQueue:
     """First in, first out; and the status changes of subscriptions that the session has lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ServerLimits | None = None) -> None:
+        self._limits = limits or ServerLimits()
         self._requests: deque[PublishRequest] = deque()
         self._next_expiry = UNLIMITED
         """No request times out before."""
@@ -52,10 +52,11 @@ class PublishQueue:
         return bool(self._requests) and not self._requests[0].is_congested()
 
     def push(self, request: PublishRequest, subscriptions: int) -> None:
-        """Take a request; the oldest of too many is refused."""
+        """Take a request; the oldest of too many is refused, of more than two a subscription at least."""
         self._requests.append(request)
         self._next_expiry = min(self._next_expiry, request.expires)
-        if len(self._requests) > max(MOST_REQUESTS, 2 * subscriptions):
+        if len(self._requests) > max(self._limits.settings.publish_requests_per_session, 2 * subscriptions):
+            self._limits.reached.note("publish_requests_per_session")
             self._requests.popleft().fail(ua.StatusCodes.BadTooManyPublishRequests)
         self._tell_ended()
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from asyncua import ua
-from asyncua.common.connection import SecureConnection, TransportLimits
+from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import create_nonce
 from asyncua.crypto.security_policies import SecurityPolicyNone
 from asyncua.crypto.uacrypto import InvalidSignature
@@ -20,17 +20,18 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from opcua_server.limits import ServerLimits
 from opcua_server.security.identities import ServerIdentities, ServerIdentity
 from opcua_server.security.policies import NONCE_BYTES, NONE, SECURED, Offer
+from opcua_server.wire.channel_limits import ChannelLimits
 from opcua_server.wire.requests import MALFORMED
+from runtime.limit_settings import LimitSettings
 from runtime.pki.chain import parse_chain
 from runtime.pki.trust import CertificateRefused
 
 _OPEN: Any = ua.MessageType.SecureOpen
 KEY_BITS = range(2048, 4097)
 """Of a client's RSA key, by all policies offered (OPC 10000-7); a longer one takes long to check."""
-SHORTEST_MS, LONGEST_MS = 10_000, 3_600_000
-"""Lifetimes of a token."""
 _GRACE = 1.25
 """How much longer than its lifetime a token is taken (OPC 10000-4 v1.05 §5.6.2.1)."""
 
@@ -78,8 +79,9 @@ class Opened:
 class SecureChannel(SecureConnection):
     """One client's channel: its policy, keys and sequence numbers."""
 
-    def __init__(self, channel_id: int, identities: ServerIdentities, trust: Trust, limits: TransportLimits) -> None:
-        super().__init__(SecurityPolicyNone(), limits)  # type: ignore[no-untyped-call]
+    def __init__(self, channel_id: int, identities: ServerIdentities, trust: Trust, limits: ServerLimits) -> None:
+        super().__init__(SecurityPolicyNone(), ChannelLimits.of(limits))  # type: ignore[no-untyped-call]
+        self._lifetimes = limits.settings
         self.id = channel_id
         self.offer: Offer = NONE
         self.identity: ServerIdentity | None = None
@@ -93,9 +95,15 @@ class SecureChannel(SecureConnection):
         self._last_token = 0
 
     @property
-    def sizes(self) -> TransportLimits:
+    def sizes(self) -> ChannelLimits:
         """Of chunks and messages, as agreed with the client."""
+        assert isinstance(self._limits, ChannelLimits)  # noqa: S101
         return self._limits
+
+    @property
+    def unfinished_bytes(self) -> int:
+        """Of a message whose last chunk is still to come."""
+        return self._incoming_size
 
     @property
     def mode(self) -> ua.MessageSecurityMode:
@@ -211,7 +219,7 @@ class SecureChannel(SecureConnection):
 
     def _issue(self, params: ua.OpenSecureChannelParameters) -> ua.OpenSecureChannelResult:
         """Make a token and its keys; a renewed one is used when the client has used it."""
-        lifetime = min(max(params.RequestedLifetime or LONGEST_MS, SHORTEST_MS), LONGEST_MS)
+        lifetime = revised_lifetime_ms(params.RequestedLifetime, self._lifetimes)
         self._last_token += 1
         token = ua.ChannelSecurityToken(
             ChannelId=ua.UInt32(self.id),
@@ -231,6 +239,12 @@ class SecureChannel(SecureConnection):
             policy.make_remote_symmetric_key(self.local_nonce, self.remote_nonce, lifetime)
         self._expires = time.monotonic() + lifetime / 1000.0 * _GRACE
         return ua.OpenSecureChannelResult(SecurityToken=token, ServerNonce=self.local_nonce)
+
+
+def revised_lifetime_ms(requested_ms: int, limits: LimitSettings) -> int:
+    """Return the lifetime of a token; who asks for none, or too long a one, gets the longest."""
+    shortest, longest = round(limits.token_lifetime_min_s * 1000.0), round(limits.token_lifetime_max_s * 1000.0)
+    return min(max(requested_ms or longest, shortest), longest)
 
 
 def _usable(certificates: bytes) -> x509.Certificate:

@@ -40,15 +40,19 @@ class MonitoredItemService:
         """Create items one by one (§5.13.2)."""
         require(len(params.ItemsToCreate), self._limits.operations.max_monitored_items_per_call)
         times_mask = _times_mask(params.TimestampsToReturn)
-        room = min(
-            self._limits.max_monitored_items - self._count(),
-            self._limits.max_monitored_items_per_subscription - len(subscription.items),
+        room, limit = min(
+            (self._limits.max_monitored_items - self._count(), "monitored_items"),
+            (
+                self._limits.max_monitored_items_per_subscription - len(subscription.items),
+                "monitored_items_per_subscription",
+            ),
         )
         results: list[ua.MonitoredItemCreateResult] = []
         specs: dict[int, Spec] = {}
         for request in params.ItemsToCreate:
             try:
                 if len(specs) >= room:
+                    self._limits.reached.note(limit)
                     raise ItemRefused(ua.StatusCodes.BadTooManyMonitoredItems)
                 mode = _mode(request.MonitoringMode)
                 source = self._agreement.source(rights, request.ItemToMonitor)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asyncua import ua
 from cryptography import x509
 
-from opcua_server.limits import MESSAGE_BYTES, ServerLimits
+from opcua_server.limits import ServerLimits
 from opcua_server.security.endpoints import Endpoints
 from opcua_server.security.identity_tokens import (
     Anonymous,
@@ -87,7 +87,7 @@ class SessionService:
             ServerCertificate=self._server_certificate(connection),
             ServerEndpoints=self._endpoints.describe(params.EndpointUrl),
             ServerSignature=_signature(connection, channel.certificate + (params.ClientNonce or b"")),
-            MaxRequestMessageSize=ua.UInt32(MESSAGE_BYTES),
+            MaxRequestMessageSize=ua.UInt32(self._limits.settings.message_bytes),
         )
 
     async def activate(
@@ -131,6 +131,8 @@ class SessionService:
             raise ua.uaerrors.BadSessionIdInvalid
         if is_moved and user.name != session.user.name:
             raise ua.uaerrors.BadIdentityChangeNotSupported
+        if not self._sessions.has_room_for(user, session):
+            raise ua.uaerrors.BadTooManySessions
         session.activate(connection, user, type(proven).__name__)
         session.locale_ids = tuple(params.LocaleIds or ())[:MOST_LOCALES] or session.locale_ids
         return ua.ActivateSessionResult(ServerNonce=session.new_nonce())

@@ -83,6 +83,8 @@ class SubscriptionService:
         self._all: dict[int, Subscription] = {}
         self._listening: dict[int, Subscription] = {}
         """Those with items on event notifiers."""
+        self._abandoned: dict[int, Subscription] = {}
+        """Those without a session, the oldest first."""
         self._store = Store()
         self._last_id = 0
         self.created = 0
@@ -98,8 +100,9 @@ class SubscriptionService:
     def create(self, owner: Owner, params: ua.CreateSubscriptionParameters) -> ua.CreateSubscriptionResult:
         """Create a subscription (§5.14.2)."""
         if len(self._all) >= self._limits.max_subscriptions:
+            self._limits.reached.note("subscriptions")
             raise ua.uaerrors.BadTooManySubscriptions
-        if len(owner.subscriptions) >= self._limits.max_subscriptions_per_session:
+        if not self._has_room(owner):
             raise ua.uaerrors.BadTooManySubscriptions
         terms = _agree(params)
         self._last_id = self._last_id % 0xFFFF_FFFF + 1
@@ -283,7 +286,7 @@ class SubscriptionService:
         self.on_change()
 
     def close(self, owner: Owner, *, delete: bool) -> None:
-        """End a session's subscriptions, or let them wait for a transfer."""
+        """End a session's subscriptions, or let them wait for a transfer; of too many that wait the oldest end."""
         for subscription in list(owner.subscriptions.values()):
             if delete:
                 self._end(subscription)
@@ -292,6 +295,10 @@ class SubscriptionService:
                 self._owners[subscription.id] = None
                 self._rights[subscription.id] = owner.roles, owner.security_mode
                 subscription.queue = None
+                self._abandoned[subscription.id] = subscription
+        while len(self._abandoned) > self._limits.settings.subscriptions_without_session:
+            self._limits.reached.note("subscriptions_without_session")
+            self._end(next(iter(self._abandoned.values())))
 
     def expire(self, subscription: Subscription) -> None:
         """End a subscription whose client has been silent for its lifetime."""
@@ -312,7 +319,7 @@ class SubscriptionService:
         whom = _whom(owner)
         if whom == _NOBODY_KNOWN or self._for[subscription_id] != whom:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadUserAccessDenied))
-        if len(owner.subscriptions) >= self._limits.max_subscriptions_per_session:
+        if not self._has_room(owner):
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadTooManySubscriptions))
         if before is not None:
             del before.subscriptions[subscription_id]
@@ -332,8 +339,16 @@ class SubscriptionService:
             AvailableSequenceNumbers=[ua.UInt32(number) for number in subscription.sent.available],
         )
 
+    def _has_room(self, owner: Owner) -> bool:
+        """Tell whether a session may have one more."""
+        has_room = len(owner.subscriptions) < self._limits.max_subscriptions_per_session
+        if not has_room:
+            self._limits.reached.note("subscriptions_per_session")
+        return has_room
+
     def _give(self, subscription: Subscription, owner: Owner) -> None:
         self._owners[subscription.id] = owner
+        self._abandoned.pop(subscription.id, None)
         self._for[subscription.id] = _whom(owner)
         self._rights.pop(subscription.id, None)
         self._applications[subscription.id] = owner.application_uri
@@ -348,6 +363,7 @@ class SubscriptionService:
         del self._all[subscription.id], self._for[subscription.id], self._applications[subscription.id]
         self._rights.pop(subscription.id, None)
         self._listening.pop(subscription.id, None)
+        self._abandoned.pop(subscription.id, None)
         subscription.queue = None
         self._ended_overflows += subscription.items.overflows
         self._ended_published += subscription.published

@@ -17,6 +17,12 @@ _U4 = struct.Struct("<I")
 _FIXED = {0: 2, 1: 4, 2: 7, 4: 19}
 """Bytes of TwoByte, FourByte, Numeric and Guid NodeIds (OPC 10000-6 v1.05 §5.2.2.9)."""
 _STRING, _BYTE_STRING = 3, 5
+
+
+class Malformed(ValueError):  # noqa: N818
+    """What the library's codec may read, and these readers do not."""
+
+
 MALFORMED = (struct.error, IndexError, ValueError)
 """What reading malformed bytes raises."""
 
@@ -46,7 +52,7 @@ def end_of_node_id(data: bytes, at: int) -> int:
         length: int = _LENGTH.unpack_from(data, at + 3)[0]
         return at + 7 + max(length, 0)
     message = f"NodeId of kind {kind:#x}"
-    raise ValueError(message)
+    raise Malformed(message)
 
 
 def end_of_string(data: bytes, at: int) -> int:
@@ -87,10 +93,13 @@ def decoded(kind: type[T], data: bytes, at: int) -> T:
     """Return a structure by the library's codec.
 
     Raises:
+        ua.uaerrors.BadEncodingLimitsExceeded: when that costs too much.
         ua.uaerrors.BadDecodingError: when it cannot be decoded, for whatever reason the codec finds.
     """
     try:
         return struct_from_binary(kind, Buffer(data, at))
+    except ua.uaerrors.BadEncodingLimitsExceeded:
+        raise
     except Exception as error:
         raise ua.uaerrors.BadDecodingError from error
 

@@ -6,9 +6,9 @@ import struct
 from typing import Any, NamedTuple
 
 from asyncua import ua
-from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import from_binary
 
+from opcua_server.wire.decoding import Budget, budgeted
 from opcua_server.wire.records import SERVER, SOURCE, STATUS, VALUE
 from opcua_server.wire.requests import count_of, end_of_node_id, end_of_string, unsigned
 from runtime.opcua_link.datavalues import status_of
@@ -60,11 +60,12 @@ def written_values(data: bytes, at: int) -> list[Written]:
     count = count_of(data, at)
     at += 4
     values: list[Written] = []
+    budget = Budget()
     for _ in range(count):
         end = end_of_node_id(data, at)
         node, attribute = data[at:end], unsigned(data, end)
         at = end_of_string(data, end + 4)
-        index_range = data[end + 8 : at].decode()
+        index_range = data[end + 8 : at].decode(errors="surrogateescape")  # refused as no range
         mask, kind = data[at], data[at + 1]
         scalar = _SCALARS.get(kind)
         if scalar is not None and mask & VALUE and not mask & ~_PLAIN:
@@ -73,7 +74,7 @@ def written_values(data: bytes, at: int) -> list[Written]:
             status = unsigned(data, at) if mask & STATUS else 0
             at += 4 * bool(mask & STATUS) + 8 * bool(mask & SOURCE) + 8 * bool(mask & SERVER)
         else:
-            buffer = Buffer(data, at)
+            buffer = budgeted(data, at, budget)
             kind, value, status = _of_data_value(from_binary(ua.DataValue, buffer))
             at = buffer.cur_pos
         values.append(Written(node, attribute, index_range, kind, value, status))

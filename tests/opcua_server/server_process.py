@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from runtime.ports import free_port
@@ -18,8 +19,9 @@ START_S = 30.0
 class ServerProcess:
     """One server; started again when a test has killed it."""
 
-    def __init__(self, folder: Path, *, stock: bool = False) -> None:
-        self._folder, self._stock = folder, stock
+    def __init__(self, folder: Path, *, stock: bool = False, settings: Mapping[str, object] | None = None) -> None:
+        self._folder, self._stock, self._settings = folder, stock, settings or {}
+        self.health_port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._failed = 0
         self._endpoint = ""
@@ -37,6 +39,11 @@ class ServerProcess:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def log(self) -> str:
         """Return all that servers of this folder have said."""
         return (self._folder / "log").read_text()
@@ -48,12 +55,13 @@ class ServerProcess:
 
     def _start(self) -> None:
         (self._folder / "server" / "checkpoint").unlink(missing_ok=True)
-        port = free_port()
+        port, self.health_port = free_port(), free_port()
         settings = {
             "PLANT__REACTORS": 2,
             "SERVER__LOCKSTEP": "true",
             "SERVER__PORT": port,
-            "SERVER__HEALTH_PORT": free_port(),
+            "SERVER__HEALTH_PORT": self.health_port,
+            **self._settings,
         }
         environment = {**os.environ, **{f"CSTR_GATEWAY__{key}": str(value) for key, value in settings.items()}}
         argv = [sys.executable, "-P"]

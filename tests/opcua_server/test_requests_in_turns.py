@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from asyncua import ua
 
-from opcua_server import dispatch, request
+from opcua_server import request
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.subscription import MOST_ACKNOWLEDGEMENTS
 
@@ -18,7 +18,8 @@ from .conformity.services import (
     UINT32,
     T,
     call_request,
-    monitor,
+    item,
+    monitor_all,
     node,
     publish_request,
     read,
@@ -57,15 +58,16 @@ async def test_a_long_browse_lets_others_have_their_turn(session: Session, monke
 
 
 async def test_results_larger_than_a_message_are_refused_before_they_are_made(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+    serving: Serving,
 ) -> None:
-    monkeypatch.setattr(dispatch, "MESSAGE_BYTES", 500)
-    subscription = (await subscribe(session)).SubscriptionId
-    await monitor(session, subscription, T)
-    wanted = call_request(SERVER, GET_MONITORED_ITEMS, ua.Variant(subscription, UINT32))
-    assert (await session.call(wanted)).Results[0].StatusCode.is_good()
-    wanted.Parameters.MethodsToCall *= 100
-    assert await session.refused(wanted) == "BadResponseTooLarge"
+    small = {"server.limits.message_bytes": 65_536, "server.limits.byte_string_bytes": 65_536}
+    async with serving(small) as endpoint, connected(endpoint) as session:
+        subscription = (await subscribe(session)).SubscriptionId
+        await monitor_all(session, subscription, *[item(T)] * 20)
+        wanted = call_request(SERVER, GET_MONITORED_ITEMS, ua.Variant(subscription, UINT32))
+        assert (await session.call(wanted)).Results[0].StatusCode.is_good()
+        wanted.Parameters.MethodsToCall *= 1000
+        assert await session.refused(wanted) == "BadResponseTooLarge"
 
 
 async def test_too_many_acknowledgements_are_refused(session: Session) -> None:

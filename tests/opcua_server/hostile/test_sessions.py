@@ -10,8 +10,6 @@ from datetime import timedelta
 import pytest
 from asyncua import ua
 
-from opcua_server import limits
-
 from ..conformity.services import (
     DOUBLE,
     SERVER,
@@ -38,12 +36,10 @@ async def test_any_session_timeout_is_revised_to_one_that_can_be_kept(endpoint: 
 
 
 async def test_sessions_beyond_the_limit_are_refused_but_those_never_activated_give_way(
-    serving: Serving, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    serving: Serving, log: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(
-        "opcua_server.server.ServerLimits", lambda **known: limits.ServerLimits(max_sessions=3, **known)
-    )
-    async with serving() as served, connected(served) as session:
+    limits = {"server.limits.sessions": 3, "server.limits.sessions_per_user": 3}
+    async with serving(limits) as served, connected(served) as session:
         connection = session.connection
         idle = [await Session.create(connection) for _ in range(4)]
         assert await service_result(idle[0].send(read_request(rvid(T)))) == "BadSessionIdInvalid"
