@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from asyncua import Client, ua
-from runtime.certificates import application_uri, own_identity
+from runtime.certificates import application_uri
 
 from opcua_server.diagnostics.counts import ServerCounts, SessionCounts
 from opcua_server.diagnostics.nodes import is_secret
+from runtime.pki.own import application_uri, own_identities
 
 from . import diagnostics_types
 from .conformity.services import (
@@ -190,8 +191,8 @@ async def test_a_session_counts_its_requests_and_its_errors(serving: Serving) ->
         assert found.ClientConnectionTime <= found.ClientLastContactTime
 
 
-async def test_security_diagnostics_say_who_and_how(serving: Serving, tmp_path: Path) -> None:
-    application = Application(application_uri("wire"), own_identity(tmp_path, (), "wire"))
+async def test_security_diagnostics_say_who_and_how(serving: Serving, data: Path) -> None:
+    application = Application(application_uri("wire"), own_identities(data / "pki", (), "wire")[0])
     async with serving() as endpoint, connected(endpoint) as session, connected(endpoint, application) as secured:
         found = {each.SessionId: each for each in await value(session, SECURITIES)}
         plain, encrypted = found[session.created.SessionId], found[secured.created.SessionId]

@@ -13,7 +13,8 @@ from asyncua.crypto.security_policies import (
     SecurityPolicyAes256Sha256RsaPss,
     SecurityPolicyBasic256Sha256,
 )
-from runtime.certificates import application_uri, own_identity
+
+from runtime.pki.own import application_uri, own_identities
 
 from .conformity.services import (
     DOUBLE,
@@ -78,10 +79,8 @@ async def test_the_server_finds_itself(serving: Serving) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-async def test_each_security_policy_is_served_signed_and_encrypted(
-    serving: Serving, tmp_path: Path, policy: Any
-) -> None:
-    identity = own_identity(tmp_path, (), "outside")
+async def test_each_security_policy_is_served_signed_and_encrypted(serving: Serving, data: Path, policy: Any) -> None:
+    identity = own_identities(data / "pki", (), "outside")[0]
     async with serving() as endpoint:
         for mode in MODES:
             client = Client(endpoint)
