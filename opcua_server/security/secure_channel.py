@@ -86,8 +86,8 @@ class SecureChannel(SecureConnection):
         """The server's, by which the channel was opened; None without security."""
         self.certificates = b""
         """The client's on the wire: its own, then those of its issuers."""
-        self._expires = 0.0
-        """When the last token is not taken any more, monotonic."""
+        self._ends: dict[int, float] = {}
+        """When a token is not taken any more, monotonic, by its id."""
         self._identities = identities
         self._trust = trust
         self._last_token = 0
@@ -135,7 +135,18 @@ class SecureChannel(SecureConnection):
     @property
     def seconds_left(self) -> float:
         """Until no token is taken any more, unless the channel is renewed."""
-        return max(0.0, self._expires - time.monotonic())
+        return max(self._ends.values(), default=0.0) - time.monotonic()
+
+    def admits(self, token_id: int) -> bool:
+        """Tell whether a message may name a token: until that ends, an old one until a new one is used."""
+        known = (self.security_token.TokenId, self.next_security_token.TokenId)
+        return token_id in known and time.monotonic() < self._ends.get(token_id, 0.0)
+
+    def revolve_tokens(self) -> None:
+        """Use the new token's keys, and the old one's no more (OPC 10000-6 v1.05 §6.7.4)."""
+        super().revolve_tokens()
+        crypto: Any = self.security_policy.symmetric_cryptography
+        crypto.Prev_Verifier = crypto.Prev_Decryptor = None
 
     def _check_header(self, header: ua.Header, security: Any) -> None:
         """Check what is said in plain text (OPC 10000-6 v1.05 §6.7.7)."""
@@ -186,8 +197,9 @@ class SecureChannel(SecureConnection):
             raise ChannelRefused(code, str(refused), certificates) from refused
 
     def _check_request(self, params: ua.OpenSecureChannelParameters) -> None:
-        is_renewal = params.RequestType == ua.SecurityTokenRequestType.Renew
-        if is_renewal is not self.is_open():
+        is_renewal = self.is_open()
+        types = ua.SecurityTokenRequestType
+        if params.RequestType != (types.Renew if is_renewal else types.Issue):
             raise ChannelRefused(
                 ua.StatusCodes.BadRequestTypeInvalid, "there is nothing to renew, or a channel already"
             )
@@ -229,7 +241,8 @@ class SecureChannel(SecureConnection):
             policy: Any = self.security_policy
             policy.make_local_symmetric_key(self.remote_nonce, self.local_nonce)
             policy.make_remote_symmetric_key(self.local_nonce, self.remote_nonce, lifetime)
-        self._expires = time.monotonic() + lifetime / 1000.0 * _GRACE
+        self._ends = {key: end for key, end in self._ends.items() if key == self.security_token.TokenId}
+        self._ends[self._last_token] = time.monotonic() + lifetime / 1000.0 * _GRACE
         return ua.OpenSecureChannelResult(SecurityToken=token, ServerNonce=self.local_nonce)
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from asyncua import ua
 
-_OF_REQUESTS = (ua.BrowseDirection, ua.DataChangeTrigger, ua.MonitoringMode, ua.TimestampsToReturn)
+_OF_REQUESTS = (
+    ua.BrowseDirection,
+    ua.DataChangeTrigger,
+    ua.MessageSecurityMode,
+    ua.MonitoringMode,
+    ua.SecurityTokenRequestType,
+    ua.TimestampsToReturn,
+)
 
 
 def admit_unknown() -> None:
