@@ -27,6 +27,7 @@ from runtime.pki.chain import parse_chain
 from runtime.pki.trust import CertificateRefused
 
 _OPEN: Any = ua.MessageType.SecureOpen
+_REQUEST = ua.NodeId(ua.ObjectIds.OpenSecureChannelRequest_Encoding_DefaultBinary)
 KEY_BITS = range(2048, 4097)
 """Of a client's RSA key, by all policies offered (OPC 10000-7); a longer one takes long to check."""
 SHORTEST_MS, LONGEST_MS = 10_000, 3_600_000
@@ -125,6 +126,8 @@ class SecureChannel(SecureConnection):
             request = struct_from_binary(ua.OpenSecureChannelRequest, message.body())
         except Exception as error:
             raise ChannelRefused(ua.StatusCodes.BadDecodingError, f"the request is malformed ({error!r})") from error
+        if request.TypeId != _REQUEST:
+            raise ChannelRefused(ua.StatusCodes.BadDecodingError, f"the request is another ({request.TypeId})")
         self._check_request(request.Parameters)
         result = self._issue(request.Parameters)
         response = ua.OpenSecureChannelResponse(Parameters=result)
@@ -178,6 +181,10 @@ class SecureChannel(SecureConnection):
 
     def _verified(self, header: ua.Header, body: Any) -> ua.Message:
         """Decrypt and verify, and only then take note of the sequence number."""
+        if self._incoming_parts:
+            raise ChannelRefused(
+                ua.StatusCodes.BadSecurityChecksFailed, "it stands amid the chunks of a message", self.certificates
+            )
         try:
             message = self.receive_from_header_and_body(header, body)
         except (InvalidSignature, ua.UaError, *MALFORMED) as error:

@@ -1,4 +1,4 @@
-"""One server for each file of tests, as a process of its own, in whose log no exception may stand; clients it trusts."""
+"""One server for each file of tests, a process of its own, in whose log no exception may stand; clients it trusts."""
 
 from __future__ import annotations
 
