@@ -80,6 +80,8 @@ class SessionlessRequests:
         return struct_to_binary(await self._sessions.activate(connection, header.token, params))
 
     def _close_session(self, connection: PlantProcessor, header: RequestHeader, body: bytes) -> bytes:
+        if header.end >= len(body):
+            raise ua.uaerrors.BadDecodingError
         self._sessions.close(connection, header.token, delete_subscriptions=bool(body[header.end]))
         return b""
 

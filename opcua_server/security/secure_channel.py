@@ -15,9 +15,9 @@ from asyncua import ua
 from asyncua.common.connection import SecureConnection, TransportLimits
 from asyncua.common.utils import create_nonce
 from asyncua.crypto.security_policies import SecurityPolicyNone
-from asyncua.crypto.uacrypto import InvalidSignature
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opcua_server.security.identities import ServerIdentities, ServerIdentity
