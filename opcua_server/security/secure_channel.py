@@ -21,15 +21,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opcua_server.security.identities import ServerIdentities, ServerIdentity
-from opcua_server.security.policies import NONCE_BYTES, NONE, SECURED, Offer
+from opcua_server.security.policies import KEY_BITS, NONCE_BYTES, NONE, SECURED, Offer
 from opcua_server.wire.requests import MALFORMED
 from runtime.pki.chain import parse_chain
 from runtime.pki.trust import CertificateRefused
 
 _OPEN: Any = ua.MessageType.SecureOpen
 _REQUEST = ua.NodeId(ua.ObjectIds.OpenSecureChannelRequest_Encoding_DefaultBinary)
-KEY_BITS = range(2048, 4097)
-"""Of a client's RSA key, by all policies offered (OPC 10000-7); a longer one takes long to check."""
 SHORTEST_MS, LONGEST_MS = 10_000, 3_600_000
 """Lifetimes of a token."""
 _GRACE = 1.25

@@ -29,12 +29,14 @@ MODES = (ua.MessageSecurityMode.Sign, ua.MessageSecurityMode.SignAndEncrypt)
 EACH_POLICY = pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.__name__[len("SecurityPolicy") :])
 EACH_MODE = pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
 DAY = timedelta(days=1)
+UNKNOWN_CURVE = (bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a8648ce3d03017f"))
+"""The OID of secp256r1, and one of the same length that is nobody's."""
 
 
 def application(folder: Path, name: str) -> Application:
     """Return a client application with a certificate that it has signed itself."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    made = _certificate(key.public_key(), name, name, key)
+    made = self_signed(key, name)
     identity = Identity(folder / f"{name}.der", folder / f"{name}.pem")
     folder.mkdir(parents=True, exist_ok=True)
     identity.certificate.write_bytes(made)
@@ -42,6 +44,11 @@ def application(folder: Path, name: str) -> Application:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return Application(_uri(name), identity)
+
+
+def self_signed(key: Any, name: str) -> bytes:
+    """Return a certificate for a key, signed by itself."""
+    return _certificate(key.public_key(), name, name, key)
 
 
 def certificate_for(public_key: Any, name: str, issuer: Application) -> bytes:

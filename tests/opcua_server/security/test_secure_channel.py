@@ -26,7 +26,7 @@ from ..conformity.services import (
     values,
 )
 from ..conformity.wire import ANYBODY, Application, Connection, begin, certificate_of, connected
-from .applications import EACH_MODE, EACH_POLICY, by, certificate_for, der
+from .applications import EACH_MODE, EACH_POLICY, UNKNOWN_CURVE, by, certificate_for, der
 from .conftest import Dial
 
 ISSUE, RENEW = ua.SecurityTokenRequestType.Issue, ua.SecurityTokenRequestType.Renew
@@ -120,6 +120,13 @@ async def test_a_key_that_no_policy_allows_is_refused(endpoint: str, known: Appl
     connection = await reach(endpoint, known)
     connection.policy.host_certificate = certificate_for(key, "unusable", known)
     assert await refusal(connection) == "BadCertificatePolicyCheckFailed"
+
+
+async def test_a_key_that_nobody_knows_is_refused(endpoint: str, known: Application) -> None:
+    connection = await reach(endpoint, known)
+    curve = certificate_for(UNUSABLE_KEYS["elliptic curve"], "unusable", known)
+    connection.policy.host_certificate = curve.replace(*UNKNOWN_CURVE)
+    assert await refusal(connection) == "BadCertificateInvalid"
 
 
 async def test_a_client_may_send_its_issuers_certificate_too(endpoint: str, known: Application) -> None:
