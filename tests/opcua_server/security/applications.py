@@ -101,9 +101,9 @@ def private_key(client: Application) -> Any:
     return serialization.load_pem_private_key(client.identity.key.read_bytes(), password=None)
 
 
-def trust(data: Path, client: Application) -> None:
-    """Let a data directory's server trust an application."""
-    folder = data / "pki" / "trusted" / "certs"
+def trust(pki: Path, client: Application) -> None:
+    """Let the server of that store trust an application, or a person."""
+    folder = pki / "trusted" / "certs"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{sha256(der(client)).hexdigest()}.der").write_bytes(der(client))
 

@@ -28,7 +28,7 @@ async def servers(connection: Connection) -> list[ua.ApplicationDescription]:
 
 
 async def test_off_loopback_there_is_discovery_only(serving: Serving, data: Path, known: Application) -> None:
-    trust(data, known)
+    trust(data / "pki", known)
     async with serving(OFF_LOOPBACK) as endpoint:
         connection = await Connection.open(endpoint)
         found = await endpoints(connection)
