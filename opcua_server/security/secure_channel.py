@@ -27,7 +27,7 @@ from runtime.pki.chain import parse_chain
 from runtime.pki.trust import CertificateRefused
 
 _OPEN: Any = ua.MessageType.SecureOpen
-_REQUEST = ua.NodeId(ua.ObjectIds.OpenSecureChannelRequest_Encoding_DefaultBinary)
+_REQUEST = ua.NodeId(ua.Int32(ua.ObjectIds.OpenSecureChannelRequest_Encoding_DefaultBinary))
 SHORTEST_MS, LONGEST_MS = 10_000, 3_600_000
 """Lifetimes of a token."""
 _GRACE = 1.25
