@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,85 +14,43 @@ from asyncua.crypto.security_policies import (
     SecurityPolicyAes256Sha256RsaPss,
     SecurityPolicyBasic256Sha256,
 )
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
 
-from runtime.certificates import Identity
+from runtime.pki.own import Identity
+from runtime.pki.store import file_name, parse_certificate, pem
 
+from ...runtime.pki.makers import Made, make
 from ..conformity.wire import Application
 
 POLICIES = (SecurityPolicyBasic256Sha256, SecurityPolicyAes128Sha256RsaOaep, SecurityPolicyAes256Sha256RsaPss)
 MODES = (ua.MessageSecurityMode.Sign, ua.MessageSecurityMode.SignAndEncrypt)
 EACH_POLICY = pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.__name__[len("SecurityPolicy") :])
 EACH_MODE = pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
-DAY = timedelta(days=1)
 UNKNOWN_CURVE = (bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a8648ce3d03017f"))
 """The OID of secp256r1, and one of the same length that is nobody's."""
+NOW, DAY = datetime.now(UTC), timedelta(days=1)
+VALID = {"begins": NOW - DAY, "ends": NOW + DAY}
 
 
-def application(folder: Path, name: str) -> Application:
-    """Return a client application with a certificate that it has signed itself."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    made = self_signed(key, name)
-    identity = Identity(folder / f"{name}.der", folder / f"{name}.pem")
+def valid(name: str, issuer: Made | None = None, **different: Any) -> Made:
+    """Make a certificate that is valid today."""
+    return make(name, issuer, **{**VALID, **different})
+
+
+def application(folder: Path, name: str, made: Made | None = None) -> Application:
+    """Return a client application with a certificate, signed by itself unless one is given."""
+    made = made or valid(name)
+    identity = Identity(folder / f"{name}.der", folder / f"{name}.pem", made.certificate)
     folder.mkdir(parents=True, exist_ok=True)
-    identity.certificate.write_bytes(made)
-    identity.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return Application(_uri(name), identity)
-
-
-def self_signed(key: Any, name: str) -> bytes:
-    """Return a certificate for a key, signed by itself."""
-    return _certificate(key.public_key(), name, name, key)
-
-
-def certificate_for(public_key: Any, name: str, issuer: Application) -> bytes:
-    """Return a certificate for any kind of key, signed by another application's."""
-    return _certificate(public_key, name, "issuer", private_key(issuer))
-
-
-def _uri(name: str) -> str:
-    return f"urn:security:{name}"
-
-
-def _certificate(public_key: Any, name: str, issuer: str, signer: Any) -> bytes:
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=True,
-        key_encipherment=True,
-        data_encipherment=True,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-        .public_key(public_key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - DAY)
-        .not_valid_after(now + DAY)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(_uri(name))]), critical=False)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .sign(signer, hashes.SHA256())
-        .public_bytes(serialization.Encoding.DER)
-    )
+    identity.certificate.write_bytes(made.der)
+    identity.key.write_bytes(pem(made.key))
+    return Application(f"urn:test:{name}", identity)
 
 
 def der(client: Application) -> bytes:
     """Return the certificate on the wire."""
     assert client.identity is not None
-    return client.identity.certificate.read_bytes()
+    return client.identity.der()
 
 
 def private_key(client: Application) -> Any:
@@ -101,11 +58,11 @@ def private_key(client: Application) -> Any:
     return serialization.load_pem_private_key(client.identity.key.read_bytes(), password=None)
 
 
-def trust(pki: Path, client: Application) -> None:
-    """Let the server of that store trust an application, or a person."""
+def trust(pki: Path, certificate: bytes) -> None:
+    """Let whoever has that store trust an application, a person or a CA."""
     folder = pki / "trusted" / "certs"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{sha256(der(client)).hexdigest()}.der").write_bytes(der(client))
+    (folder / file_name(parse_certificate(certificate))).write_bytes(certificate)
 
 
 def by(client: Application, policy: Any, mode: ua.MessageSecurityMode = MODES[1]) -> Application:

@@ -9,7 +9,7 @@ import pytest
 
 from ..conformity.wire import ANYBODY, Application, Connection
 from ..server_process import ServerProcess
-from .applications import application, trust
+from .applications import application, der, trust
 
 Dial = Callable[..., Awaitable[Connection]]
 
@@ -23,7 +23,7 @@ def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def known(server_folder: Path) -> Application:
     """A client application that the server trusts."""
     client = application(server_folder / "clients", "known")
-    trust(server_folder / "pki", client)
+    trust(server_folder / "pki", der(client))
     return client
 
 
@@ -31,7 +31,7 @@ def known(server_folder: Path) -> Application:
 def other(server_folder: Path) -> Application:
     """Another one."""
     client = application(server_folder / "clients", "other")
-    trust(server_folder / "pki", client)
+    trust(server_folder / "pki", der(client))
     return client
 
 

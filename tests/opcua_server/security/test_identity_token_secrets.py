@@ -11,7 +11,6 @@ from asyncua import ua
 from asyncua.crypto import uacrypto
 from asyncua.crypto.security_policies import SecurityPolicyAes256Sha256RsaPss, SecurityPolicyBasic256Sha256
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from opcua_server.security.endpoints import Endpoints
 from opcua_server.security.identities import ServerIdentities, ServerIdentity
@@ -26,7 +25,8 @@ from opcua_server.security.identity_tokens import (
 )
 from opcua_server.security.policies import NONE, SECURED
 
-from .applications import EACH_POLICY, POLICIES, UNKNOWN_CURVE, self_signed
+from ...runtime.pki.makers import elliptic_key, rsa_key
+from .applications import EACH_POLICY, POLICIES, UNKNOWN_CURVE, valid
 from .tokens import encrypted, secret
 
 NONCE = bytes(range(32))
@@ -37,15 +37,15 @@ NO_SIGNATURE = ua.SignatureData()
 @pytest.fixture(scope="module")
 def identity() -> ServerIdentity:
     """The server's; of 3072 bits, so that a block is not what it usually is."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=3072)
-    return ServerIdentity(x509.load_der_x509_certificate(self_signed(key, "server")), key)
+    made = valid("server", key=rsa_key("server", 3072))
+    return ServerIdentity(made.certificate, made.key)
 
 
 @pytest.fixture(scope="module")
 def person() -> tuple[bytes, Any]:
     """A user's certificate and key."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    return self_signed(key, "person"), key
+    made = valid("person")
+    return made.der, made.key
 
 
 def offered(policy: Any = None, *, with_anonymous: bool = True) -> list[ua.UserTokenPolicy]:
@@ -292,10 +292,9 @@ def test_what_is_no_certificate_is_refused(
 
 
 def test_a_certificate_of_a_key_that_no_policy_allows_is_refused(identity: ServerIdentity) -> None:
-    curve = ec.generate_private_key(ec.SECP256R1())
-    weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-    for key in (curve, weak):
-        token = x509_token((self_signed(key, "person"), key), SecurityPolicyBasic256Sha256)
+    curve = elliptic_key()
+    for key in (curve, rsa_key("weak", 1024)):
+        token = x509_token((valid("person", key=key).der, key), SecurityPolicyBasic256Sha256)
         assert opened(token, identity) == INVALID
-    unknown = self_signed(curve, "person").replace(*UNKNOWN_CURVE)
+    unknown = valid("person", key=curve).der.replace(*UNKNOWN_CURVE)
     assert opened(x509_token((unknown, curve), SecurityPolicyBasic256Sha256), identity) == INVALID

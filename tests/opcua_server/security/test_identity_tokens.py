@@ -36,7 +36,7 @@ INVALID, REJECTED = "BadIdentityTokenInvalid", "BadIdentityTokenRejected"
 def carla(server_folder: Path) -> Application:
     """A person with a certificate, beside those with passwords; a person is no application."""
     person = application(server_folder / "people", "carla")
-    trust(server_folder / "pki" / "users", person)
+    trust(server_folder / "pki" / "users", der(person))
     with changed_users(server_folder / "users.yaml") as users:
         for name, password in PASSWORDS.items():
             users[name] = User(roles=("Observer",), hash=SecretStr(hash_password(password)))
@@ -137,7 +137,7 @@ async def test_who_says_nothing_is_anonymous(dial: Dial, known: Application, is_
 
 
 async def test_anonymous_is_refused_where_it_is_not_offered(serving: Serving, data: Path, known: Application) -> None:
-    trust(data / "pki", known)
+    trust(data / "pki", der(known))
     async with serving({"server.anonymous_roles": []}) as endpoint:
         for client in (ANYBODY, known):
             connection = await Connection.open(endpoint, client)
@@ -212,7 +212,7 @@ async def test_a_certificate_without_its_key_is_nobodys(
 
 async def test_the_applications_certificate_is_no_persons(dial: Dial, known: Application, server_folder: Path) -> None:
     """Trusted as an application, and here as a person too, but no user's."""
-    trust(server_folder / "pki" / "users", known)
+    trust(server_folder / "pki" / "users", der(known))
     session = await created(dial, known)
     policy = SecurityPolicyBasic256Sha256
     token, signature = certificate_token(session, known, policy), signed(session, private_key(known), policy)

@@ -14,8 +14,9 @@ from asyncua.crypto.security_policies import (
     SecurityPolicyBasic256,
     SecurityPolicyBasic256Sha256,
 )
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ed25519, rsa
 
+from ...runtime.pki.makers import elliptic_key, rsa_key
 from ..conformity.services import (
     SP,
     T,
@@ -26,7 +27,7 @@ from ..conformity.services import (
     values,
 )
 from ..conformity.wire import ANYBODY, Application, Connection, begin, certificate_of, connected
-from .applications import EACH_MODE, EACH_POLICY, UNKNOWN_CURVE, by, certificate_for, der
+from .applications import EACH_MODE, EACH_POLICY, UNKNOWN_CURVE, by, der, private_key, valid
 from .conftest import Dial
 
 ISSUE, RENEW = ua.SecurityTokenRequestType.Issue, ua.SecurityTokenRequestType.Renew
@@ -106,25 +107,32 @@ async def test_a_certificate_that_is_not_the_servers_is_refused(
     assert await refusal(connection) == "BadCertificateInvalid"
 
 
+class LongKey:
+    """An RSA key of 8192 bits, which would take long to make, and nobody signs with."""
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        return rsa.RSAPublicNumbers(65537, (1 << 8191) + 1).public_key()
+
+
 UNUSABLE_KEYS = {
-    "RSA of 1024 bits": rsa.RSAPublicNumbers(65537, (1 << 1023) + 1).public_key(),
-    "RSA of 8192 bits": rsa.RSAPublicNumbers(65537, (1 << 8191) + 1).public_key(),
-    "elliptic curve": ec.generate_private_key(ec.SECP256R1()).public_key(),
-    "Ed25519": ed25519.Ed25519PrivateKey.generate().public_key(),
-    "DSA": dsa.generate_private_key(1024).public_key(),
+    "RSA of 1024 bits": rsa_key("weak", 1024),
+    "RSA of 8192 bits": LongKey(),
+    "elliptic curve": elliptic_key(),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate(),
+    "DSA": dsa.generate_private_key(1024),
 }
 
 
 @pytest.mark.parametrize("key", UNUSABLE_KEYS.values(), ids=UNUSABLE_KEYS.keys())
 async def test_a_key_that_no_policy_allows_is_refused(endpoint: str, known: Application, key: Any) -> None:
     connection = await reach(endpoint, known)
-    connection.policy.host_certificate = certificate_for(key, "unusable", known)
+    connection.policy.host_certificate = valid("unusable", key=key, signer=private_key(known)).der
     assert await refusal(connection) == "BadCertificatePolicyCheckFailed"
 
 
 async def test_a_key_that_nobody_knows_is_refused(endpoint: str, known: Application) -> None:
     connection = await reach(endpoint, known)
-    curve = certificate_for(UNUSABLE_KEYS["elliptic curve"], "unusable", known)
+    curve = valid("unusable", key=elliptic_key()).der
     connection.policy.host_certificate = curve.replace(*UNKNOWN_CURVE)
     assert await refusal(connection) == "BadCertificateInvalid"
 

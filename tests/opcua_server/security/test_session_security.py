@@ -18,7 +18,7 @@ from runtime.running import secret as stored
 
 from ..conformity.services import SP, T, read_request, rvid, service_result, write, write_value
 from ..conformity.wire import ANSWER_S, ANYBODY, Application, Connection, Session, begin
-from .applications import EACH_POLICY, by, certificate_for, der, private_key
+from .applications import EACH_POLICY, by, der, private_key, valid
 from .conftest import Dial
 from .tokens import user_name
 
@@ -315,8 +315,7 @@ async def test_a_request_that_is_cut_off_is_refused_as_such(dial: Dial, known: A
 
 
 async def test_a_certificate_of_the_same_name_is_another(dial: Dial, known: Application) -> None:
-    key = private_key(known).public_key()
-    impostor = certificate_for(key, "known", known)
+    impostor = valid("known", key=private_key(known)).der
     connection = await dial(known)
     with pytest.raises(ua.uaerrors.BadSecurityChecksFailed):
         await Session.create(connection, known, ClientCertificate=impostor)

@@ -18,7 +18,7 @@ from runtime.running import secret as stored
 from ..conformity.services import T, read, read_request, rvid, service_result
 from ..conformity.wire import ANSWER_S, ANYBODY, Application, Connection, Session, begin
 from ..conftest import Serving
-from .applications import trust
+from .applications import der, trust
 from .tokens import user_name
 
 SHORTEST_TIMEOUT_S = 5.0
@@ -66,7 +66,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
 @pytest.fixture
 async def endpoint(serving: Serving, caplog: pytest.LogCaptureFixture, data: Path, known: Application) -> Any:
     """A server in the test's own process, in whose log no exception may stand when the test is over."""
-    trust(data / "pki", known)
+    trust(data / "pki", der(known))
     async with serving() as endpoint:
         yield endpoint
     assert [record.getMessage() for record in caplog.get_records("call") if record.exc_info] == []
@@ -207,7 +207,7 @@ async def test_who_changes_the_user_does_not_take_the_session_back(gate: Gate, d
 async def test_a_server_that_ends_does_not_wait_for_logins(
     serving: Serving, gate: Gate, known: Application, data: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trust(data / "pki", known)
+    trust(data / "pki", der(known))
     async with serving() as endpoint:
         connection = await Connection.open(endpoint, known)
         session = await Session.create(connection, known)

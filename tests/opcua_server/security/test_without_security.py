@@ -11,7 +11,7 @@ from asyncua import ua
 from ..conformity.services import T, read
 from ..conformity.wire import ANSWER_S, ANYBODY, Application, Connection, Session, begin, connected
 from ..conftest import Serving
-from .applications import MODES, POLICIES, trust
+from .applications import MODES, POLICIES, der, trust
 
 OFF_LOOPBACK = {"server.listen": "0.0.0.0", "server.anonymous_roles": ["Observer"]}
 ALL = {(policy.URI, mode) for policy in POLICIES for mode in MODES}
@@ -28,7 +28,7 @@ async def servers(connection: Connection) -> list[ua.ApplicationDescription]:
 
 
 async def test_off_loopback_there_is_discovery_only(serving: Serving, data: Path, known: Application) -> None:
-    trust(data / "pki", known)
+    trust(data / "pki", der(known))
     async with serving(OFF_LOOPBACK) as endpoint:
         connection = await Connection.open(endpoint)
         found = await endpoints(connection)
