@@ -243,8 +243,8 @@ def test_who_signs_with_the_key_of_a_certificate_holds_it(
     identity: ServerIdentity, person: tuple[bytes, Any], policy: Any
 ) -> None:
     token, right = x509_token(person, policy), signed(policy, person[1], identity.der + NONCE)
-    assert opened(token, identity, signature=right) == Certificate(person[0])
-    assert opened(token, identity, offered(policy), right) == Certificate(person[0])
+    assert opened(token, identity, signature=right) == Certificate(person[0], person[0])
+    assert opened(token, identity, offered(policy), right) == Certificate(person[0], person[0])
 
 
 @EACH_POLICY
