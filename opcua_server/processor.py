@@ -203,9 +203,7 @@ class PlantProcessor:
         if not own.is_open() or channel != own.id:
             return int(ua.StatusCodes.BadTcpSecureChannelUnknown)
         (token,) = _U4.unpack(body.read(_U4.size))
-        known = (own.security_token, own.next_security_token, own.prev_security_token)
-        is_known = token and token in [each.TokenId for each in known]
-        return quality.GOOD if is_known else int(ua.StatusCodes.BadSecureChannelTokenUnknown)
+        return quality.GOOD if own.admits(token) else int(ua.StatusCodes.BadSecureChannelTokenUnknown)
 
     def _refuse(self, code: int, reason: str) -> bool:
         """Send an Error message; return False, for the connection is closed then."""

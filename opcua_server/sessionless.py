@@ -82,7 +82,7 @@ class SessionlessRequests:
         return struct_to_binary(await self._sessions.activate(connection, header.token, params))
 
     def _close_session(self, connection: PlantProcessor, header: RequestHeader, body: bytes) -> bytes:
-        if len(body) <= header.end:
+        if header.end >= len(body):
             raise ua.uaerrors.BadDecodingError
         self._sessions.close(connection, header.token, delete_subscriptions=bool(body[header.end]))
         return b""

@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opcua_server.security.identities import ServerIdentity
-from opcua_server.security.policies import algorithms
+from opcua_server.security.policies import KEY_BITS, algorithms
 from runtime.pki.chain import parse_chain
 from runtime.pki.refusal import CertificateRefused
 from runtime.pki.store import der
@@ -177,8 +177,10 @@ def _certificate(
         certificate = parse_chain(token.CertificateData or b"")[0]
     except CertificateRefused as refused:
         raise TokenRefused(ua.StatusCodes.BadIdentityTokenInvalid, str(refused)) from None
-    if not isinstance(certificate.public_key(), rsa.RSAPublicKey):
-        raise TokenRefused(ua.StatusCodes.BadIdentityTokenInvalid, "the key of the user's certificate is not RSA")
+    key = certificate.public_key()
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in KEY_BITS:
+        reason = f"the key of the user's certificate is not RSA of {KEY_BITS.start} to {KEY_BITS.stop - 1} bits"
+        raise TokenRefused(ua.StatusCodes.BadIdentityTokenInvalid, reason)
     given = signature.Signature or b""
     if signature.Algorithm != algorithm or not is_signed(certificate, algorithm, identity, nonce, given):
         raise TokenRefused(ua.StatusCodes.BadUserSignatureInvalid, "the user's signature is missing or wrong")

@@ -18,6 +18,8 @@ from opcua_server.security.identities import ServerIdentity
 
 NONE_URI = SecurityPolicyNone.URI
 NONCE_BYTES = 32
+KEY_BITS = range(2048, 4097)
+"""Of an RSA key that somebody shows, by all policies offered (OPC 10000-7); a longer one takes long to check."""
 
 
 @dataclass(frozen=True, slots=True)

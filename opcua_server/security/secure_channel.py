@@ -15,14 +15,14 @@ from asyncua import ua
 from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import create_nonce
 from asyncua.crypto.security_policies import SecurityPolicyNone
-from asyncua.crypto.uacrypto import InvalidSignature
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from opcua_server.limits import ServerLimits
 from opcua_server.security.identities import ServerIdentities, ServerIdentity
-from opcua_server.security.policies import NONCE_BYTES, NONE, SECURED, Offer
+from opcua_server.security.policies import KEY_BITS, NONCE_BYTES, NONE, SECURED, Offer
 from opcua_server.wire.channel_limits import ChannelLimits
 from opcua_server.wire.requests import MALFORMED
 from runtime.limit_settings import LimitSettings
@@ -30,8 +30,7 @@ from runtime.pki.chain import parse_chain
 from runtime.pki.trust import CertificateRefused
 
 _OPEN: Any = ua.MessageType.SecureOpen
-KEY_BITS = range(2048, 4097)
-"""Of a client's RSA key, by all policies offered (OPC 10000-7); a longer one takes long to check."""
+_REQUEST = ua.NodeId(ua.Int32(ua.ObjectIds.OpenSecureChannelRequest_Encoding_DefaultBinary))
 _GRACE = 1.25
 """How much longer than its lifetime a token is taken (OPC 10000-4 v1.05 §5.6.2.1)."""
 
@@ -88,8 +87,8 @@ class SecureChannel(SecureConnection):
         """The server's, by which the channel was opened; None without security."""
         self.certificates = b""
         """The client's on the wire: its own, then those of its issuers."""
-        self._expires = 0.0
-        """When the last token is not taken any more, monotonic."""
+        self._ends: dict[int, float] = {}
+        """When a token is not taken any more, monotonic, by its id."""
         self._identities = identities
         self._trust = trust
         self._last_token = 0
@@ -133,6 +132,8 @@ class SecureChannel(SecureConnection):
             request = struct_from_binary(ua.OpenSecureChannelRequest, message.body())
         except Exception as error:
             raise ChannelRefused(ua.StatusCodes.BadDecodingError, f"the request is malformed ({error!r})") from error
+        if request.TypeId != _REQUEST:
+            raise ChannelRefused(ua.StatusCodes.BadDecodingError, f"the request is another ({request.TypeId})")
         self._check_request(request.Parameters)
         result = self._issue(request.Parameters)
         response = ua.OpenSecureChannelResponse(Parameters=result)
@@ -143,7 +144,18 @@ class SecureChannel(SecureConnection):
     @property
     def seconds_left(self) -> float:
         """Until no token is taken any more, unless the channel is renewed."""
-        return max(0.0, self._expires - time.monotonic())
+        return max(self._ends.values(), default=0.0) - time.monotonic()
+
+    def admits(self, token_id: int) -> bool:
+        """Tell whether a message may name a token: until that ends, an old one until a new one is used."""
+        known = (self.security_token.TokenId, self.next_security_token.TokenId)
+        return token_id in known and time.monotonic() < self._ends.get(token_id, 0.0)
+
+    def revolve_tokens(self) -> None:
+        """Use the new token's keys, and the old one's no more (OPC 10000-6 v1.05 §6.7.4)."""
+        super().revolve_tokens()
+        crypto: Any = self.security_policy.symmetric_cryptography
+        crypto.Prev_Verifier = crypto.Prev_Decryptor = None
 
     def _check_header(self, header: ua.Header, security: Any) -> None:
         """Check what is said in plain text (OPC 10000-6 v1.05 §6.7.7)."""
@@ -175,6 +187,10 @@ class SecureChannel(SecureConnection):
 
     def _verified(self, header: ua.Header, body: Any) -> ua.Message:
         """Decrypt and verify, and only then take note of the sequence number."""
+        if self._incoming_parts:
+            raise ChannelRefused(
+                ua.StatusCodes.BadSecurityChecksFailed, "it stands amid the chunks of a message", self.certificates
+            )
         try:
             message = self.receive_from_header_and_body(header, body)
         except (InvalidSignature, ua.UaError, *MALFORMED) as error:
@@ -194,8 +210,9 @@ class SecureChannel(SecureConnection):
             raise ChannelRefused(code, str(refused), certificates) from refused
 
     def _check_request(self, params: ua.OpenSecureChannelParameters) -> None:
-        is_renewal = params.RequestType == ua.SecurityTokenRequestType.Renew
-        if is_renewal is not self.is_open():
+        is_renewal = self.is_open()
+        types = ua.SecurityTokenRequestType
+        if params.RequestType != (types.Renew if is_renewal else types.Issue):
             raise ChannelRefused(
                 ua.StatusCodes.BadRequestTypeInvalid, "there is nothing to renew, or a channel already"
             )
@@ -237,7 +254,8 @@ class SecureChannel(SecureConnection):
             policy: Any = self.security_policy
             policy.make_local_symmetric_key(self.remote_nonce, self.local_nonce)
             policy.make_remote_symmetric_key(self.local_nonce, self.remote_nonce, lifetime)
-        self._expires = time.monotonic() + lifetime / 1000.0 * _GRACE
+        self._ends = {key: end for key, end in self._ends.items() if key == self.security_token.TokenId}
+        self._ends[self._last_token] = time.monotonic() + lifetime / 1000.0 * _GRACE
         return ua.OpenSecureChannelResult(SecurityToken=token, ServerNonce=self.local_nonce)
 
 

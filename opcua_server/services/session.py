@@ -108,7 +108,7 @@ class SessionService:
         if channel.certificate != session.client.certificate or channel.offer is not session.offer:
             raise ua.uaerrors.BadSecurityChecksFailed
         self._check_signature(connection, session, params.ClientSignature)
-        identity = channel.identity or self._endpoints.identities.shown
+        nonce, identity = session.nonce, channel.identity or self._endpoints.identities.shown
         try:
             proven = open_token(
                 params.UserIdentityToken,
@@ -116,7 +116,7 @@ class SessionService:
                 self._endpoints.tokens(channel.offer),
                 channel.offer.uri,
                 identity,
-                session.nonce,
+                nonce,
             )
             user = await self._user_of(proven, connection)
         except LoginRefused as refused:  # which is in the log
@@ -127,7 +127,7 @@ class SessionService:
         except CertificateRefused as refused:
             log.warning("%s: a login is refused: %s", connection.name, refused)
             raise ua.uaerrors.BadIdentityTokenRejected from None
-        if session.is_closed() or (is_moved and connection is session.connection):
+        if session.is_closed() or session.nonce != nonce:  # meanwhile it has ended, or was activated by this nonce
             raise ua.uaerrors.BadSessionIdInvalid
         if is_moved and user.name != session.user.name:
             raise ua.uaerrors.BadIdentityChangeNotSupported

@@ -14,7 +14,9 @@ _OF_REQUESTS = (
     ua.BrowseDirection,
     ua.DataChangeTrigger,
     ua.FilterOperator,
+    ua.MessageSecurityMode,
     ua.MonitoringMode,
+    ua.SecurityTokenRequestType,
     ua.TimestampsToReturn,
 )
 

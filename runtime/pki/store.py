@@ -17,7 +17,14 @@ from cryptography.x509.oid import NameOID
 log = logging.getLogger("pki")
 
 MOST_BYTES = 1_000_000
-UNREADABLE = (OSError, ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension)
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 """What a file that is no certificate, key or CRL brings about."""
 Content = TypeVar("Content")
 
@@ -79,7 +86,7 @@ def parse_certificate(octets: bytes) -> x509.Certificate:
     """Return a certificate in DER or PEM, with everything that is asked of it later readable.
 
     Raises:
-        ValueError, x509.InvalidVersion, x509.DuplicateExtension: when it is none.
+        ValueError, or another of UNREADABLE: when it is none.
     """
     pem = b"-----BEGIN" in octets
     certificate = x509.load_pem_x509_certificate(octets) if pem else x509.load_der_x509_certificate(octets)

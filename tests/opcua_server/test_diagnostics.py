@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from asyncua import Client, ua
-from runtime.certificates import application_uri
 
 from opcua_server.diagnostics.counts import ServerCounts, SessionCounts
 from opcua_server.diagnostics.nodes import is_secret

@@ -36,20 +36,22 @@ NO_TOKEN = ua.NodeId()
 
 @dataclass(frozen=True)
 class Application:
-    """A client application: its ApplicationUri and, for secured channels, its certificate."""
+    """A client application: its ApplicationUri and, for secured channels, its certificate, policy and mode."""
 
     uri: str = "urn:wire"
     identity: Identity | None = None
+    policy: type[SecurityPolicy] = SecurityPolicyBasic256Sha256
+    mode: ua.MessageSecurityMode = ua.MessageSecurityMode.SignAndEncrypt
 
-    async def policy(self, server_certificate: bytes) -> SecurityPolicy:
-        """Return the policy of a signed and encrypted channel, or None's."""
+    async def security(self, server_certificate: bytes) -> SecurityPolicy:
+        """Return what secures a channel to that server, or nothing without a certificate."""
         if self.identity is None:
             return SecurityPolicyNone()
-        return SecurityPolicyBasic256Sha256(
+        return self.policy(
             uacrypto.x509_from_der(server_certificate),
             await uacrypto.load_certificate(self.identity.certificate),
             await uacrypto.load_private_key(self.identity.key),
-            ua.MessageSecurityMode.SignAndEncrypt,
+            self.mode,
         )
 
 
@@ -64,6 +66,8 @@ class Connection:
         self.channel = SecureConnection(policy, TransportLimits(65535, 65535, 0, 0))
         self.arrivals: list[int] = []
         """Request ids in the order in which their answers came."""
+        self.error = ""
+        """Name of the StatusCode of the Error message that came before the end."""
         self._reader, self._writer = reader, writer
         self._waiting: dict[int, tuple[type, asyncio.Future[Any]]] = {}
         self._last_id = 0
@@ -75,25 +79,42 @@ class Connection:
         server_certificate = b""
         if application.identity is not None:
             server_certificate = await certificate_of(endpoint)
-        url = urlsplit(endpoint)
-        reader, writer = await asyncio.open_connection(url.hostname, url.port)
-        connection = cls(reader, writer, await application.policy(server_certificate))
-        connection._writer.write(uatcp_to_binary(ua.MessageType.Hello, ua.Hello(EndpointUrl=endpoint)))
-        await asyncio.wait_for(connection._expect(0, ua.Acknowledge), ANSWER_S)
-        await connection._open_channel()
+        connection = await cls.reach(endpoint, await application.security(server_certificate))
+        await connection.open_channel()
         return connection
 
-    async def _open_channel(self) -> None:
+    @classmethod
+    async def reach(cls, endpoint: str, policy: SecurityPolicy) -> Connection:
+        """Connect and say hello; the channel is still to be opened."""
+        url = urlsplit(endpoint)
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        connection = cls(reader, writer, policy)
+        connection._writer.write(uatcp_to_binary(ua.MessageType.Hello, ua.Hello(EndpointUrl=endpoint)))
+        await asyncio.wait_for(connection._expect(0, ua.Acknowledge), ANSWER_S)
+        return connection
+
+    async def open_channel(
+        self, request_type: ua.SecurityTokenRequestType = ua.SecurityTokenRequestType.Issue, **different: Any
+    ) -> ua.OpenSecureChannelResult:
+        """Open the channel, or renew its token, which is used when its keys are (`channel.revolve_tokens`).
+
+        Raises:
+            ConnectionError: when the server ends the connection instead.
+        """
         parameters = ua.OpenSecureChannelParameters(
-            RequestType=ua.SecurityTokenRequestType.Issue,
+            RequestType=request_type,
             SecurityMode=self.policy.Mode,
             RequestedLifetime=3_600_000,
             ClientNonce=ua.utils.create_nonce(self.policy.secure_channel_nonce_length),
         )
+        for field, value in different.items():
+            setattr(parameters, field, value)
         request = ua.OpenSecureChannelRequest(Parameters=parameters)
         answer = await asyncio.wait_for(self.send(request, kind=ua.MessageType.SecureOpen), ANSWER_S)
         answer.ResponseHeader.ServiceResult.check()
         self.channel.set_channel(answer.Parameters, parameters.RequestType, parameters.ClientNonce)
+        result: ua.OpenSecureChannelResult = answer.Parameters
+        return result
 
     def send(
         self,
@@ -149,6 +170,7 @@ class Connection:
         if message is None:  # a chunk, more come
             return
         if not isinstance(message, ua.Message):
+            self.error = str(message.Error.name) if isinstance(message, ua.ErrorMessage) else ""
             if 0 in self._waiting:  # nobody waits for the Error message that comes before the end
                 self._waiting.pop(0)[1].set_result(message)
             return
@@ -177,7 +199,8 @@ class Session:
         self.connection = connection
         self.created = created
         self.token = created.AuthenticationToken
-        self._nonce = created.ServerNonce
+        self.nonce = created.ServerNonce
+        """The last that the server has given."""
 
     @classmethod
     async def create(
@@ -186,8 +209,9 @@ class Session:
         application: Application = ANYBODY,
         timeout_ms: float = 60_000,
         most_bytes: int = 0,
+        **different: Any,
     ) -> Session:
-        """Create a session, not yet activated."""
+        """Create a session, not yet activated; parameters may be different from what they should be."""
         parameters = ua.CreateSessionParameters(
             ClientDescription=ua.ApplicationDescription(
                 ApplicationUri=application.uri,
@@ -202,35 +226,47 @@ class Session:
             RequestedSessionTimeout=timeout_ms,
             MaxResponseMessageSize=most_bytes,
         )
+        for field, value in different.items():
+            setattr(parameters, field, value)
         answer = await asyncio.wait_for(connection.send(ua.CreateSessionRequest(Parameters=parameters)), ANSWER_S)
         answer.ResponseHeader.ServiceResult.check()
         return cls(connection, answer.Parameters)
 
-    async def activate(self, connection: Connection | None = None) -> str:
+    async def activate(self, connection: Connection | None = None, **different: Any) -> str:
         """Activate, on another connection if one is given; return the name of the StatusCode."""
         connection = connection or self.connection
-        policy = connection.policy
-        parameters = ua.ActivateSessionParameters(LocaleIds=["en"])
-        parameters.UserIdentityToken = ua.AnonymousIdentityToken(PolicyId=self._anonymous(policy))
-        if policy.Mode != ua.MessageSecurityMode.None_:
-            parameters.ClientSignature = ua.SignatureData(
-                Algorithm=policy.AsymmetricSignatureURI,
-                Signature=policy.asymmetric_cryptography.signature(self.created.ServerCertificate + self._nonce),
-            )
-        request = ua.ActivateSessionRequest(Parameters=parameters)
+        request = self.activation(connection, **different)
         answer = await asyncio.wait_for(connection.send(request, self.token), ANSWER_S)
         if answer.ResponseHeader.ServiceResult.is_good():
             self.connection = connection
-            self._nonce = answer.Parameters.ServerNonce
+            self.nonce = answer.Parameters.ServerNonce
         return str(answer.ResponseHeader.ServiceResult.name)
 
-    def _anonymous(self, policy: SecurityPolicy) -> str:
+    def activation(self, connection: Connection, **different: Any) -> ua.ActivateSessionRequest:
+        """Return the request that activates for nobody in particular; its parameters may be different."""
+        policy = connection.policy
+        parameters = ua.ActivateSessionParameters(LocaleIds=["en"])
+        if policy.Mode != ua.MessageSecurityMode.None_:
+            parameters.ClientSignature = ua.SignatureData(
+                Algorithm=policy.AsymmetricSignatureURI,
+                Signature=policy.asymmetric_cryptography.signature(self.created.ServerCertificate + self.nonce),
+            )
+        if "UserIdentityToken" not in different:
+            policy_id = self.token_policy(ua.UserTokenType.Anonymous, connection)
+            parameters.UserIdentityToken = ua.AnonymousIdentityToken(PolicyId=policy_id)
+        for field, value in different.items():
+            setattr(parameters, field, value)
+        return ua.ActivateSessionRequest(Parameters=parameters)
+
+    def token_policy(self, kind: ua.UserTokenType, connection: Connection | None = None, uri: str = "") -> str:
+        """Return the id by which the server offers tokens of a kind, of a security policy if one is given."""
+        policy = (connection or self.connection).policy
         for endpoint in self.created.ServerEndpoints:
             if (endpoint.SecurityPolicyUri, endpoint.SecurityMode) == (policy.URI, policy.Mode):
                 for token in endpoint.UserIdentityTokens:
-                    if token.TokenType == ua.UserTokenType.Anonymous:
+                    if token.TokenType == kind and (not uri or token.SecurityPolicyUri == uri):
                         return str(token.PolicyId)
-        message = "the server offers Anonymous nowhere here"
+        message = f"the server offers {kind.name} nowhere here"
         raise AssertionError(message)
 
     def send(self, request: Any, *, hint_ms: int = 0, handle: int | None = None) -> asyncio.Future[Any]:

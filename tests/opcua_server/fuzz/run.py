@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from runtime.certificates import application_uri, own_identity
+
+from runtime.pki.own import application_uri, own_identities
 
 from ..conformity.wire import Application
 from ..server_process import ServerProcess
@@ -87,7 +88,7 @@ class _Run:
 
     async def go(self, messages: float, seconds: float, say: Say) -> Outcome:
         endpoint = self._process.endpoint()
-        identity = own_identity(self._folder / "client", (), "wire")
+        identity = own_identities(self._folder / "pki", (), "wire")[0]
         known = Application(application_uri("wire"), identity)
         tally, until = self._tally, time.monotonic() + seconds
         fuzzers = [

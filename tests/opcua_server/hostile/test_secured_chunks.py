@@ -208,7 +208,7 @@ async def test_an_open_request_that_was_changed_opens_nothing(
         garbling: Any = Garbling(writer, chance)
         connection._writer = garbling
         with pytest.raises(ConnectionError):
-            await connection._open_channel()
+            await connection.open_channel()
         await connection.lost()
     assert await is_served(bystander)
 
