@@ -10,8 +10,8 @@ from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from pydantic import SecretStr
 
-from runtime.certificates import application_uri, own_identity
 from runtime.passwords import hash_password
+from runtime.pki.own import application_uri, own_identities
 from runtime.settings import Role
 from runtime.users_file import User, changed_users
 
@@ -33,9 +33,6 @@ _PASSWORD = "correct horse battery"
 
 def off_loopback(folder: Path) -> dict[str, object]:
     """Return the settings of a server with this data directory that all of them, and Anonymous, may log in to."""
-    trusted = folder / "pki" / "trusted" / "certs"
-    trusted.mkdir(parents=True, exist_ok=True)
-    (trusted / "outside.der").write_bytes(own_identity(folder / "outside", (), "outside").certificate.read_bytes())
     hashed = SecretStr(hash_password(_PASSWORD))
     with changed_users(folder / "users.yaml") as users:
         users.update({name: User(roles=(role,), hash=hashed) for name, role in ROLES.items()})
@@ -49,7 +46,7 @@ async def login(
     """`async with login(endpoint, folder, "operator") as client`: over a secured channel."""
     client = Client(endpoint)
     client.application_uri = application_uri("outside")
-    identity = own_identity(folder / "outside", (), "outside")
+    identity = own_identities(folder / "pki", (), "outside")[0]
     await client.set_security(SecurityPolicyBasic256Sha256, identity.certificate, identity.key, mode=mode)
     if name != ANONYMOUS:
         client.set_user(name)
