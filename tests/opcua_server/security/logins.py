@@ -33,9 +33,6 @@ _PASSWORD = "correct horse battery"
 
 def off_loopback(folder: Path) -> dict[str, object]:
     """Return the settings of a server with this data directory that all of them, and Anonymous, may log in to."""
-    trusted = folder / "pki" / "trusted" / "certs"
-    trusted.mkdir(parents=True, exist_ok=True)
-    (trusted / "outside.der").write_bytes(own_identities(folder / "outside", (), "outside")[0].certificate.read_bytes())
     hashed = SecretStr(hash_password(_PASSWORD))
     with changed_users(folder / "users.yaml") as users:
         users.update({name: User(roles=(role,), hash=hashed) for name, role in ROLES.items()})
@@ -49,7 +46,7 @@ async def login(
     """`async with login(endpoint, folder, "operator") as client`: over a secured channel."""
     client = Client(endpoint)
     client.application_uri = application_uri("outside")
-    identity = own_identities(folder / "outside", (), "outside")[0]
+    identity = own_identities(folder / "pki", (), "outside")[0]
     await client.set_security(SecurityPolicyBasic256Sha256, identity.certificate, identity.key, mode=mode)
     if name != ANONYMOUS:
         client.set_user(name)
