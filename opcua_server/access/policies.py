@@ -9,6 +9,7 @@ from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import AUDIT_EVENTS, CONFIGURATION, PLANT, PUBLIC, SECURITY, SIGNALS, Policy
+from opcua_server.diagnostics.secrecy import is_secret
 from opcua_server.nodes import standard_id
 from opcua_server.tags import Tags
 from plant.names import NAMESPACE_INDEX
@@ -33,11 +34,11 @@ class Policies:
 
     def own(self, node: ua.NodeId) -> Policy | None:
         """Return what governs this node and not its like."""
-        return self._own.get(node)
+        return SECURITY if is_secret(node) else self._own.get(node)
 
     def of(self, node: ua.NodeId) -> Policy:
         """Return what governs a node, there or not."""
-        own = self._own.get(node)
+        own = self.own(node)
         if own is not None:
             return own
         if node.NamespaceIndex != NAMESPACE_INDEX:
@@ -60,8 +61,6 @@ class Policies:
 def standard_policies(address_space: AddressSpace) -> Iterator[tuple[ua.NodeId, Policy]]:
     """Yield the standard nodes that not everyone may use alike."""
     yield standard_id(getattr(ua.ObjectIds, f"{_DIAGNOSTICS}_EnabledFlag")), CONFIGURATION
-    security = f"{_DIAGNOSTICS}_SessionsDiagnosticsSummary_SessionSecurityDiagnosticsArray"
-    yield standard_id(getattr(ua.ObjectIds, security)), SECURITY
     for event_type in _with_subtypes(address_space, standard_id(ua.ObjectIds.AuditEventType)):
         yield event_type, AUDIT_EVENTS
 

@@ -11,7 +11,7 @@ import pytest
 from asyncua import Client, ua
 
 from opcua_server.diagnostics.counts import ServerCounts, SessionCounts
-from opcua_server.diagnostics.nodes import is_secret
+from opcua_server.diagnostics.secrecy import is_secret
 from runtime.pki.own import application_uri, own_identities
 
 from . import diagnostics_types
