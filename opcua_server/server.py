@@ -16,6 +16,7 @@ from opcua_server.access.control import AccessControl
 from opcua_server.access.policies import Policies, standard_policies
 from opcua_server.address_space import build
 from opcua_server.auditing.audit import Audit
+from opcua_server.auditing.connections import ConnectionAudit
 from opcua_server.auditing.teller import Trail
 from opcua_server.commands import Commands
 from opcua_server.diagnostics.counts import ServerCounts
@@ -111,11 +112,13 @@ class PlantServer(InternalServer):
         agreement = Agreement(nodes, attributes, tags, events, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
 
-        self.sessions = sessions = Sessions(limits, subscriptions, simulator.loops, self.counts)
+        connection_audit = ConnectionAudit(audit)
+        self.sessions = sessions = Sessions(limits, subscriptions, simulator.loops, connection_audit, self.counts)
         user_trust = TrustList(self._pki / "users", Use.USER)
         sessionless = SessionlessRequests(
             DiscoveryService(self._endpoints),
-            SessionService(sessions, self._endpoints, self._users, user_trust, limits),
+            SessionService(sessions, self._endpoints, self._users, user_trust, connection_audit, limits),
+            connection_audit,
             self.counts,
         )
         dispatcher = Dispatcher(
@@ -139,7 +142,7 @@ class PlantServer(InternalServer):
 
         def make_processor(transport: asyncio.Transport) -> PlantProcessor:
             channel = SecureChannel(self._new_channel_id(), self._endpoints.identities, trust, limits)
-            return PlantProcessor(dispatcher, sessionless, sessions, channel, transport, limits)
+            return PlantProcessor(dispatcher, sessionless, sessions, connection_audit, channel, transport, limits)
 
         self.listener = Listener(make_processor, limits)
         self.publisher = Publisher(engine)

@@ -57,6 +57,17 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a session ends (OPC 10000-4 v1.05 §6.5.6), and the AuditEntryId of the request that ends it."""
+
+    cause: str = "Terminated"
+    entry_id: str = ""
+
+
+TERMINATED, TIMED_OUT = Ending(), Ending("Timeout")
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """What a client has said of itself in CreateSession."""
 
@@ -81,7 +92,7 @@ class Keeper(Protocol):
     def disconnected(self, session: PlantSession) -> None:
         """Take note that a session waits for its client."""
 
-    def ended(self, session: PlantSession, *, delete_subscriptions: bool) -> None:
+    def ended(self, session: PlantSession, ending: Ending, *, delete_subscriptions: bool) -> None:
         """Forget a session."""
 
 
@@ -188,14 +199,14 @@ class PlantSession:
         self._connect(None)
         self._keeper.disconnected(self)
 
-    def close(self, *, delete_subscriptions: bool) -> None:
+    def close(self, ending: Ending = TERMINATED, *, delete_subscriptions: bool) -> None:
         """End the session; subscriptions that are not deleted wait for a transfer until their lifetime ends."""
         if self.is_closed():
             return
         self.state = State.CLOSED
         self._timer.cancel()
         self._connect(None)
-        self._keeper.ended(self, delete_subscriptions=delete_subscriptions)
+        self._keeper.ended(self, ending, delete_subscriptions=delete_subscriptions)
         self.queue.fail_all(ua.StatusCodes.BadSessionClosed)
         for task in self.working:
             task.cancel()
@@ -224,4 +235,4 @@ class PlantSession:
             self._timer = asyncio.get_running_loop().call_later(remaining, self._end_if_idle)
         else:
             self.counts.server.session_timeouts += 1
-            self.close(delete_subscriptions=False)
+            self.close(TIMED_OUT, delete_subscriptions=False)
