@@ -6,6 +6,7 @@ asyncua does not compare the client's certificates, and lets whoever knows a ses
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -189,7 +190,8 @@ class SessionService:
         if isinstance(proven, UserName):
             return await self._users.by_password(proven.name, proven.password, connection.peer)
         self._user_trust.check(proven.certificates)
-        return await self._users.by_certificate(proven.certificate, connection.peer)
+        user = await self._users.by_certificate(proven.certificate, connection.peer)
+        return replace(user, certificates=proven.certificates)
 
 
 def _signature(connection: PlantProcessor, data: bytes) -> ua.SignatureData:
