@@ -43,6 +43,8 @@ class PlantUser(User):
     roles: frozenset[str] = frozenset()
     entry: users_file.User | None = None
     """What the users file said at the login; None: a service's own, or Anonymous."""
+    certificates: bytes = b""
+    """By which the user has logged in, with those of its issuers; empty without."""
 
 
 NOBODY = PlantUser(role=UserRole.Anonymous)

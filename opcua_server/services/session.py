@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -187,7 +188,8 @@ class SessionService:
         if isinstance(proven, UserName):
             return await self._users.by_password(proven.name, proven.password, connection.peer)
         self._user_trust.check(proven.certificates)
-        return await self._users.by_certificate(proven.certificate, connection.peer)
+        user = await self._users.by_certificate(proven.certificate, connection.peer)
+        return replace(user, certificates=proven.certificates)
 
 
 def _signature(connection: PlantProcessor, data: bytes) -> ua.SignatureData:
