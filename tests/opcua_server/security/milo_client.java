@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.security.KeyFactory;
 import java.security.KeyPair;
 import java.security.PrivateKey;
+import java.security.Security;
 import java.security.cert.X509Certificate;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.List;
@@ -17,6 +18,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.eclipse.milo.opcua.sdk.client.OpcUaClient;
 import org.eclipse.milo.opcua.sdk.client.SessionActivityListener;
 import org.eclipse.milo.opcua.sdk.client.UaSession;
@@ -68,6 +70,7 @@ class MiloClient {
   }
 
   public static void main(String[] arguments) throws Exception {
+    Security.addProvider(new BouncyCastleProvider()); // without which Milo has no RSA-PSS
     var client = new MiloClient(arguments[0], Path.of(arguments[1]));
     var lines = new BufferedReader(new InputStreamReader(System.in));
     var visits = Executors.newCachedThreadPool();

@@ -22,6 +22,11 @@ function identity(token, user, password) {
   return { type: opcua.UserTokenType.Anonymous };
 }
 
+async function read(session) {
+  const found = await session.read(id("R101.T"));
+  return found.statusCode.isGood() ? found.value.value : found.statusCode.name;
+}
+
 async function write(session, name, value) {
   const status = await session.write({ ...id(name), value: { value: { dataType: opcua.DataType.Double, value } } });
   return status.name;
@@ -34,7 +39,7 @@ async function changes(session, wanted) {
   const parameters = { samplingInterval: 0, queueSize: 10, discardOldest: true };
   const item = await subscription.monitor(id("R101.T"), parameters, opcua.TimestampsToReturn.Both);
   let seen = 0;
-  await Promise.race([sleep(10), new Promise((done) => item.on("changed", () => { if (++seen === wanted) done(); }))]);
+  await Promise.race([sleep(10), new Promise((done) => item.on("changed", () => { if (seen < wanted && ++seen === wanted) done(); }))]);
   await subscription.terminate();
   return seen;
 }
@@ -55,14 +60,14 @@ async function visit(certificates, policy, mode, token, user, password, stay) {
     const session = await client.createSession(identity(token, user, password));
     const references = (await session.browse("ns=2;s=R101")).references;
     const result = {
-      read: (await session.read(id("R101.T"))).value.value,
+      read: await read(session),
       browsed: references.some((each) => each.browseName.name === "TIC101"),
       setpoint: await write(session, "R101.TIC101.SP", 340),
       gain: await write(session, "R101.TIC101.Kc", 5),
       changes: await changes(session, 5),
     };
     await sleep(Number(stay));
-    result.readLast = (await session.read(id("R101.T"))).value.value;
+    result.readLast = await read(session);
     await session.close();
     return { ...result, lost };
   } finally {
