@@ -83,7 +83,7 @@ async function main() {
   await certificates.trustCertificate(fs.readFileSync(file("server.der")));
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const [name, ...how] = line.split("\t");
-    visit(certificates, ...how).catch((error) => ({ error: error.message }))
+    visit(certificates, ...how).catch((error) => ({ error: error.message.split("\n")[0] }))
       .then((result) => console.log(`RESULT ${name} ${JSON.stringify(result)}`));
   }
   process.exit(0);

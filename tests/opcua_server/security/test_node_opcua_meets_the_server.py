@@ -15,4 +15,5 @@ SCRIPT = Path(__file__).with_name("node_opcua_client.js")
 async def test_node_opcua(serving: Serving, component: Callable[[str], Path], tmp_path: Path) -> None:
     modules = {"NODE_PATH": str(component("node-opcua"))}
     program = Program(("node", str(SCRIPT)), modules, f"foreign-node-opcua@{socket.gethostname()}")
-    assert await meet(serving, program, tmp_path) == expected(told="BadSecurityChecksFailed")
+    seen = await meet(serving, program, tmp_path)
+    assert seen == expected(told="The connection may have been rejected by server,")  # it keeps the code for itself
