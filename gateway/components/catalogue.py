@@ -99,7 +99,7 @@ GOPCUA = Entry(
     accepts=None,
     tools=("go",),
     takes="1 min",
-    otherwise="`go mod vendor` in a module of yours that requires github.com/gopcua/opcua; the variable names its folder",
+    otherwise="`go mod vendor` in a module that requires github.com/gopcua/opcua; the variable names its folder",
     holds="vendor/github.com/gopcua/opcua",
 )
 CATALOGUE = {entry.name: entry for entry in (TELEGRAF, INFLUXD, MOSQUITTO, NODE_OPCUA, MILO, GOPCUA)}

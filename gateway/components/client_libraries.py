@@ -66,7 +66,7 @@ def install_milo(folder: Path, run: Run) -> None:
     run(["mvn", "--batch-mode", "--no-transfer-progress", goal, "-DoutputDirectory=lib"], cwd=folder)
     found = digest(folder / MILO.launcher)
     if found != MILO_JARS:
-        message = f"milo {MILO.version}: the jars' digest is {found}, not {MILO_JARS}; another may have changed them"
+        message = f"milo {MILO.version}: the jars' digest is {found}, not {MILO_JARS}: they are not those tested"
         raise ComponentError(message)
 
 
@@ -77,7 +77,7 @@ def digest(folder: Path) -> str:
 
 
 def install_gopcua(folder: Path, run: Run) -> None:
-    """gopcua's source, and it compiled in Go's own cache, so that a program that uses it is built in seconds."""
+    """Gopcua's source, and it compiled in Go's own cache, so that a program that uses it is built in seconds."""
     module = folder / GOPCUA.launcher
     module.mkdir()
     (module / "go.mod").write_text(GOPCUA_MODULE)

@@ -14,7 +14,6 @@ from gateway.components.client_libraries import install_gopcua, install_milo, in
 from gateway.components.component import ComponentError
 from gateway.components.run import Run
 
-
 TELEGRAF_TAGS = (
     "custom,inputs.mqtt_consumer,inputs.internal,outputs.influxdb_v2,outputs.kafka,outputs.file,"
     "parsers.influx,serializers.influx"

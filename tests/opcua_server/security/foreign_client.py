@@ -71,7 +71,8 @@ class ForeignClient:
         assert self._process.stdout is not None
         while line := (await self._process.stdout.readline()).decode():
             if match := re.fullmatch(r"RESULT (\d+) (.*)\n", line):
-                self._answers[match[1]].set_result({key: _plain(key, each) for key, each in json.loads(match[2]).items()})
+                seen = json.loads(match[2])
+                self._answers[match[1]].set_result({key: _plain(key, each) for key, each in seen.items()})
             else:
                 self._printed += line
         for each in self._answers.values():
@@ -132,7 +133,7 @@ async def meet(serving: Serving, program: Program, tmp_path: Path) -> dict[str, 
 
 
 def expected(told: str) -> dict[str, Any]:
-    """Return what is to come of each visit, where a stranger is told this code."""
+    """Return what is to come of each visit, where the client says this of being refused as a stranger."""
     return {
         "a stranger": {"error": told},
         "a person unknown": {"error": "BadIdentityTokenRejected"},

@@ -13,7 +13,8 @@ DOCUMENT = (HERE.parents[2] / "docs" / "clients.md").read_text()
 
 
 def test_it_names_each_client_with_the_version_policies_and_tokens_of_its_test() -> None:
-    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in DOCUMENT.splitlines() if " | `test_" in line]
+    lines = [line for line in DOCUMENT.splitlines() if " | `test_" in line]
+    rows = [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines]
     assert [(row[0], row[1]) for row in rows] == [(each.name, each.version) for each in (NODE_OPCUA, MILO, GOPCUA)]
     for row in rows:
         assert (row[3], row[4]) == (", ".join((*POLICIES, "None")), ", ".join(MAY))

@@ -7,19 +7,25 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from ..conftest import Serving
 from .foreign_client import Program, expected, meet
 
 SOURCE = Path(__file__).with_name("gopcua_client.go")
 
 
-async def test_gopcua(serving: Serving, component: Callable[[str], Path], tmp_path: Path) -> None:
-    program = tmp_path / "gopcua_client"
+@pytest.fixture
+def program(component: Callable[[str], Path], tmp_path: Path) -> Program:
+    built = tmp_path / "gopcua_client"
     subprocess.run(
-        ["go", "build", "-o", program, SOURCE],
+        ["go", "build", "-o", built, SOURCE],
         cwd=component("gopcua"),
         env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"},
         check=True,
     )
-    seen = await meet(serving, Program((str(program),), {}, "foreign-gopcua"), tmp_path)
-    assert seen == expected(told="EOF")  # it drops the Error message
+    return Program((str(built),), {}, "foreign-gopcua")
+
+
+async def test_gopcua(serving: Serving, program: Program, tmp_path: Path) -> None:
+    assert await meet(serving, program, tmp_path) == expected(told="EOF")  # it drops the Error message
