@@ -9,15 +9,12 @@ import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary, uatcp_to_binary
-
-from runtime.certificates import application_uri, own_identity
 
 from ..conformity.wire import Application, Connection, Session, begin, connected
 from ..server_process import ServerProcess
@@ -138,9 +135,8 @@ async def test_a_client_gets_in_beside_ten_thousand_half_open_handshakes(
     assert "behind" not in said()
 
 
-async def test_a_client_with_a_certificate_gets_in_beside_them(endpoint: str, tmp_path: Path) -> None:
-    known = Application(application_uri("wire"), own_identity(tmp_path, (), "wire"))
-    async with attacked(endpoint, ELSEWHERE, _opening(endpoint)) as attack, connected(endpoint, known) as session:
+async def test_a_client_with_a_certificate_gets_in_beside_them(endpoint: str, application: Application) -> None:
+    async with attacked(endpoint, ELSEWHERE, _opening(endpoint)) as attack, connected(endpoint, application) as session:
         assert await is_served(session)
         assert not attack.done()
 
