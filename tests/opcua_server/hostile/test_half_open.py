@@ -16,6 +16,8 @@ import pytest
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary, uatcp_to_binary
 
+from runtime.pki.own import application_uri, own_identities
+
 from ..conformity.wire import Application, Connection, Session, begin, connected
 from ..server_process import ServerProcess
 from .sending import is_served
@@ -32,10 +34,15 @@ GETS_IN_S = 10.0
 
 
 @pytest.fixture(scope="module")
-def server_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("half-open")
+
+
+@pytest.fixture(scope="module")
+def server_process(folder: Path) -> Iterator[ServerProcess]:
     """A server that takes fewer connections than the attacker holds open."""
     settings = {"SERVER__LOCKSTEP": "false", "SERVER__LIMITS__CONNECTIONS": 500}
-    process = ServerProcess(tmp_path_factory.mktemp("half-open"), settings=settings)
+    process = ServerProcess(folder, settings=settings)
     process.endpoint()
     yield process
     process.stop()
@@ -135,8 +142,9 @@ async def test_a_client_gets_in_beside_ten_thousand_half_open_handshakes(
     assert "behind" not in said()
 
 
-async def test_a_client_with_a_certificate_gets_in_beside_them(endpoint: str, application: Application) -> None:
-    async with attacked(endpoint, ELSEWHERE, _opening(endpoint)) as attack, connected(endpoint, application) as session:
+async def test_a_client_with_a_certificate_gets_in_beside_them(endpoint: str, folder: Path) -> None:
+    known = Application(application_uri("wire"), own_identities(folder / "pki", (), "wire")[0])
+    async with attacked(endpoint, ELSEWHERE, _opening(endpoint)) as attack, connected(endpoint, known) as session:
         assert await is_served(session)
         assert not attack.done()
 
