@@ -11,7 +11,7 @@ from asyncua import Server
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
-from opcua_server.access import role_set
+from opcua_server.access import defaults, role_set
 from opcua_server.access.control import AccessControl
 from opcua_server.access.policies import Policies, standard_policies
 from opcua_server.address_space import build
@@ -19,7 +19,7 @@ from opcua_server.auditing.audit import Audit
 from opcua_server.auditing.teller import Trail
 from opcua_server.commands import Commands
 from opcua_server.diagnostics.counts import ServerCounts
-from opcua_server.diagnostics.nodes import DiagnosticNodes
+from opcua_server.diagnostics.nodes import DiagnosticNodes, is_secret
 from opcua_server.diagnostics.server_diagnostics import ServerDiagnostics
 from opcua_server.dispatch import Dispatcher
 from opcua_server.events import Events
@@ -98,7 +98,7 @@ class PlantServer(InternalServer):
         """Say which plant the sessions see, and where what they do is told; return what publishes it."""
         tags, limits, nodes = simulator.tags, self.limits, self.aspace
         engine = Engine(tags.bank, lambda subscription: subscriptions.expire(subscription))
-        policies = Policies(tags)
+        policies = Policies(tags, is_secret)
         for node, policy in standard_policies(nodes):
             policies.govern(node, policy)
         role_set.show_identities(nodes, policies, self._users.identity_rules)
@@ -226,6 +226,7 @@ async def make_server(
         raise RuntimeError(message)
     builder = NodeBuilder(internal.aspace, settings.scan_s * 1000.0)
     build(builder, [MODEL])
+    defaults.add(builder)
     role_set.build(builder, internal.aspace)
     show_executable(internal.aspace)
     internal.diagnostic_nodes = DiagnosticNodes(internal.aspace)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import AUDIT_EVENTS, CONFIGURATION, PLANT, PUBLIC, SECURITY, SIGNALS, Policy
+from opcua_server.namespace_metadata import DEFAULT_ROLE_PERMISSIONS
 from opcua_server.nodes import standard_id
 from opcua_server.tags import Tags
 from plant.names import NAMESPACE_INDEX
 
 _DIAGNOSTICS = "Server_ServerDiagnostics"
+_OF_SERVER = ("RoleSet", "NamespaceMetadata")
+"""Nodes of the plant's namespace below the Server object."""
 _HAS_SUBTYPE = standard_id(ua.ObjectIds.HasSubtype)
 
 
 class Policies:
     """The policies of all nodes; only those that differ from their namespace's are stored."""
 
-    def __init__(self, tags: Tags) -> None:
+    def __init__(self, tags: Tags, is_secret: Callable[[ua.NodeId], bool] = lambda node: False) -> None:
+        """`is_secret` tells of nodes that come and go whether they are for the SecurityAdmin only."""
         self._tags = tags
+        self._is_secret = is_secret
         self._own: dict[ua.NodeId, Policy] = {}
 
     def govern(self, node: ua.NodeId, policy: Policy | None) -> None:
@@ -33,11 +38,11 @@ class Policies:
 
     def own(self, node: ua.NodeId) -> Policy | None:
         """Return what governs this node and not its like."""
-        return self._own.get(node)
+        return self._own.get(node) or (SECURITY if self._is_secret(node) else None)
 
     def of(self, node: ua.NodeId) -> Policy:
         """Return what governs a node, there or not."""
-        own = self._own.get(node)
+        own = self.own(node)
         if own is not None:
             return own
         if node.NamespaceIndex != NAMESPACE_INDEX:
@@ -46,7 +51,7 @@ class Policies:
         if row is not None:
             return self._of_row(row)
         owner = str(node.Identifier).partition(".")[0]
-        return PUBLIC if owner.endswith("Type") or owner == "RoleSet" else PLANT
+        return PUBLIC if owner.endswith("Type") or owner in _OF_SERVER else PLANT
 
     def of_rows(self) -> Iterator[Policy]:
         """Yield the policy of each row of the bank."""
@@ -59,6 +64,7 @@ class Policies:
 
 def standard_policies(address_space: AddressSpace) -> Iterator[tuple[ua.NodeId, Policy]]:
     """Yield the standard nodes that not everyone may use alike."""
+    yield DEFAULT_ROLE_PERMISSIONS, SECURITY
     yield standard_id(getattr(ua.ObjectIds, f"{_DIAGNOSTICS}_EnabledFlag")), CONFIGURATION
     security = f"{_DIAGNOSTICS}_SessionsDiagnosticsSummary_SessionSecurityDiagnosticsArray"
     yield standard_id(getattr(ua.ObjectIds, security)), SECURITY
