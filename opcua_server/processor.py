@@ -10,14 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import time
 from collections.abc import Coroutine
 from typing import Any
 
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary, uatcp_to_binary
 
+from opcua_server.auditing.connections import ConnectionAudit
 from opcua_server.dispatch import MALFORMED_REQUEST, Dispatcher
 from opcua_server.limits import ServerLimits
+from opcua_server.log_rate import LogRate
 from opcua_server.security.secure_channel import ChannelRefused, SecureChannel
 from opcua_server.session import PlantSession
 from opcua_server.sessionless import SessionlessRequests
@@ -28,6 +31,8 @@ from opcua_server.wire.messages import fault
 from plant import quality
 
 log = logging.getLogger("server")
+_lines = LogRate(log, time.monotonic)
+"""What strangers can cause."""
 
 CONGESTED_BYTES = 4 << 20
 """Not read by a client: nothing more is published to it, and no request of it is served, until it has read."""
@@ -49,6 +54,7 @@ class PlantProcessor:
         dispatcher: Dispatcher,
         sessionless: SessionlessRequests,
         sessions: Sessions,
+        audit: ConnectionAudit,
         channel: SecureChannel,
         transport: asyncio.Transport,
         limits: ServerLimits,
@@ -57,6 +63,7 @@ class PlantProcessor:
         self._dispatcher = dispatcher
         self._sessionless = sessionless
         self._sessions = sessions
+        self._audit = audit
         self._transport = transport
         self._limits = limits
         self.channel = channel
@@ -108,6 +115,7 @@ class PlantProcessor:
         except ua.uaerrors.BadRequestTooLarge as error:
             return self._refuse(error.code, "its message is too large")
         if kind == ua.MessageType.SecureClose:
+            self._audit.closed(self.channel, self.peer)
             return False
         return True if message is None else self._process_message(message)
 
@@ -171,8 +179,10 @@ class PlantProcessor:
         try:
             opened = self.channel.open_by(header, body)
         except ChannelRefused as refused:
+            self._audit.not_opened(self.channel, refused, self.peer)
             return self._refuse(refused.code, str(refused))
         self._transport.write(opened.response)
+        self._audit.opened(self.channel, opened, self.peer)
         self._watch_expiry()
         return True
 
@@ -207,7 +217,7 @@ class PlantProcessor:
 
     def _refuse(self, code: int, reason: str) -> bool:
         """Send an Error message; return False, for the connection is closed then."""
-        log.warning("%s is disconnected: %s (%s)", self.name, reason, status_code(code).name)
+        _lines.warn("%s is disconnected: %s (%s)", self.name, reason, status_code(code).name)
         self._transport.write(error_message(code))
         return False
 

@@ -16,10 +16,11 @@ from opcua_server.access.control import AccessControl
 from opcua_server.access.policies import Policies, standard_policies
 from opcua_server.address_space import build
 from opcua_server.auditing.audit import Audit
+from opcua_server.auditing.connections import ConnectionAudit
 from opcua_server.auditing.teller import Trail
 from opcua_server.commands import Commands
 from opcua_server.diagnostics.counts import ServerCounts
-from opcua_server.diagnostics.nodes import DiagnosticNodes, is_secret
+from opcua_server.diagnostics.nodes import DiagnosticNodes
 from opcua_server.diagnostics.server_diagnostics import ServerDiagnostics
 from opcua_server.dispatch import Dispatcher
 from opcua_server.events import Events
@@ -44,6 +45,7 @@ from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.session import SessionService
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
+from opcua_server.session import PlantUser
 from opcua_server.sessionless import SessionlessRequests
 from opcua_server.sessions import Sessions
 from opcua_server.simulator import Simulator
@@ -55,7 +57,7 @@ from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
 from runtime.errors import CouldNotRun
 from runtime.pki.own import application_uri
-from runtime.pki.trust import TrustList
+from runtime.pki.trust import CertificateRefused, TrustList
 from runtime.pki.validation import Use
 from runtime.settings import ServerSettings
 
@@ -84,6 +86,7 @@ class PlantServer(InternalServer):
         self._users = users
         self._pki = pki
         self._on_loopback = on_loopback
+        self._user_trust = TrustList(pki / "users", Use.USER)
         self._last_channel = secrets.randbelow(1 << 31)  # none is as before a restart (OPC 10000-6 v1.05 §6.7.2.2)
         self.listener: Listener | None = None
         self.disabled_clock = True  # the time is told when it is asked for
@@ -98,7 +101,7 @@ class PlantServer(InternalServer):
         """Say which plant the sessions see, and where what they do is told; return what publishes it."""
         tags, limits, nodes = simulator.tags, self.limits, self.aspace
         engine = Engine(tags.bank, lambda subscription: subscriptions.expire(subscription))
-        policies = Policies(tags, is_secret)
+        policies = Policies(tags)
         for node, policy in standard_policies(nodes):
             policies.govern(node, policy)
         role_set.show_identities(nodes, policies, self._users.identity_rules)
@@ -111,11 +114,12 @@ class PlantServer(InternalServer):
         agreement = Agreement(nodes, attributes, tags, events, limits, scan_ms)
         items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
 
-        self.sessions = sessions = Sessions(limits, subscriptions, simulator.loops, self.counts)
-        user_trust = TrustList(self._pki / "users", Use.USER)
+        connection_audit = ConnectionAudit(audit)
+        self.sessions = sessions = Sessions(limits, subscriptions, simulator.loops, connection_audit, self.counts)
         sessionless = SessionlessRequests(
             DiscoveryService(self._endpoints),
-            SessionService(sessions, self._endpoints, self._users, user_trust, limits),
+            SessionService(sessions, self._endpoints, self._users, self._user_trust, connection_audit, limits),
+            connection_audit,
             self.counts,
         )
         dispatcher = Dispatcher(
@@ -139,7 +143,7 @@ class PlantServer(InternalServer):
 
         def make_processor(transport: asyncio.Transport) -> PlantProcessor:
             channel = SecureChannel(self._new_channel_id(), self._endpoints.identities, trust, limits)
-            return PlantProcessor(dispatcher, sessionless, sessions, channel, transport, limits)
+            return PlantProcessor(dispatcher, sessionless, sessions, connection_audit, channel, transport, limits)
 
         self.listener = Listener(make_processor, limits)
         self.publisher = Publisher(engine)
@@ -153,11 +157,26 @@ class PlantServer(InternalServer):
         return ClientMetrics(self._subscriptions, self.sessions.__len__, self.limits.reached)
 
     def end_refused_sessions(self) -> None:
-        """End the sessions of users whom the users file has removed or changed, with their subscriptions."""
+        """End the sessions of users who may not log in any more, with their subscriptions."""
         for session in self.sessions or ():
-            if not self._users.still_allowed(session.user):
-                log.warning("session of user %r ends: the users file has changed", session.user.name)
+            why = self._why_refused(session.user)
+            if why:
+                log.warning("session of user %r ends: %s", session.user.name, why)
                 session.close(delete_subscriptions=True)
+
+    def _why_refused(self, user: PlantUser) -> str:
+        """Return why a user who has logged in could not do so now, as when a certificate has ended meanwhile.
+
+        OPC 10000-4 v1.05 §7.40.5 would leave such a session to Anonymous; whoever worked as somebody is told instead.
+        """
+        if not self._users.still_allowed(user):
+            return "the users file has changed"
+        try:
+            if user.certificates:
+                self._user_trust.check(user.certificates)
+        except CertificateRefused as refused:
+            return str(refused)
+        return ""
 
     def longest_queue(self) -> int:
         """Return how many notifications wait for the slowest reader of any one item, of those that are connected."""

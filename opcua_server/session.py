@@ -43,6 +43,8 @@ class PlantUser(User):
     roles: frozenset[str] = frozenset()
     entry: users_file.User | None = None
     """What the users file said at the login; None: a service's own, or Anonymous."""
+    certificates: bytes = b""
+    """By which the user has logged in, with those of its issuers; empty without."""
 
 
 NOBODY = PlantUser(role=UserRole.Anonymous)
@@ -54,6 +56,17 @@ class State(Enum):
     CREATED = auto()
     ACTIVATED = auto()
     CLOSED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Why a session ends (OPC 10000-4 v1.05 §6.5.6), and the AuditEntryId of the request that ends it."""
+
+    cause: str = "Terminated"
+    entry_id: str = ""
+
+
+TERMINATED, TIMED_OUT = Ending(), Ending("Timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class Keeper(Protocol):
     def disconnected(self, session: PlantSession) -> None:
         """Take note that a session waits for its client."""
 
-    def ended(self, session: PlantSession, *, delete_subscriptions: bool) -> None:
+    def ended(self, session: PlantSession, ending: Ending, *, delete_subscriptions: bool) -> None:
         """Forget a session."""
 
 
@@ -188,14 +201,14 @@ class PlantSession:
         self._connect(None)
         self._keeper.disconnected(self)
 
-    def close(self, *, delete_subscriptions: bool) -> None:
+    def close(self, ending: Ending = TERMINATED, *, delete_subscriptions: bool) -> None:
         """End the session; subscriptions that are not deleted wait for a transfer until their lifetime ends."""
         if self.is_closed():
             return
         self.state = State.CLOSED
         self._timer.cancel()
         self._connect(None)
-        self._keeper.ended(self, delete_subscriptions=delete_subscriptions)
+        self._keeper.ended(self, ending, delete_subscriptions=delete_subscriptions)
         self.queue.fail_all(ua.StatusCodes.BadSessionClosed)
         for task in self.working:
             task.cancel()
@@ -224,4 +237,4 @@ class PlantSession:
             self._timer = asyncio.get_running_loop().call_later(remaining, self._end_if_idle)
         else:
             self.counts.server.session_timeouts += 1
-            self.close(delete_subscriptions=False)
+            self.close(TIMED_OUT, delete_subscriptions=False)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
+from opcua_server.auditing.connections import ConnectionAudit
 from opcua_server.diagnostics.counts import ServerCounts
 from opcua_server.services.discovery import DiscoveryService
 from opcua_server.services.session import SessionService
+from opcua_server.session import Ending
 from opcua_server.wire.messages import array, fault, response
 from opcua_server.wire.requests import RequestHeader, decoded, request_header
 
@@ -24,9 +26,12 @@ log = logging.getLogger("server")
 class SessionlessRequests:
     """The services, by the number of the request's encoding; one may take long, and what comes behind it waits."""
 
-    def __init__(self, discovery: DiscoveryService, sessions: SessionService, counts: ServerCounts) -> None:
+    def __init__(
+        self, discovery: DiscoveryService, sessions: SessionService, audit: ConnectionAudit, counts: ServerCounts
+    ) -> None:
         self._discovery = discovery
         self._sessions = sessions
+        self._audit = audit
         self._counts = counts
         ids = ua.ObjectIds
         self._handlers: dict[int, Callable[[PlantProcessor, RequestHeader, bytes], bytes | Awaitable[bytes]]] = {
@@ -73,18 +78,34 @@ class SessionlessRequests:
         return array([struct_to_binary(each) for each in found])
 
     def _create_session(self, connection: PlantProcessor, header: RequestHeader, body: bytes) -> bytes:
-        return struct_to_binary(
-            self._sessions.create(connection, decoded(ua.CreateSessionParameters, body, header.end))
-        )
+        params = decoded(ua.CreateSessionParameters, body, header.end)
+        try:
+            result = self._sessions.create(connection, params)
+        except ua.uaerrors.UaStatusCodeError as error:
+            self._audit.created(connection, params, header.audit_entry_id, None, error.code)
+            raise
+        self._audit.created(connection, params, header.audit_entry_id, result)
+        return struct_to_binary(result)
 
     async def _activate_session(self, connection: PlantProcessor, header: RequestHeader, body: bytes) -> bytes:
         params = decoded(ua.ActivateSessionParameters, body, header.end)
-        return struct_to_binary(await self._sessions.activate(connection, header.token, params))
+        session = self._sessions.find(header.token)
+        try:
+            result = await self._sessions.activate(connection, session, params)
+        except ua.uaerrors.UaStatusCodeError as error:
+            self._audit.activated(connection, session, params, header.audit_entry_id, error.code)
+            raise
+        self._audit.activated(connection, session, params, header.audit_entry_id)
+        return struct_to_binary(result)
 
     def _close_session(self, connection: PlantProcessor, header: RequestHeader, body: bytes) -> bytes:
         if header.end >= len(body):
             raise ua.uaerrors.BadDecodingError
-        self._sessions.close(connection, header.token, delete_subscriptions=bool(body[header.end]))
+        session = connection.session_of(header.token)
+        if session is None:
+            raise ua.uaerrors.BadSessionIdInvalid
+        ending = Ending("CloseSession", header.audit_entry_id)
+        session.close(ending, delete_subscriptions=bool(body[header.end]))
         return b""
 
     def _fault_of(self, header: RequestHeader, error: Exception) -> bytes:

@@ -8,22 +8,29 @@ from collections.abc import Callable, Iterator
 from asyncua import ua
 from asyncua.crypto.permission_rules import User
 
+from opcua_server.auditing.connections import ConnectionAudit
 from opcua_server.diagnostics.counts import ServerCounts
 from opcua_server.limits import ServerLimits
 from opcua_server.loops import Loops
 from opcua_server.services.subscription import SubscriptionService
-from opcua_server.session import PlantSession
+from opcua_server.session import Ending, PlantSession
 
 
 class Sessions:
     """Found by their AuthenticationToken on the wire."""
 
     def __init__(
-        self, limits: ServerLimits, subscriptions: SubscriptionService, loops: Loops, counts: ServerCounts
+        self,
+        limits: ServerLimits,
+        subscriptions: SubscriptionService,
+        loops: Loops,
+        audit: ConnectionAudit,
+        counts: ServerCounts,
     ) -> None:
         self._limits = limits
         self._subscriptions = subscriptions
         self._loops = loops
+        self._audit = audit
         self.counts = counts
         self._by_token: dict[bytes, PlantSession] = {}
         self._by_id: dict[ua.NodeId, PlantSession] = {}
@@ -82,9 +89,10 @@ class Sessions:
         """Take note that a session waits for its client: the loops that it held are free."""
         self._loops.release(session)
 
-    def ended(self, session: PlantSession, *, delete_subscriptions: bool) -> None:
+    def ended(self, session: PlantSession, ending: Ending, *, delete_subscriptions: bool) -> None:
         """Forget a session."""
         self._by_token.pop(session.token, None)
         self._by_id.pop(session.id, None)
         self._loops.release(session)
         self._subscriptions.close(session, delete=delete_subscriptions)
+        self._audit.ended(session, ending.cause, ending.entry_id)

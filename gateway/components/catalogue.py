@@ -14,7 +14,7 @@ class Entry:
     """One component: how it is recognised, and what building or installing it needs.
 
     `launcher` is what `find` returns, relative to the component's folder in the cache. `accepts` is matched
-    against what the program prints as its version; None accepts any.
+    against what the program prints as its version; a library prints none, and is known by what its folder `holds`.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Entry:
     tools: tuple[str, ...]
     takes: str
     otherwise: str
+    holds: str = ""
 
     def folder(self, cache: Path) -> Path:
         """Where the component stands in the cache; a new version is a new folder."""
@@ -75,14 +76,39 @@ NODE_OPCUA = Entry(
     tools=("node", "npm"),
     takes="1 min",
     otherwise="`npm install node-opcua-client` in a folder of yours; the variable names its node_modules",
+    holds="node-opcua-client",
 )
-CATALOGUE = {entry.name: entry for entry in (TELEGRAF, INFLUXD, MOSQUITTO, NODE_OPCUA)}
+MILO = Entry(
+    name="milo",
+    version="1.1.2",
+    launcher="lib",
+    variable="CSTR_GATEWAY_MILO",
+    version_args=(),
+    accepts=None,
+    tools=("java", "javac", "mvn"),
+    takes="1 min",
+    otherwise="`mvn dependency:copy-dependencies` of org.eclipse.milo:milo-sdk-client; the variable names its folder",
+    holds="milo-sdk-client-1.1.2.jar",
+)
+GOPCUA = Entry(
+    name="gopcua",
+    version="0.8.0",
+    launcher="module",
+    variable="CSTR_GATEWAY_GOPCUA",
+    version_args=(),
+    accepts=None,
+    tools=("go",),
+    takes="1 min",
+    otherwise="`go mod vendor` in a module that requires github.com/gopcua/opcua; the variable names its folder",
+    holds="vendor/github.com/gopcua/opcua",
+)
+CATALOGUE = {entry.name: entry for entry in (TELEGRAF, INFLUXD, MOSQUITTO, NODE_OPCUA, MILO, GOPCUA)}
 
 
 def installed_version(entry: Entry, path: Path) -> str | None:
     """The version the program at `path` reports, or None when it is not one that will do."""
     if entry.accepts is None:
-        return entry.version if (path / "node-opcua-client").is_dir() else None
+        return entry.version if (path / entry.holds).exists() else None
     try:
         shown = subprocess.run([path, *entry.version_args], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -71,7 +71,7 @@ def in_cache(entry: Entry) -> Found | None:
 
 
 def find(name: str) -> Path | None:
-    """The path of the component (node-opcua: of its node_modules), or None."""
+    """The path of the component (of a library: of the folder that holds it), or None."""
     found = locate(name)
     return found.path if found is not None else None
 

@@ -6,19 +6,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-from gateway.components.catalogue import INFLUXD, MOSQUITTO, NODE_OPCUA, TELEGRAF
+from gateway.components.catalogue import GOPCUA, INFLUXD, MILO, MOSQUITTO, NODE_OPCUA, TELEGRAF
+from gateway.components.client_libraries import install_gopcua, install_milo, install_node_opcua
 from gateway.components.component import ComponentError
-
-
-class Run(Protocol):
-    """Runs one command of a recipe, showing progress; raises ComponentError when it fails."""
-
-    def __call__(self, argv: list[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> None: ...
-
+from gateway.components.run import Run
 
 TELEGRAF_TAGS = (
     "custom,inputs.mqtt_consumer,inputs.internal,outputs.influxdb_v2,outputs.kafka,outputs.file,"
@@ -134,20 +128,11 @@ def _launcher(path: Path, program: str) -> None:
     path.chmod(0o755)
 
 
-def install_node_opcua(folder: Path, run: Run) -> None:
-    """The client half of node-opcua with what it needs, no scripts run."""
-    package = f"node-opcua-client@{NODE_OPCUA.version}"
-    (folder / "package.json").write_text('{"private": true}\n')
-    run(
-        ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", package],
-        cwd=folder,
-        env={"npm_config_update_notifier": "false"},
-    )
-
-
 RECIPES: dict[str, Callable[[Path, Run], None]] = {
     TELEGRAF.name: build_telegraf,
     INFLUXD.name: build_influxd,
     MOSQUITTO.name: install_mosquitto,
     NODE_OPCUA.name: install_node_opcua,
+    MILO.name: install_milo,
+    GOPCUA.name: install_gopcua,
 }

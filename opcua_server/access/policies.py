@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace
 from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import AUDIT_EVENTS, CONFIGURATION, PLANT, PUBLIC, SECURITY, SIGNALS, Policy
+from opcua_server.diagnostics.secrecy import is_secret
 from opcua_server.namespace_metadata import DEFAULT_ROLE_PERMISSIONS
 from opcua_server.nodes import standard_id
 from opcua_server.tags import Tags
@@ -23,10 +24,8 @@ _HAS_SUBTYPE = standard_id(ua.ObjectIds.HasSubtype)
 class Policies:
     """The policies of all nodes; only those that differ from their namespace's are stored."""
 
-    def __init__(self, tags: Tags, is_secret: Callable[[ua.NodeId], bool] = lambda node: False) -> None:
-        """`is_secret` tells of nodes that come and go whether they are for the SecurityAdmin only."""
+    def __init__(self, tags: Tags) -> None:
         self._tags = tags
-        self._is_secret = is_secret
         self._own: dict[ua.NodeId, Policy] = {}
 
     def govern(self, node: ua.NodeId, policy: Policy | None) -> None:
@@ -38,7 +37,7 @@ class Policies:
 
     def own(self, node: ua.NodeId) -> Policy | None:
         """Return what governs this node and not its like."""
-        return self._own.get(node) or (SECURITY if self._is_secret(node) else None)
+        return SECURITY if is_secret(node) else self._own.get(node)
 
     def of(self, node: ua.NodeId) -> Policy:
         """Return what governs a node, there or not."""
@@ -66,8 +65,6 @@ def standard_policies(address_space: AddressSpace) -> Iterator[tuple[ua.NodeId, 
     """Yield the standard nodes that not everyone may use alike."""
     yield DEFAULT_ROLE_PERMISSIONS, SECURITY
     yield standard_id(getattr(ua.ObjectIds, f"{_DIAGNOSTICS}_EnabledFlag")), CONFIGURATION
-    security = f"{_DIAGNOSTICS}_SessionsDiagnosticsSummary_SessionSecurityDiagnosticsArray"
-    yield standard_id(getattr(ua.ObjectIds, security)), SECURITY
     for event_type in _with_subtypes(address_space, standard_id(ua.ObjectIds.AuditEventType)):
         yield event_type, AUDIT_EVENTS
 

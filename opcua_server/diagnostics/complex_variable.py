@@ -12,11 +12,10 @@ from asyncua.ua.ua_binary import struct_to_binary, variant_to_binary
 
 from opcua_server.data_types import type_of_variable
 from opcua_server.diagnostics.readings import Readings
+from opcua_server.diagnostics.secrecy import LOCAL
 from opcua_server.nodes import standard_id
 from opcua_server.standard_values import computed, constant, variant_of
 
-LOCAL = 1
-"""Index of the server's own namespace, in which its sessions are."""
 SAMPLING_MS = 1000.0
 """Diagnostics are sampled no more often."""
 HAS_COMPONENT = standard_id(ua.ObjectIds.HasComponent)

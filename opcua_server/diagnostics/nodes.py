@@ -11,24 +11,23 @@ from asyncua.server.address_space import AddressSpace, NodeData
 
 from opcua_server.diagnostics.complex_variable import (
     HAS_COMPONENT,
-    LOCAL,
     ComplexVariable,
     instance,
     local_id,
     reference,
 )
 from opcua_server.diagnostics.readings import SECURITY, SESSION, SUBSCRIPTION, Owned
+from opcua_server.diagnostics.secrecy import LOCAL, SECURITY_ARRAY
 from opcua_server.nodes import standard_id
 from opcua_server.session import PlantSession
 from opcua_server.standard_values import computed, constant
 
-_SUBSCRIPTIONS, _SUMMARY, _SESSIONS, _SECURITIES = (
+_SUBSCRIPTIONS, _SUMMARY, _SESSIONS = (
     int(number)
     for number in (
         ua.ObjectIds.Server_ServerDiagnostics_SubscriptionDiagnosticsArray,
         ua.ObjectIds.Server_ServerDiagnostics_SessionsDiagnosticsSummary,
         ua.ObjectIds.Server_ServerDiagnostics_SessionsDiagnosticsSummary_SessionDiagnosticsArray,
-        ua.ObjectIds.Server_ServerDiagnostics_SessionsDiagnosticsSummary_SessionSecurityDiagnosticsArray,
     )
 )
 _OBJECT_TYPE = standard_id(ua.ObjectIds.SessionDiagnosticsObjectType)
@@ -38,14 +37,6 @@ MOST_DIGITS = 10
 """Of a SubscriptionId."""
 LONGEST_NAME = 512
 """Characters of a BrowseName (OPC 10000-3 v1.05 §8.3)."""
-
-
-def is_secret(node_id: ua.NodeId) -> bool:
-    """Tell whether a node holds security diagnostics, which are for the SecurityAdmin (OPC 10000-5 v1.05 §7.16)."""
-    path = node_id.Identifier
-    if node_id.NamespaceIndex == LOCAL and isinstance(path, str):
-        return path.split(".")[1:2] == ["SessionSecurityDiagnostics"]
-    return node_id.NamespaceIndex == 0 and path == _SECURITIES
 
 
 class DiagnosticNodes(MutableMapping[ua.NodeId, NodeData]):
@@ -78,7 +69,7 @@ class DiagnosticNodes(MutableMapping[ua.NodeId, NodeData]):
         self._entries: dict[Any, Callable[[], list[ua.ReferenceDescription]]] = {
             _SUMMARY: lambda: [_object_reference(each) for each in self.sessions()],
             _SESSIONS: lambda: [self.session.seen_from(_of(each, "SessionDiagnostics")) for each in self.sessions()],
-            _SECURITIES: lambda: [
+            SECURITY_ARRAY: lambda: [
                 self.security.seen_from(_of(each, "SessionSecurityDiagnostics")) for each in self.sessions()
             ],
             _SUBSCRIPTIONS: lambda: [self.subscription.seen_from(_path(each)) for each in self.subscriptions()],
@@ -144,7 +135,7 @@ class DiagnosticNodes(MutableMapping[ua.NodeId, NodeData]):
             return self._make_array(session) if not field else None
         variables = {
             "SessionDiagnostics": (self.session, _SESSIONS),
-            "SessionSecurityDiagnostics": (self.security, _SECURITIES),
+            "SessionSecurityDiagnostics": (self.security, SECURITY_ARRAY),
         }
         if part not in variables:
             return None

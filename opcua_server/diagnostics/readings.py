@@ -104,6 +104,8 @@ SUBSCRIPTION: Readings = {
         owned.subscription.items.overflows - owned.subscription.counts.overflows_before
     ),
     "NextSequenceNumber": lambda owned: ua.UInt32(owned.subscription.next_sequence_number),
-    "EventQueueOverflowCount": lambda owned: ua.UInt32(owned.subscription.counts.event_overflows),
+    "EventQueueOverflowCount": lambda owned: ua.UInt32(
+        owned.subscription.items.event_overflows - owned.subscription.counts.event_overflows_before
+    ),
 }
 """Of an `Owned`."""

@@ -24,7 +24,8 @@ class SubscriptionCounts:
     late: int = 0
     """How often there was something to say and no request to say it by."""
     keep_alives: int = 0
-    event_overflows: int = 0
+    event_overflows_before: int = 0
+    """Events that told of lost ones, when it was begun to count."""
     overflows_before: int = 0
     """Samples that full queues had dropped when it was begun to count."""
     discarded_before: int = 0

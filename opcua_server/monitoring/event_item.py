@@ -18,11 +18,13 @@ class EventItem:
     the oldest are discarded, behind them where the newest are replaced.
     """
 
-    __slots__ = ("_filter", "_has_overflowed", "_queue", "_source", "overflows", "released", "spec")
+    __slots__ = ("_filter", "_has_overflowed", "_queue", "_source", "overflows", "released", "spec", "told")
 
     def __init__(self, spec: Spec, source: NotifierSource, filter_: EventFilter) -> None:
         self.spec = spec
         self.overflows = 0
+        self.told = 0
+        """How often an event that tells of lost ones was made."""
         self.released = 0
         """How many of the oldest that wait may be published: all, or in Sampling mode those triggered."""
         self._source = source
@@ -91,6 +93,7 @@ class EventItem:
     def _tell_overflow(self, place: int) -> None:
         if not self._has_overflowed:
             self._has_overflowed = True
+            self.told += 1
             self._insert(place, self._filter.fields(self._source.overflow()), is_overflow=True)
 
     def _insert(self, place: int, fields: bytes, *, is_overflow: bool) -> None:

@@ -49,7 +49,13 @@ class Items:
     @property
     def disabled(self) -> int:
         """Items that are not sampled."""
-        return len(self._items) - self.singles - sum(group.count for group in self._groups)
+        placed = self._placed
+        return len(self._items) - len(placed.singles) - len(placed.events) - sum(each.count for each in self._groups)
+
+    @property
+    def event_overflows(self) -> int:
+        """How often it was told that events were lost."""
+        return self._placed.event_overflows
 
     @property
     def overflows(self) -> int:

@@ -31,6 +31,7 @@ class Placement:
         self.by_row: dict[int, dict[int, Item]] = {}
         """Singles that take every change of a row, by their ids."""
         self._ended_overflows = 0
+        self._ended_told = 0
 
     @property
     def overflows(self) -> int:
@@ -38,6 +39,11 @@ class Placement:
         groups = sum(group.overflows for group in list(self.groups.values()))
         alone = [item.single or item.events for item in [*list(self.singles.values()), *list(self.events.values())]]
         return self._ended_overflows + groups + sum(queue.overflows for queue in alone if queue is not None)
+
+    @property
+    def event_overflows(self) -> int:
+        """How often it was told that events were lost."""
+        return self._ended_told + sum(item.events.told for item in self.events.values() if item.events is not None)
 
     def add(self, items: Sequence[Item]) -> None:
         """Keep items."""
@@ -64,6 +70,7 @@ class Placement:
                 self._part(item, item.single)
             elif item.events is not None:
                 self._ended_overflows += item.events.overflows
+                self._ended_told += item.events.told
                 del self.events[item.id]
                 item.events = None
 

@@ -79,7 +79,11 @@ class Subscription:
 
     def count_anew(self) -> None:
         """Begin to count for diagnostics."""
-        self.counts = SubscriptionCounts(overflows_before=self.items.overflows, discarded_before=self.sent.discarded)
+        self.counts = SubscriptionCounts(
+            event_overflows_before=self.items.event_overflows,
+            overflows_before=self.items.overflows,
+            discarded_before=self.sent.discarded,
+        )
 
     def hear(self) -> None:
         """Take note of a sign of life of the client."""

@@ -142,6 +142,11 @@ class SecureChannel(SecureConnection):
         return Opened(request.RequestHeader, request.Parameters.RequestType, octets)
 
     @property
+    def lifetime_ms(self) -> float:
+        """Of the present token."""
+        return float(self.security_token.RevisedLifetime)
+
+    @property
     def seconds_left(self) -> float:
         """Until no token is taken any more, unless the channel is renewed."""
         return max(self._ends.values(), default=0.0) - time.monotonic()

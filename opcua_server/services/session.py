@@ -6,12 +6,16 @@ asyncua does not compare the client's certificates, and lets whoever knows a ses
 from __future__ import annotations
 
 import logging
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
 from cryptography import x509
 
+from opcua_server.auditing.connections import ConnectionAudit
 from opcua_server.limits import ServerLimits
+from opcua_server.log_rate import LogRate
 from opcua_server.security.endpoints import Endpoints
 from opcua_server.security.identity_tokens import (
     Anonymous,
@@ -33,7 +37,7 @@ from runtime.pki.validation import application_uris
 if TYPE_CHECKING:
     from opcua_server.processor import PlantProcessor
 
-log = logging.getLogger("server")
+_lines = LogRate(logging.getLogger("server"), time.monotonic)
 
 CLIENT_NONCE_BYTES = range(32, 129)
 SHORTEST_TIMEOUT_MS, LONGEST_TIMEOUT_MS = 5_000.0, 600_000.0
@@ -42,7 +46,7 @@ MOST_LOCALES = 100
 
 
 class SessionService:
-    """Begins, activates and ends sessions."""
+    """Begins and activates sessions; a session ends itself."""
 
     def __init__(
         self,
@@ -50,12 +54,14 @@ class SessionService:
         endpoints: Endpoints,
         users: Users,
         user_trust: Trust,
+        audit: ConnectionAudit,
         limits: ServerLimits,
     ) -> None:
         self._sessions = sessions
         self._endpoints = endpoints
         self._users = users
         self._user_trust = user_trust
+        self._audit = audit
         self._limits = limits
 
     def create(self, connection: PlantProcessor, params: ua.CreateSessionParameters) -> ua.CreateSessionResult:
@@ -90,15 +96,18 @@ class SessionService:
             MaxRequestMessageSize=ua.UInt32(self._limits.settings.message_bytes),
         )
 
+    def find(self, token: bytes) -> PlantSession | None:
+        """Return the session of an AuthenticationToken, whichever connection it is on."""
+        return self._sessions.find(token)
+
     async def activate(
-        self, connection: PlantProcessor, token: bytes, params: ua.ActivateSessionParameters
+        self, connection: PlantProcessor, session: PlantSession | None, params: ua.ActivateSessionParameters
     ) -> ua.ActivateSessionResult:
         """Let a session go on for a user, over this connection (§5.7.3).
 
         Raises:
             ua.UaStatusCodeError: the Bad code of the service; the session stays as it was.
         """
-        session = self._sessions.find(token)
         if session is None:
             raise ua.uaerrors.BadSessionIdInvalid
         is_moved = connection is not session.connection
@@ -122,10 +131,11 @@ class SessionService:
         except LoginRefused as refused:  # which is in the log
             raise ua.UaStatusCodeError(refused.code) from None  # type: ignore[no-untyped-call]
         except TokenRefused as refused:
-            log.warning("%s: a login is refused: %s", connection.name, refused)
+            _lines.warn("%s: a login is refused: %s", connection.name, refused)
             raise ua.UaStatusCodeError(refused.code) from None  # type: ignore[no-untyped-call]
         except CertificateRefused as refused:
-            log.warning("%s: a login is refused: %s", connection.name, refused)
+            self._audit.refused(refused, params.UserIdentityToken.CertificateData, connection.peer)
+            _lines.warn("%s: a login is refused: %s", connection.name, refused)
             raise ua.uaerrors.BadIdentityTokenRejected from None
         if session.is_closed() or session.nonce != nonce:  # meanwhile it has ended, or was activated by this nonce
             raise ua.uaerrors.BadSessionIdInvalid
@@ -136,17 +146,6 @@ class SessionService:
         session.activate(connection, user, type(proven).__name__)
         session.locale_ids = tuple(params.LocaleIds or ())[:MOST_LOCALES] or session.locale_ids
         return ua.ActivateSessionResult(ServerNonce=session.new_nonce())
-
-    def close(self, connection: PlantProcessor, token: bytes, *, delete_subscriptions: bool) -> None:
-        """End a session of this connection (§5.7.4).
-
-        Raises:
-            ua.UaStatusCodeError: the Bad code of the service.
-        """
-        session = connection.session_of(token)
-        if session is None:
-            raise ua.uaerrors.BadSessionIdInvalid
-        session.close(delete_subscriptions=delete_subscriptions)
 
     def _check_client(self, connection: PlantProcessor, params: ua.CreateSessionParameters) -> None:
         """Check that who asks is the application that opened the channel (§5.7.2.2)."""
@@ -189,7 +188,8 @@ class SessionService:
         if isinstance(proven, UserName):
             return await self._users.by_password(proven.name, proven.password, connection.peer)
         self._user_trust.check(proven.certificates)
-        return await self._users.by_certificate(proven.certificate, connection.peer)
+        user = await self._users.by_certificate(proven.certificate, connection.peer)
+        return replace(user, certificates=proven.certificates)
 
 
 def _signature(connection: PlantProcessor, data: bytes) -> ua.SignatureData:

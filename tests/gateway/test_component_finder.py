@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.components import catalogue, installer
-from gateway.components.catalogue import INFLUXD, TELEGRAF, how_to_get
+from gateway.components.catalogue import INFLUXD, MILO, TELEGRAF, how_to_get
+from gateway.components.client_libraries import install_milo
 from gateway.components.component import ComponentError
 from gateway.components.finder import find, locate, required
 from runtime.errors import BadInput
@@ -144,3 +145,22 @@ def test_the_command_prints_what_it_took(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout == f"telegraf 1.39.0 (PATH): {path}\n"
+
+
+def test_a_library_is_known_by_what_its_folder_holds(tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "jars"
+    folder.mkdir()
+    monkeypatch.setenv("CSTR_GATEWAY_MILO", str(folder))
+    with pytest.raises(BadInput, match="CSTR_GATEWAY_MILO"):
+        find("milo")
+    (folder / f"milo-sdk-client-{MILO.version}.jar").touch()
+    assert find("milo") == folder
+
+
+def test_jars_that_are_not_the_ones_tested_are_not_used(tmp_path: Path) -> None:
+    def run(argv: list[str], *, cwd: Path, env: object = None) -> None:
+        (cwd / "lib").mkdir()
+        (cwd / "lib" / f"milo-sdk-client-{MILO.version}.jar").write_bytes(b"another")
+
+    with pytest.raises(ComponentError, match=r"milo 1\.1\.2: the jars' digest is [0-9a-f]{64}, not "):
+        install_milo(tmp_path, run)

@@ -3,11 +3,14 @@ const net = require("net");
 const opcua = require("node-opcua-client");
 
 const { AttributeIds, DataType, MonitoringMode, TimestampsToReturn, DataChangeTrigger, DeadbandType } = opcua;
-const [endpoint, proxyPort] = process.argv.slice(2);
+const [endpoint, proxyPort, certificateFile, privateKeyFile] = process.argv.slice(2);
 const id = (name) => `ns=2;s=${name}`;
 const SP = "R101.TIC101.SP", KC = "R101.TIC101.Kc", TC = "R101.Tc";
 const value = (name) => ({ nodeId: id(name), attributeId: AttributeIds.Value });
-const options = { securityMode: opcua.MessageSecurityMode.SignAndEncrypt, securityPolicy: opcua.SecurityPolicy.Basic256Sha256 };
+const options = {
+  applicationName: "outside", certificateFile, privateKeyFile,
+  securityMode: opcua.MessageSecurityMode.SignAndEncrypt, securityPolicy: opcua.SecurityPolicy.Basic256Sha256,
+};
 
 function newClient(extra) {
   return opcua.OPCUAClient.create({ endpointMustExist: false, connectionStrategy: { maxRetry: 3, initialDelay: 50, maxDelay: 200 }, ...extra });

@@ -11,7 +11,7 @@ import pytest
 from asyncua import Client, ua
 
 from opcua_server.diagnostics.counts import ServerCounts, SessionCounts
-from opcua_server.diagnostics.nodes import is_secret
+from opcua_server.diagnostics.secrecy import is_secret
 from runtime.pki.own import application_uri, own_identities
 
 from . import diagnostics_types
@@ -22,8 +22,12 @@ from .conformity.services import (
     changes,
     changes_of,
     delete_items_request,
+    event_filter,
+    event_item,
+    events,
     modify_subscription_request,
     monitor,
+    monitor_all,
     monitoring_mode_request,
     publish,
     publish_request,
@@ -247,6 +251,22 @@ async def test_a_subscription_counts_what_becomes_of_it(serving: Serving) -> Non
         (node,) = (await children(session, array)).values()
         assert node in (await children(session, SUBSCRIPTIONS)).values()
         await agrees(session, node, {"CurrentLifetimeCount", "LatePublishRequestCount"})
+
+
+async def test_events_are_counted_and_that_some_were_lost(serving: Serving) -> None:
+    async with serving() as endpoint, connected(endpoint) as session:
+        subscription = (await subscribe(session, 50.0)).SubscriptionId
+        item = event_item(event_filter("Message"), queue=2)
+        (result,) = await monitor_all(session, subscription, item)
+        assert result.StatusCode.is_good()
+        await write(session, *(write_value(SP, 351.0 + number) for number in range(4)))
+        found = await of_subscription(session, subscription)
+        assert (found.EventQueueOverflowCount, found.MonitoringQueueOverflowCount) == (1, 2)
+        sent = len(await events(session))
+        found = await of_subscription(session, subscription)
+        assert found.EventNotificationsCount == found.NotificationsCount == sent > 2
+        assert (found.MonitoredItemCount, found.DisabledMonitoredItemCount) == (1, 0)
+        assert found.DataChangeNotificationsCount == 0
 
 
 async def test_keep_alives_are_counted(serving: Serving) -> None:

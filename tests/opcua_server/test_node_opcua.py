@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from runtime.pki.own import own_identities
 from runtime.ports import free_port
 
 from .conftest import Serving
@@ -54,11 +55,13 @@ async def output(process: asyncio.subprocess.Process) -> str:
 
 
 async def test_a_second_vendors_client_sees_the_same_behaviour(
-    serving: Serving, component: Callable[[str], Path], tmp_path: Path
+    serving: Serving, component: Callable[[str], Path], data: Path, tmp_path: Path
 ) -> None:
     modules = component("node-opcua")
+    trusted = own_identities(data / "pki", application="outside")[0]
+    files = str(trusted.certificate), str(trusted.key)
     async with serving() as endpoint:
-        printed = await output(await start(tmp_path, modules, str(SCRIPT), endpoint, str(free_port())))
+        printed = await output(await start(tmp_path, modules, str(SCRIPT), endpoint, str(free_port()), *files))
     lines = [line for line in printed.splitlines() if line.startswith("RESULT ")]
     assert lines, printed
     assert json.loads(lines[0].removeprefix("RESULT ")) == EXPECTED

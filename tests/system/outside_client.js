@@ -1,7 +1,7 @@
 // A second vendor's client: browses, reads, subscribes, reads history and writes Tc by hand; prints JSON.
 const opcua = require("node-opcua-client");
 
-const [endpoint, reactor] = process.argv.slice(2);
+const [endpoint, reactor, certificateFile, privateKeyFile] = process.argv.slice(2);
 const loop = `TIC${reactor.slice(1)}`;
 const id = (name) => `ns=2;s=${name}`;
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -27,6 +27,9 @@ async function until(session, name, value) {
 async function main() {
   const client = opcua.OPCUAClient.create({
     endpointMustExist: false,
+    applicationName: "outside",
+    certificateFile,
+    privateKeyFile,
     securityMode: opcua.MessageSecurityMode.SignAndEncrypt,
     securityPolicy: opcua.SecurityPolicy.Basic256Sha256,
     connectionStrategy: { maxRetry: 2 },

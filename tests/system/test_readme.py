@@ -1,4 +1,4 @@
-"""The README's examples, run as they stand there."""
+"""The examples of the README and of docs/security.md, run as they stand there."""
 
 from __future__ import annotations
 
@@ -10,25 +10,44 @@ from pathlib import Path
 
 import pytest
 
+from runtime.pki.store import file_name
+
+from ..runtime.pki.makers import make
 from .conftest import COMMAND, ROOT, Up
 
 pytestmark = [pytest.mark.system, pytest.mark.component]
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-LINES = [line.split(" #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-OF_A_PLANT = ("query", "inject", "clear", "summaries", "status")
+BLOCKS = re.findall(
+    r"^```sh\n(.*?)^```$", README + (ROOT / "docs" / "security.md").read_text(), re.MULTILINE | re.DOTALL
+)
+LINES = list(dict.fromkeys(line.split(" #")[0].strip() for block in BLOCKS for line in block.splitlines()))
+OF_A_PLANT = ("query", "inject", "clear", "summaries", "status", "users", "certs", "audit")
 """Commands that are told where the plant is."""
+QUIET = {"inject", "clear", "users", "certs"}
+"""Commands that may have nothing to print."""
+EXAMPLES = re.compile(r"(\./cstr-gateway (?!up )|curl|echo)")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the examples write, one after another."""
-    return tmp_path_factory.mktemp("examples")
+    folder = tmp_path_factory.mktemp("examples")
+    (folder / "carla.der").write_bytes(make("carla").der)
+    return folder
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.startswith(("./cstr-gateway", "curl"))])
+@pytest.fixture(scope="module")
+def stranger(plant: Up) -> None:
+    """A client whose first try was refused."""
+    rejected = make("UaExpert")
+    (plant.data / "pki" / "rejected" / "certs" / file_name(rejected.certificate)).write_bytes(rejected.der)
+
+
+@pytest.mark.usefixtures("stranger")
+@pytest.mark.parametrize("line", [line for line in LINES if EXAMPLES.match(line)])
 def test_an_example_does_what_it_says(plant: Up, folder: Path, line: str) -> None:
+    said, _, line = line.rpartition(" | ")
     words = shlex.split(line.replace("http://127.0.0.1:8080", plant.running["http"]))
     if words[0] == "curl":
         words[1:1] = ["--silent", "--fail"]
@@ -36,13 +55,14 @@ def test_an_example_does_what_it_says(plant: Up, folder: Path, line: str) -> Non
         words[0] = COMMAND
         if words[1] in OF_A_PLANT:
             words += ["--data", str(plant.data)]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=240)
+    password = shlex.split(said)[1] if said else "a long password"
+    done = subprocess.run(words, cwd=folder, input=f"{password}\n", capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     for flag, name in itertools.pairwise(words):
         if flag in ("--out", "--plot"):
             assert (folder / name).stat().st_size > 1000
-    if not {"--out", "inject", "clear"} & set(words):
+    if not {"--out", *QUIET} & set(words):
         assert done.stdout.strip()
 
 

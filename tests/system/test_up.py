@@ -25,6 +25,7 @@ from asyncua import Client, ua
 from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from plant.clock import seconds_from_duration, text_from_ticks, ticks_from_text, unix_ns_from_ticks
+from runtime.pki.own import own_identities
 
 from .conftest import Up, wait_until
 
@@ -286,8 +287,10 @@ def test_a_second_vendors_client_browses_reads_subscribes_and_writes(
     plant: Up, component: Callable[[str], Path], tmp_path: Path
 ) -> None:
     modules = component("node-opcua")
+    trusted = own_identities(plant.data / "pki", application="outside")[0]
+    script = Path(__file__).parent / "outside_client.js"
     done = subprocess.run(
-        ["node", str(Path(__file__).parent / "outside_client.js"), plant.running["opcua"], "R102"],
+        ["node", script, plant.running["opcua"], "R102", trusted.certificate, trusted.key],
         capture_output=True,
         text=True,
         timeout=120,

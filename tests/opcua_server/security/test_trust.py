@@ -5,6 +5,7 @@ OPC 10000-4 v1.05 §6.1.3. What makes somebody a stranger is not told to them (O
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,12 +27,14 @@ from runtime.pki.store import thumbprint
 from runtime.users_file import User, changed_users
 
 from ...runtime.pki.makers import Made, make_ca, make_crl, rsa_key
-from ..conformity.services import T, read
+from ..conformity.services import T, read, read_request, rvid
 from ..conformity.wire import ANYBODY, Application, Connection, Session, begin, certificate_of
 from .applications import DAY, NOW, VALID, application, der, private_key, trust, valid
 from .conftest import Dial
 
 RENEW = ua.SecurityTokenRequestType.Renew
+ENDS_S = 10.0
+"""The server looks every second."""
 STRANGER = "BadSecurityChecksFailed"
 CRL = {"begins": NOW - DAY, "ends": NOW + DAY}
 CA, UNKNOWN_CA, MUTE_CA = (make_ca(name, **VALID) for name in ("CA", "unknown CA", "CA without CRL"))
@@ -223,7 +226,9 @@ async def test_strange_certificates_are_nobodys(dial: Dial) -> None:
         assert refused in (REJECTED, "BadIdentityTokenInvalid"), title
 
 
-async def test_an_unknown_person_is_kept_and_trusted_by_one_command(dial: Dial, server_folder: Path, pki: Path) -> None:
+async def test_an_unknown_person_is_kept_and_one_command_lets_in_and_another_out(
+    dial: Dial, server_folder: Path, pki: Path
+) -> None:
     person = valid("dora")
     with changed_users(server_folder / "users.yaml") as users:
         users["dora"] = User(roles=("Operator",), thumbprint=thumbprint(person.certificate))
@@ -231,7 +236,15 @@ async def test_an_unknown_person_is_kept_and_trusted_by_one_command(dial: Dial, 
     assert thumbprint(person.certificate) in rejected(pki / "users")
     assert thumbprint(person.certificate) not in rejected(pki)
     certs(server_folder, "trust", "--user", "dora")
-    assert await login(dial, person) == "Good"
+    session = await Session.create(await dial(ANYBODY))
+    assert await log_in(session, person.der, person.key) == "Good"
+    certs(server_folder, "reject", "--user", "dora")
+    result = "Good"
+    async with asyncio.timeout(ENDS_S):
+        while result == "Good":
+            await asyncio.sleep(0.1)
+            result = await session.refused(read_request(rvid(T)))
+    assert result == "BadSessionIdInvalid"
 
 
 async def test_an_application_is_no_person_and_a_person_no_application(
