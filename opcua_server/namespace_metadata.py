@@ -11,6 +11,10 @@ from plant.names import NAMESPACE_URI
 from runtime.opcua_link.filetime import FileTime
 
 PATH = "NamespaceMetadata"
+DEFAULT_ROLE_PERMISSIONS, DEFAULT_USER_ROLE_PERMISSIONS, DEFAULT_ACCESS_RESTRICTIONS = (
+    plant_id(f"{PATH}.{name}")
+    for name in ("DefaultRolePermissions", "DefaultUserRolePermissions", "DefaultAccessRestrictions")
+)
 _UNPUBLISHED = FileTime.of(0)
 """The null DateTime: there is no formal publication."""
 

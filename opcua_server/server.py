@@ -11,7 +11,7 @@ from asyncua import Server
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import standard_nodes
-from opcua_server.access import role_set
+from opcua_server.access import defaults, role_set
 from opcua_server.access.control import AccessControl
 from opcua_server.access.policies import Policies, standard_policies
 from opcua_server.address_space import build
@@ -245,6 +245,7 @@ async def make_server(
         raise RuntimeError(message)
     builder = NodeBuilder(internal.aspace, settings.scan_s * 1000.0)
     build(builder, [MODEL])
+    defaults.add(builder)
     role_set.build(builder, internal.aspace)
     show_executable(internal.aspace)
     internal.diagnostic_nodes = DiagnosticNodes(internal.aspace)

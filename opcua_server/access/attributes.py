@@ -8,9 +8,10 @@ from typing import Any
 from asyncua import ua
 from asyncua.server.address_space import NodeData
 
-from opcua_server.access.permissions import CALL, READ, READ_HISTORY, WRITE, Policy
+from opcua_server.access.permissions import CALL, PLANT, READ, READ_HISTORY, WRITE, Policy
 from opcua_server.access.rights import Rights
 from opcua_server.access.roles import role_id
+from opcua_server.namespace_metadata import DEFAULT_USER_ROLE_PERMISSIONS
 
 _OF_EVERY_NODE = (
     ua.AttributeIds.RolePermissions,
@@ -31,6 +32,8 @@ _LEVELS = (
 
 def computed(node: NodeData, policy: Policy, rights: Rights, attribute: int) -> ua.Variant | None:
     """Return an attribute that follows from a node's policy; None for all others."""
+    if attribute == ua.AttributeIds.Value:
+        return role_permissions(PLANT, rights.roles) if node.nodeid == DEFAULT_USER_ROLE_PERMISSIONS else None
     if attribute == ua.AttributeIds.RolePermissions:
         return role_permissions(policy, frozenset(policy.permissions))
     if attribute == ua.AttributeIds.UserRolePermissions:

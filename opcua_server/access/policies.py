@@ -10,11 +10,14 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import AUDIT_EVENTS, CONFIGURATION, PLANT, PUBLIC, SECURITY, SIGNALS, Policy
 from opcua_server.diagnostics.secrecy import is_secret
+from opcua_server.namespace_metadata import DEFAULT_ROLE_PERMISSIONS
 from opcua_server.nodes import standard_id
 from opcua_server.tags import Tags
 from plant.names import NAMESPACE_INDEX
 
 _DIAGNOSTICS = "Server_ServerDiagnostics"
+_OF_SERVER = ("RoleSet", "NamespaceMetadata")
+"""Nodes of the plant's namespace below the Server object."""
 _HAS_SUBTYPE = standard_id(ua.ObjectIds.HasSubtype)
 
 
@@ -47,7 +50,7 @@ class Policies:
         if row is not None:
             return self._of_row(row)
         owner = str(node.Identifier).partition(".")[0]
-        return PUBLIC if owner.endswith("Type") or owner == "RoleSet" else PLANT
+        return PUBLIC if owner.endswith("Type") or owner in _OF_SERVER else PLANT
 
     def of_rows(self) -> Iterator[Policy]:
         """Yield the policy of each row of the bank."""
@@ -60,6 +63,7 @@ class Policies:
 
 def standard_policies(address_space: AddressSpace) -> Iterator[tuple[ua.NodeId, Policy]]:
     """Yield the standard nodes that not everyone may use alike."""
+    yield DEFAULT_ROLE_PERMISSIONS, SECURITY
     yield standard_id(getattr(ua.ObjectIds, f"{_DIAGNOSTICS}_EnabledFlag")), CONFIGURATION
     for event_type in _with_subtypes(address_space, standard_id(ua.ObjectIds.AuditEventType)):
         yield event_type, AUDIT_EVENTS

@@ -115,7 +115,7 @@ class AttributeService:
 
     def _attribute(self, rights: Rights, item: ua.ReadValueId) -> ua.DataValue:
         node = self._address_space.get(item.NodeId)
-        if node is not None and item.AttributeId != ua.AttributeIds.Value:
+        if node is not None:
             value = computed(node, self._policies.of(item.NodeId), rights, item.AttributeId)
             if value is not None:
                 return ua.DataValue(value, ServerTimestamp=FileTime.of(now_ticks()))

@@ -17,6 +17,7 @@ IDENTITIES = ua.NodeId(ua.ObjectIds.WellKnownRole_Operator_Identities)
 SESSION_SECURITY = ua.NodeId(
     ua.ObjectIds.Server_ServerDiagnostics_SessionsDiagnosticsSummary_SessionSecurityDiagnosticsArray
 )
+SESSIONS = ua.NodeId(ua.ObjectIds.Server_ServerDiagnostics_SessionsDiagnosticsSummary_SessionDiagnosticsArray)
 
 
 def plant(path: str) -> ua.NodeId:
@@ -34,6 +35,12 @@ async def read(client: Client, node: ua.NodeId, attribute_id: int = ua.Attribute
 
 async def value(client: Client, node: ua.NodeId, attribute_id: int) -> Any:
     return (await attribute(client, node, attribute_id)).Value.Value
+
+
+async def own_security(client: Client, component: str = "") -> ua.NodeId:
+    """Return the NodeId of the security diagnostics of the only session there is; asyncua's client cannot read them."""
+    (session,) = await value(client, SESSIONS, ua.AttributeIds.Value)
+    return ua.NodeId(f"{session.SessionId.Identifier}.SessionSecurityDiagnostics{component}", 1)
 
 
 async def write(client: Client, path: str, wanted: Any, kind: ua.VariantType) -> str:

@@ -19,6 +19,7 @@ from .asking import (
     attribute,
     browse,
     call,
+    own_security,
     plant,
     read,
     value,
@@ -30,6 +31,11 @@ SEES, HISTORY, WRITE = 0b0001, 0b0100, 0b0010
 """Bits of an AccessLevel."""
 B, R, H, E, W, C = 1, 32, 128, 2048, 64, 4096
 """Bits of a PermissionType: Browse, Read, ReadHistory, ReceiveEvents, Write, Call."""
+DEFAULTS = {
+    "Role": plant("NamespaceMetadata.DefaultRolePermissions"),
+    "User": plant("NamespaceMetadata.DefaultUserRolePermissions"),
+    "Restrictions": plant("NamespaceMetadata.DefaultAccessRestrictions"),
+}
 
 
 async def permissions(client: Client, node: ua.NodeId, attribute_id: int) -> dict[ua.NodeId, int]:
@@ -52,6 +58,10 @@ async def test_each_session_reads_what_it_may(serving: Serving, people: Path) ->
                 other = {"operator": W, "engineer": C, "configure": -H - E}
                 granted = (B | R | H | E) + other.get(name, 0)
                 assert mine == {role_id("AuthenticatedUser"): B | R, role_id(ROLES[name]): granted}
+                by_default = await permissions(client, DEFAULTS["User"], ATTRIBUTES.Value)
+                assert by_default == {**mine, role_id(ROLES[name]): granted & ~W}
+                assert await read(client, DEFAULTS["Role"]) == "BadNodeIdUnknown"
+                assert await value(client, DEFAULTS["Restrictions"], ATTRIBUTES.Value) == 0
                 assert await value(client, setpoint, ATTRIBUTES.AccessRestrictions) == 0
                 for mask in (ATTRIBUTES.WriteMask, ATTRIBUTES.UserWriteMask):
                     assert await value(client, setpoint, mask) == 0
@@ -68,6 +78,8 @@ async def test_administrators_read_who_may_what_and_who_is_who(serving: Serving,
         assert kc[role_id("Engineer")] == B | R | H | E | W | C
         assert kc[role_id("Operator")] == B | R | H | E
         assert role_id("Anonymous") not in kc
+        plain = await permissions(client, plant("R101"), ATTRIBUTES.RolePermissions)
+        assert await permissions(client, DEFAULTS["Role"], ATTRIBUTES.Value) == plain
         server = await permissions(client, SERVER, ATTRIBUTES.RolePermissions)
         assert server[role_id("Anonymous")] == B | R | C
         secret = await permissions(client, SESSION_SECURITY, ATTRIBUTES.RolePermissions)
@@ -99,7 +111,7 @@ async def test_secrets_are_read_over_encrypted_channels_only(
         serving(off_loopback(people), people) as endpoint,
         login(endpoint, people, "security", mode) as client,
     ):
-        for secret in (IDENTITIES, SESSION_SECURITY):
+        for secret in (IDENTITIES, await own_security(client, ".ClientUserIdOfSession")):
             assert await read(client, secret) == ("Good" if mode is ENCRYPTED else weak)
             assert await read(client, secret, ATTRIBUTES.BrowseName) == "Good"
         answer = await call(client, ROLE_SET, ADD_ROLE)
@@ -108,7 +120,7 @@ async def test_secrets_are_read_over_encrypted_channels_only(
 
 
 async def test_on_loopback_anonymous_may_everything_over_any_channel(client: Client) -> None:
-    for secret in (IDENTITIES, SESSION_SECURITY):
+    for secret in (IDENTITIES, await own_security(client, ".ClientUserIdOfSession")):
         assert await read(client, secret) == "Good"
         assert await value(client, secret, ATTRIBUTES.AccessRestrictions) == 0
     assert await read(client, plant("R101.T"), ATTRIBUTES.RolePermissions) == "Good"

@@ -23,6 +23,7 @@ from .asking import (
     call,
     history,
     monitor,
+    own_security,
     plant,
     read,
     translate,
@@ -54,9 +55,9 @@ READS = {
     "user permissions": (plant("R101.T"), ATTRIBUTES.UserRolePermissions, KNOWN),
 }
 SECRETS = {
-    "identities of a role": IDENTITIES,
-    "identities of our role": plant("RoleSet.Controller.Identities"),
-    "session security diagnostics": SESSION_SECURITY,
+    "identities of a role": (IDENTITIES, ATTRIBUTES.Value),
+    "identities of our role": (plant("RoleSet.Controller.Identities"), ATTRIBUTES.Value),
+    "session security diagnostics": (SESSION_SECURITY, ATTRIBUTES.BrowseName),
 }
 
 Answers = dict[str, dict[str, object]]
@@ -79,10 +80,12 @@ def answers(serving: Serving, people: Path) -> Answers:
 
 async def ask(client: Client) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name, (node, attribute, _) in READS.items():
-        found[f"read {name}"] = await read(client, node, attribute)
-    for name, node in SECRETS.items():
-        found[f"read {name}"] = await read(client, node)
+    for name, (node, attribute_id, _) in READS.items():
+        found[f"read {name}"] = await read(client, node, attribute_id)
+    for name, (node, attribute_id) in SECRETS.items():
+        found[f"read {name}"] = await read(client, node, attribute_id)
+    found["own security"] = await read(client, await own_security(client), ATTRIBUTES.BrowseName)
+    found["own user id"] = await read(client, await own_security(client, ".ClientUserIdOfSession"))
     found["read role permissions"] = await read(client, plant("R101.T"), ATTRIBUTES.RolePermissions)
     for path, (wanted, kind, _) in WRITES.items():
         found[f"write {path}"] = await write(client, path, wanted, kind)
@@ -102,11 +105,9 @@ async def ask(client: Client) -> dict[str, object]:
     found["history"] = await history(client, "R101.T")
     found["history of nothing"] = await history(client, "R101.TIC101.Heartbeat")
     found["monitor"] = await monitor(
-        client, *(ua.ReadValueId(node, attribute) for node, attribute, _ in READS.values())
+        client, *(ua.ReadValueId(node, attribute_id) for node, attribute_id, _ in READS.values())
     )
-    found["monitor secrets"] = await monitor(
-        client, *(ua.ReadValueId(node, ATTRIBUTES.Value) for node in SECRETS.values())
-    )
+    found["monitor secrets"] = await monitor(client, *(ua.ReadValueId(*each) for each in SECRETS.values()))
     found["register"] = len(await client.uaclient.register_nodes([plant("R101.T"), SESSION_SECURITY]))
     return found
 
@@ -152,6 +153,11 @@ def test_roles_are_not_made_by_methods_and_only_administrators_are_told_so(answe
 @pytest.mark.parametrize("name", SECRETS)
 def test_who_is_who_is_there_for_security_admins_only(answers: Answers, name: str) -> None:
     assert of(answers, f"read {name}") == expected({"security"}, UNKNOWN)
+
+
+def test_security_diagnostics_of_a_session_are_there_for_security_admins_only(answers: Answers) -> None:
+    for question in ("own security", "own user id"):
+        assert of(answers, question) == expected({"security"}, UNKNOWN)
 
 
 def test_role_permissions_are_read_by_security_admins_only(answers: Answers) -> None:
