@@ -16,8 +16,8 @@ from asyncua import ua
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from opcua_server.access.roles import ALL_ROLES
 from opcua_server.log_rate import MOST_LINES, PERIOD_S, LogRate
-from opcua_server.ownership import ALL_ROLES
 from opcua_server.password_checks import MOST_OF_ONE_ADDRESS, MOST_WAITING, PasswordChecks, TooManyLogins
 from opcua_server.session import PlantUser
 from opcua_server.users import SERVICE_ROLES, LoginRefused, Users, users_of
