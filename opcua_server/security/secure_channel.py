@@ -168,7 +168,8 @@ class SecureChannel(SecureConnection):
         if self.is_open():
             if header.ChannelId != self.id:
                 raise ChannelRefused(ua.StatusCodes.BadTcpSecureChannelUnknown, "the channel is another's")
-            if security.SecurityPolicyURI != self.offer.uri or sender != self.certificates:
+            is_same = self.offer is NONE or sender == self.certificates  # §5.6.2.2: without security it is ignored
+            if security.SecurityPolicyURI != self.offer.uri or not is_same:
                 raise ChannelRefused(
                     ua.StatusCodes.BadSecurityChecksFailed, "a renewal by another policy or certificate", sender
                 )

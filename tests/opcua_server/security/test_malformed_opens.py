@@ -49,8 +49,8 @@ class Opening:
         self.crypto = policy.asymmetric_cryptography
         self.chunk_type, self.channel = b"F", 0
         self.uri = text(policy.URI.encode())
-        self.sender = text(policy.host_certificate)
-        self.thumbprint = text(sha1(policy.peer_certificate).digest())
+        self.sender = text(policy.host_certificate or b"")
+        self.thumbprint = text(sha1(policy.peer_certificate).digest() if policy.peer_certificate else b"")
         self.body = body()
 
     def chunk(self, request_id: int = 1, sequence_number: int = 1) -> bytes:
@@ -82,6 +82,22 @@ async def test_a_request_made_by_hand_opens_a_channel(endpoint: str, known: Appl
     answer = connection._expect(1, ua.OpenSecureChannelResponse)
     connection._writer.write(opening.chunk())
     assert len((await answer).Parameters.ServerNonce) == 32
+    await connection.drop()
+
+
+async def test_without_security_a_certificate_is_ignored(endpoint: str) -> None:
+    """OPC 10000-4 v1.05 §5.6.2.2."""
+    connection = await Connection.reach(endpoint, await ANYBODY.security(b""))
+    types = ua.SecurityTokenRequestType
+    for number, (request_type, sender) in enumerate(
+        [(types.Issue, b"none"), (types.Renew, b"another"), (types.Renew, b"")]
+    ):
+        opening = Opening(connection.policy)
+        opening.body = body(RequestType=request_type, SecurityMode=ua.MessageSecurityMode.None_, ClientNonce=b"")
+        opening.sender, opening.channel = text(sender), connection.channel.security_token.ChannelId
+        answer = connection._expect(number + 1, ua.OpenSecureChannelResponse)
+        connection._writer.write(opening.chunk(number + 1, number + 1))
+        connection.channel.security_token = (await answer).Parameters.SecurityToken
     await connection.drop()
 
 

@@ -9,7 +9,7 @@ import pytest
 from asyncua import ua
 
 from ..conformity.services import T, read
-from ..conformity.wire import ANSWER_S, ANYBODY, Application, Connection, Session, begin, connected
+from ..conformity.wire import ANSWER_S, Application, Connection, Session, begin, connected
 from ..conftest import Serving
 from .applications import MODES, POLICIES, der, trust
 
@@ -74,12 +74,7 @@ async def test_every_secret_is_encrypted_and_encryption_comes_first(endpoint: st
     assert 0 < min(levels[MODES[0]]) <= max(levels[MODES[0]]) < min(levels[MODES[1]])
 
 
-async def test_no_security_needs_no_certificate_and_ignores_one(endpoint: str) -> None:
-    """OPC 10000-4 v1.05 §5.6.2.2."""
-    connection = await Connection.reach(endpoint, await ANYBODY.security(b""))
-    connection.policy.host_certificate, connection.policy.Mode = b"no certificate", ua.MessageSecurityMode.None_
-    await connection.open_channel()
-    session = await begin(connection)
-    assert session.created.ServerSignature.Signature is None
-    await session.close()
-    await connection.drop()
+async def test_without_security_there_is_no_signature(endpoint: str) -> None:
+    async with connected(endpoint) as session:
+        assert session.created.ServerSignature.Signature is None
+        assert session.created.ServerCertificate  # by which passwords are encrypted
