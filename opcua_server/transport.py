@@ -16,10 +16,13 @@ from asyncua.ua.ua_binary import header_from_binary
 from opcua_server.admission import Admission
 from opcua_server.gate import Gate
 from opcua_server.limits import ServerLimits
+from opcua_server.log_rate import LogRate
 from opcua_server.processor import CONGESTED_BYTES, PlantProcessor, error_message
 from opcua_server.request import TURN_S
 
 log = logging.getLogger("server")
+_lines = LogRate(log, time.monotonic)
+"""What strangers can cause."""
 
 STALLED_S = 30.0
 """Without reading anything: a congested client is disconnected."""
@@ -142,7 +145,7 @@ class PlantProtocol(asyncio.Protocol):
             return
         unsent = transport.get_write_buffer_size()
         if unsent == self._unsent:
-            log.warning("%s reads nothing and is disconnected", self.name)
+            _lines.warn("%s reads nothing and is disconnected", self.name)
             transport.abort()
             return
         self._unsent = unsent
@@ -232,12 +235,12 @@ class PlantProtocol(asyncio.Protocol):
             self._listener.strangers.opened(self, self.address)
 
     def _refuse_unread(self, error: Exception) -> None:
-        log.warning("%s sends what cannot be read (%r) and is disconnected", self.name, error)
+        _lines.warn("%s sends what cannot be read (%r) and is disconnected", self.name, error)
         self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.7)
 
     def _refuse(self, size: int) -> None:
         self._reached.note("chunk_bytes")
-        log.warning("%s sends a chunk of %d bytes and is disconnected", self.name, size)
+        _lines.warn("%s sends a chunk of %d bytes and is disconnected", self.name, size)
         self._close_by(ua.StatusCodes.BadTcpMessageTooLarge)
 
     def _close_by(self, code: int) -> None:
