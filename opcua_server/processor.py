@@ -235,6 +235,6 @@ class PlantProcessor:
 
 
 def error_message(code: int) -> bytes:
-    """Return an Error message, after which the connection is closed."""
+    """Return an Error message, after which the connection is closed; its reason is neutral, for anybody may read it."""
     kind: Any = ua.MessageType.Error
-    return uatcp_to_binary(kind, ua.ErrorMessage(status_code(code)))
+    return uatcp_to_binary(kind, ua.ErrorMessage(status_code(code), ua.String("refused; the server's log says why")))

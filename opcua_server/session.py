@@ -21,6 +21,7 @@ from opcua_server.diagnostics.counts import ServerCounts, SessionCounts
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.publish_queue import PublishQueue
 from opcua_server.monitoring.subscription import Subscription
+from opcua_server.security.identities import ServerIdentity
 from opcua_server.security.policies import Offer
 from opcua_server.services.continuation import ContinuationPoints
 from opcua_server.services.view import BrowsePoints
@@ -81,6 +82,8 @@ class Client:
     """Size of the largest response that it takes (OPC 10000-4 v1.05 §5.7.2.2)."""
     certificate: bytes
     """Of its secure channel, empty without security."""
+    server: ServerIdentity
+    """Which certificate it was shown, by which it encrypts secrets."""
 
 
 class Keeper(Protocol):

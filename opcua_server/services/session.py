@@ -82,6 +82,7 @@ class SessionService:
             server_uri=(params.ServerUri or "")[:LONGEST_NAME],
             most_bytes=params.MaxResponseMessageSize or ANY_SIZE,
             certificate=channel.certificate,
+            server=channel.identity or self._endpoints.identities.shown,
         )
         session = PlantSession(client, connection, timeout_ms / 1000.0, self._limits, self._sessions)
         self._sessions.add(session)
@@ -90,7 +91,7 @@ class SessionService:
             AuthenticationToken=session.auth_token,
             RevisedSessionTimeout=timeout_ms,
             ServerNonce=session.new_nonce(),
-            ServerCertificate=self._server_certificate(connection),
+            ServerCertificate=client.server.der,
             ServerEndpoints=self._endpoints.describe(params.EndpointUrl),
             ServerSignature=_signature(connection, channel.certificate + (params.ClientNonce or b"")),
             MaxRequestMessageSize=ua.UInt32(self._limits.settings.message_bytes),
@@ -117,14 +118,14 @@ class SessionService:
         if channel.certificate != session.client.certificate or channel.offer is not session.offer:
             raise ua.uaerrors.BadSecurityChecksFailed
         self._check_signature(connection, session, params.ClientSignature)
-        nonce, identity = session.nonce, channel.identity or self._endpoints.identities.shown
+        nonce = session.nonce
         try:
             proven = open_token(
                 params.UserIdentityToken,
                 params.UserTokenSignature,
                 self._endpoints.tokens(channel.offer),
                 channel.offer.uri,
-                identity,
+                channel.identity or session.client.server,
                 nonce,
             )
             user = await self._user_of(proven, connection)
@@ -163,11 +164,6 @@ class SessionService:
         uris = application_uris(x509.load_der_x509_certificate(channel.certificate))
         if params.ClientDescription.ApplicationUri not in uris:
             raise ua.uaerrors.BadCertificateUriInvalid
-
-    def _server_certificate(self, connection: PlantProcessor) -> bytes:
-        """Return the certificate of the channel; without security the one by which secrets are encrypted."""
-        identity = connection.channel.identity or self._endpoints.identities.shown
-        return identity.der
 
     def _check_signature(self, connection: PlantProcessor, session: PlantSession, given: ua.SignatureData) -> None:
         """Check that the client holds the key of its certificate still."""
