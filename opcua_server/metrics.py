@@ -8,13 +8,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from opcua_server.limits import Reached
-from opcua_server.services.subscription import SubscriptionService
+from opcua_server.subscriptions import Subscriptions
 
 
 class ClientMetrics(Collector):
     """Counted when asked."""
 
-    def __init__(self, subscriptions: SubscriptionService, count_sessions: Callable[[], int], reached: Reached) -> None:
+    def __init__(self, subscriptions: Subscriptions, count_sessions: Callable[[], int], reached: Reached) -> None:
         self._subscriptions = subscriptions
         self._reached = reached
         self._count_sessions = count_sessions

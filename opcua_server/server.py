@@ -49,6 +49,7 @@ from opcua_server.session import PlantUser
 from opcua_server.sessionless import SessionlessRequests
 from opcua_server.sessions import Sessions
 from opcua_server.simulator import Simulator
+from opcua_server.subscriptions import Subscriptions
 from opcua_server.templates import MODEL, use_template
 from opcua_server.transport import Listener
 from opcua_server.users import Users
@@ -95,7 +96,7 @@ class PlantServer(InternalServer):
         self.diagnostic_nodes: DiagnosticNodes | None = None
         self.publisher: Publisher | None = None
         self._engine: Engine | None = None
-        self._subscriptions: SubscriptionService | None = None
+        self._subscriptions: Subscriptions | None = None
 
     def serve(self, simulator: Simulator, commands: Commands, history: HistoryReader, trail: Trail) -> Publisher:
         """Say which plant the sessions see, and where what they do is told; return what publishes it."""
@@ -107,12 +108,15 @@ class PlantServer(InternalServer):
         role_set.show_identities(nodes, policies, self._users.identity_rules)
         access = AccessControl(policies, on_loopback=self._on_loopback)
         events = Events(nodes)
-        subscriptions = SubscriptionService(engine, lambda: Items(tags.bank), access.may_receive, limits)
-        audit = Audit(trail, events, subscriptions.notify, lambda: subscriptions.is_listening, application_uri())
+        all_subscriptions = Subscriptions(access.may_receive)
+        subscriptions = SubscriptionService(engine, all_subscriptions, lambda: Items(tags.bank), limits)
+        audit = Audit(
+            trail, events, all_subscriptions.notify, lambda: all_subscriptions.is_listening, application_uri()
+        )
         attributes = AttributeService(nodes, tags, policies, limits)
         scan_ms = simulator.timing.scan / TICKS_PER_SECOND * 1000.0
         agreement = Agreement(nodes, attributes, tags, events, limits, scan_ms)
-        items = MonitoredItemService(agreement, limits, lambda: subscriptions.item_count)
+        items = MonitoredItemService(agreement, limits, lambda: all_subscriptions.item_count)
 
         connection_audit = ConnectionAudit(audit)
         self.sessions = sessions = Sessions(limits, subscriptions, simulator.loops, connection_audit, self.counts)
@@ -138,7 +142,7 @@ class PlantServer(InternalServer):
         )
         sessions.on_activated = dispatcher.reassess
         if self.diagnostic_nodes is not None:
-            ServerDiagnostics(self.diagnostic_nodes, self.counts, sessions, subscriptions).show(nodes)
+            ServerDiagnostics(self.diagnostic_nodes, self.counts, sessions, all_subscriptions).show(nodes)
         trust = TrustList(self._pki)
 
         def make_processor(transport: asyncio.Transport) -> PlantProcessor:
@@ -148,7 +152,7 @@ class PlantServer(InternalServer):
         self.listener = Listener(make_processor, limits)
         self.publisher = Publisher(engine)
         subscriptions.on_change = self.publisher.wake
-        self._engine, self._subscriptions = engine, subscriptions
+        self._engine, self._subscriptions = engine, all_subscriptions
         return self.publisher
 
     def metrics(self) -> ClientMetrics:

@@ -14,10 +14,10 @@ from opcua_server.diagnostics.counts import ServerCounts
 from opcua_server.diagnostics.nodes import DiagnosticNodes
 from opcua_server.diagnostics.readings import Owned
 from opcua_server.nodes import standard_id
-from opcua_server.services.subscription import SubscriptionService
 from opcua_server.sessions import Sessions
 from opcua_server.standard_values import compute
 from opcua_server.status import status_code
+from opcua_server.subscriptions import Subscriptions
 
 _ROOT = "Server_ServerDiagnostics"
 _SESSIONS = f"{_ROOT}_SessionsDiagnosticsSummary"
@@ -32,7 +32,7 @@ class ServerDiagnostics:
         nodes: DiagnosticNodes,
         counts: ServerCounts,
         sessions: Sessions,
-        subscriptions: SubscriptionService,
+        subscriptions: Subscriptions,
     ) -> None:
         self._nodes = nodes
         self._counts = counts

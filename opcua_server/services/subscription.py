@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 from asyncua import ua
-from asyncua.crypto.permission_rules import User
 
 from opcua_server.limits import ServerLimits, require
 from opcua_server.monitoring.engine import Engine
-from opcua_server.monitoring.event import Event
 from opcua_server.monitoring.items import Items
-from opcua_server.monitoring.publish_queue import PublishQueue, PublishRequest
+from opcua_server.monitoring.publish_queue import PublishRequest
 from opcua_server.monitoring.retransmission import Store
 from opcua_server.monitoring.subscription import Subscription, Terms
 from opcua_server.status import status_code
+from opcua_server.subscriptions import Owner, Subscriptions, may_take
 from opcua_server.wire.requests import count_of
 from plant import quality
 
@@ -30,72 +28,23 @@ SHORTEST_MS, LONGEST_MS = 10.0, 3_600_000.0
 """Publishing intervals; the longest is also the longest lifetime, but for one of three intervals."""
 MOST_ACKNOWLEDGEMENTS = 10_000
 """In one Publish request."""
-_NOBODY_KNOWN = (None, "")
-"""Anonymous, of an application that has no ApplicationUri."""
 _ACKNOWLEDGEMENT = struct.Struct("<II")
 
 
-class Owner(Protocol):
-    """A session, as far as its subscriptions are concerned."""
-
-    id: ua.NodeId
-    queue: PublishQueue
-    subscriptions: dict[int, Subscription]
-
-    @property
-    def user(self) -> User:
-        """Who is logged in."""
-
-    @property
-    def application_uri(self) -> str:
-        """Of the client."""
-
-    @property
-    def roles(self) -> frozenset[str]:
-        """Of the user."""
-
-    @property
-    def security_mode(self) -> ua.MessageSecurityMode:
-        """Of the secure channel."""
-
-
-MayReceive = Callable[[Event, frozenset[str], ua.MessageSecurityMode], bool]
-"""Tells whether an event is for a session of such roles and SecurityMode."""
-
-
 class SubscriptionService:
-    """All subscriptions of the server, and whose they are."""
+    """Creates, changes, publishes, transfers and ends subscriptions."""
 
     def __init__(
-        self, engine: Engine, make_items: Callable[[], Items], may_receive: MayReceive, limits: ServerLimits
+        self, engine: Engine, subscriptions: Subscriptions, make_items: Callable[[], Items], limits: ServerLimits
     ) -> None:
         self._engine = engine
+        self._all = subscriptions
         self._make_items = make_items
-        self._may_receive = may_receive
         self._limits = limits
-        self._owners: dict[int, Owner | None] = {}
-        self._for: dict[int, tuple[str | None, str]] = {}
-        """Whom each is for: the user, or of the Anonymous the application."""
-        self._rights: dict[int, tuple[frozenset[str], ua.MessageSecurityMode]] = {}
-        """Of the last owner of each that has none, and waits for a transfer."""
-        self._applications: dict[int, str] = {}
-        """ApplicationUri of each one's client, of the last one while it waits for a transfer."""
-        self._all: dict[int, Subscription] = {}
-        self._listening: dict[int, Subscription] = {}
-        """Those with items on event notifiers."""
-        self._abandoned: dict[int, Subscription] = {}
-        """Those without a session, the oldest first."""
         self._store = Store()
         self._last_id = 0
-        self.created = 0
-        """Since the server was started, or the diagnostics were enabled."""
-        self._ended_overflows = 0
-        self._ended_published = 0
         self.on_change: Callable[[], None] = lambda: None
         """Called when something may be due earlier than before."""
-
-    def __len__(self) -> int:
-        return len(self._all)
 
     def create(self, owner: Owner, params: ua.CreateSubscriptionParameters) -> ua.CreateSubscriptionResult:
         """Create a subscription (§5.14.2)."""
@@ -115,9 +64,7 @@ class SubscriptionService:
             time.monotonic(),
             enabled=params.PublishingEnabled,
         )
-        self._all[subscription.id] = subscription
-        self.created += 1
-        self._give(subscription, owner)
+        self._all.add(subscription, owner)
         self._engine.add(subscription)
         self.on_change()
         return ua.CreateSubscriptionResult(
@@ -221,67 +168,13 @@ class SubscriptionService:
         self._engine.flush()
         return subscription
 
-    @property
-    def item_count(self) -> int:
-        """Monitored items of all subscriptions; this and what follows is asked by another thread, too."""
-        return sum(len(subscription.items) for subscription in list(self._all.values()))
-
-    @property
-    def single_count(self) -> int:
-        """Those of them that are kept one by one."""
-        return sum(subscription.items.singles for subscription in list(self._all.values()))
-
-    @property
-    def overflows(self) -> int:
-        """Samples that full queues have dropped."""
-        return self._ended_overflows + sum(subscription.items.overflows for subscription in list(self._all.values()))
-
-    @property
-    def published(self) -> int:
-        """Monitored item notifications sent, those sent again not counted."""
-        return self._ended_published + sum(subscription.published for subscription in list(self._all.values()))
-
     def exists(self, subscription_id: int) -> bool:
         """Tell whether it is anybody's."""
-        return subscription_id in self._all
-
-    @property
-    def is_listening(self) -> bool:
-        """True when an event may be for anybody."""
-        return bool(self._listening)
-
-    def notify(self, event: Event) -> None:
-        """Queue an event for all who monitor it and may have it."""
-        for subscription in self._listening.values():
-            owner = self._owners[subscription.id]
-            roles, mode = (owner.roles, owner.security_mode) if owner is not None else self._rights[subscription.id]
-            if self._may_receive(event, roles, mode):
-                subscription.items.notify(event)
-
-    def __iter__(self) -> Iterator[Subscription]:
-        return iter(list(self._all.values()))
-
-    def get(self, subscription_id: int) -> Subscription | None:
-        """Return anybody's subscription."""
-        return self._all.get(subscription_id)
-
-    def session_of(self, subscription_id: int) -> ua.NodeId:
-        """Return the SessionId of the session it belongs to, null while it waits for a transfer."""
-        owner = self._owners.get(subscription_id)
-        return owner.id if owner is not None else ua.NodeId()
-
-    def count_anew(self) -> None:
-        """Begin to count for diagnostics."""
-        self.created = len(self._all)
-        for subscription in self:
-            subscription.count_anew()
+        return self._all.get(subscription_id) is not None
 
     def touched(self, subscription: Subscription) -> None:
         """Take note that its items or intervals have changed."""
-        if subscription.items.takes_events:
-            self._listening[subscription.id] = subscription
-        else:
-            self._listening.pop(subscription.id, None)
+        self._all.note_items(subscription)
         self._engine.schedule(subscription)
         self.on_change()
 
@@ -291,18 +184,14 @@ class SubscriptionService:
             if delete:
                 self._end(subscription)
             else:
-                del owner.subscriptions[subscription.id]
-                self._owners[subscription.id] = None
-                self._rights[subscription.id] = owner.roles, owner.security_mode
-                subscription.queue = None
-                self._abandoned[subscription.id] = subscription
-        while len(self._abandoned) > self._limits.settings.subscriptions_without_session:
+                self._all.abandon(subscription)
+        for subscription in self._all.abandoned_beyond(self._limits.settings.subscriptions_without_session):
             self._limits.reached.note("subscriptions_without_session")
-            self._end(next(iter(self._abandoned.values())))
+            self._end(subscription)
 
     def expire(self, subscription: Subscription) -> None:
         """End a subscription whose client has been silent for its lifetime."""
-        owner = self._owners[subscription.id]
+        owner = self._all.tenure(subscription).owner
         number = subscription.next_sequence_number
         self._end(subscription)
         if owner is not None:
@@ -313,11 +202,11 @@ class SubscriptionService:
         if subscription is None:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadSubscriptionIdInvalid))
         subscription.counts.transfer_requests += 1
-        before = self._owners[subscription_id]
+        tenure = self._all.tenure(subscription)
+        before = tenure.owner
         if before is owner:
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadNothingToDo))
-        whom = _whom(owner)
-        if whom == _NOBODY_KNOWN or self._for[subscription_id] != whom:
+        if not may_take(owner, tenure):
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadUserAccessDenied))
         if not self._has_room(owner):
             return ua.TransferResult(StatusCode=status_code(ua.StatusCodes.BadTooManySubscriptions))
@@ -327,10 +216,10 @@ class SubscriptionService:
             before.queue.ended(subscription_id, subscription.next_sequence_number, status)
             if not before.subscriptions:
                 before.queue.fail_all(ua.StatusCodes.BadNoSubscription)
-        is_same = owner.application_uri == self._applications[subscription_id]
+        is_same = owner.application_uri == tenure.application_uri
         subscription.counts.to_same_client += is_same
         subscription.counts.to_other_client += not is_same
-        self._give(subscription, owner)
+        self._all.give(subscription, owner)
         subscription.hear()
         if send_initial:
             self._engine.flush()
@@ -346,27 +235,9 @@ class SubscriptionService:
             self._limits.reached.note("subscriptions_per_session")
         return has_room
 
-    def _give(self, subscription: Subscription, owner: Owner) -> None:
-        self._owners[subscription.id] = owner
-        self._abandoned.pop(subscription.id, None)
-        self._for[subscription.id] = _whom(owner)
-        self._rights.pop(subscription.id, None)
-        self._applications[subscription.id] = owner.application_uri
-        owner.subscriptions[subscription.id] = subscription
-        subscription.queue = owner.queue
-
     def _end(self, subscription: Subscription) -> None:
         self._engine.remove(subscription)
-        owner = self._owners.pop(subscription.id)
-        if owner is not None:
-            del owner.subscriptions[subscription.id]
-        del self._all[subscription.id], self._for[subscription.id], self._applications[subscription.id]
-        self._rights.pop(subscription.id, None)
-        self._listening.pop(subscription.id, None)
-        self._abandoned.pop(subscription.id, None)
-        subscription.queue = None
-        self._ended_overflows += subscription.items.overflows
-        self._ended_published += subscription.published
+        self._all.remove(subscription)
         subscription.sent.close()
         subscription.items.clear()
 
@@ -385,13 +256,3 @@ def _agree(params: ua.CreateSubscriptionParameters | ua.ModifySubscriptionParame
     keep_alives = max(min(params.RequestedMaxKeepAliveCount, longest // 3), 1)
     lifetimes = max(min(params.RequestedLifetimeCount, longest), 3 * keep_alives)
     return Terms(publishing_ms, lifetimes, keep_alives, params.MaxNotificationsPerPublish, params.Priority)
-
-
-def _whom(owner: Owner) -> tuple[str | None, str]:
-    """Return what must be the same for a transfer (§5.14.7.1): the user, or without one the application.
-
-    The clause wants a signed channel, too; here an Anonymous client without security can take up its subscriptions
-    as well, by an ApplicationUri that it only says: it could read the same values anyway.
-    """
-    name = owner.user.name
-    return name, "" if name else owner.application_uri
