@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import pickle
+import pickle  # nosec B403
 import stat
 import sys
 import zlib
@@ -52,7 +52,7 @@ def _read(path: Path) -> Any:
                 log.warning("%s: others may write it, so it is not used", place)
                 return None
         with path.open("rb") as file:
-            return pickle.load(file)  # noqa: S301 - our own file, checked above
+            return pickle.load(file)  # nosec B301 # noqa: S301 - our own file, checked above
     except FileNotFoundError:
         return None
     except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError) as error:

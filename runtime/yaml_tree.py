@@ -27,7 +27,7 @@ def parse(text: str) -> Any:
         ValueError: saying where and why it is no YAML; never with the text, which may hold a password.
     """
     try:
-        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, _Loader)  # nosec B506 # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""

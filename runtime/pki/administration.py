@@ -100,7 +100,7 @@ def trust_file(pki: Path, file: Path, store: str = TRUSTED) -> Entry | Path:
         octets = read_bytes(file)
         if b"X509 CRL" in octets or file.suffix == ".crl":
             crl = parse_crl(octets)
-            path = pki / store / "crl" / f"{crl.fingerprint(hashes.SHA1()).hex().upper()}.crl"  # noqa: S303
+            path = pki / store / "crl" / f"{crl.fingerprint(hashes.SHA1()).hex().upper()}.crl"  # nosec B303 # noqa: S303
             write(path, der(crl))
             return path
         return _put(pki, parse_certificate(octets), store)
