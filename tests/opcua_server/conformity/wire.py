@@ -80,7 +80,11 @@ class Connection:
         if application.identity is not None:
             server_certificate = await certificate_of(endpoint)
         connection = await cls.reach(endpoint, await application.security(server_certificate))
-        await connection.open_channel()
+        try:
+            await connection.open_channel()
+        except BaseException:
+            await connection.drop()
+            raise
         return connection
 
     @classmethod
@@ -90,7 +94,11 @@ class Connection:
         reader, writer = await asyncio.open_connection(url.hostname, url.port)
         connection = cls(reader, writer, policy)
         connection._writer.write(uatcp_to_binary(ua.MessageType.Hello, ua.Hello(EndpointUrl=endpoint)))
-        await asyncio.wait_for(connection._expect(0, ua.Acknowledge), ANSWER_S)
+        try:
+            await asyncio.wait_for(connection._expect(0, ua.Acknowledge), ANSWER_S)
+        except BaseException:
+            await connection.drop()
+            raise
         return connection
 
     async def open_channel(

@@ -139,7 +139,7 @@ class HandshakeFuzzer:
     async def _shake_hands(self) -> None:
         url = urlsplit(self._endpoint)
         is_secured = self._chance.random() < 0.3
-        policy = await (self._application if is_secured else Application()).policy(self._certificate)
+        policy = await (self._application if is_secured else Application()).security(self._certificate)
         reader, writer = await asyncio.open_connection(url.hostname, url.port)
         connection = FuzzConnection(reader, writer, policy)
         try:

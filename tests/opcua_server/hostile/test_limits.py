@@ -264,39 +264,30 @@ async def test_a_channel_that_is_idle_is_closed(endpoint: str, server_process: S
     assert error.result().Error.name == "BadTimeout"
 
 
-async def _open_for(connection: Connection, lifetime_ms: int) -> int:
-    parameters = ua.OpenSecureChannelParameters(
-        RequestType=ua.SecurityTokenRequestType.Renew,
-        SecurityMode=connection.policy.Mode,
-        RequestedLifetime=lifetime_ms,
-        ClientNonce=ua.utils.create_nonce(connection.policy.secure_channel_nonce_length),
-    )
-    request = ua.OpenSecureChannelRequest(Parameters=parameters)
-    answer = await asyncio.wait_for(connection.send(request, kind=ua.MessageType.SecureOpen), ANSWER_S)
-    answer.ResponseHeader.ServiceResult.check()
-    connection.channel.set_channel(answer.Parameters, parameters.RequestType, parameters.ClientNonce)
-    return int(answer.Parameters.SecurityToken.RevisedLifetime)
+async def _renewed(connection: Connection, lifetime_ms: int) -> int:
+    """Renew the token for so long; return the revised lifetime."""
+    renew = ua.SecurityTokenRequestType.Renew
+    return int((await connection.open_channel(renew, RequestedLifetime=lifetime_ms)).SecurityToken.RevisedLifetime)
 
 
 async def test_a_token_has_a_shortest_and_a_longest_lifetime(endpoint: str, session: Session) -> None:
     asked = [0, 1, 5_000, 3_600_000, 0xFFFF_FFFF]
-    revised = [await _open_for(session.connection, each) for each in asked]
+    revised = [await _renewed(session.connection, each) for each in asked]
     assert revised == [60_000, 1_000, 5_000, 60_000, 60_000]
 
 
 async def test_a_channel_that_is_not_renewed_is_closed(endpoint: str, server_process: ServerProcess) -> None:
-    session = await begin(await Connection.open(endpoint))
-    error = session.connection._expect(0, ua.ErrorMessage)
+    connection = await Connection.reach(endpoint, await ANYBODY.security(b""))
     async with Counted(server_process, "token_lifetime_max_s"):
-        await _open_for(session.connection, 1)
-        await session.connection.lost()
-    assert error.result().Error.name == "BadSecureChannelTokenUnknown"
+        await connection.open_channel(RequestedLifetime=1)
+        await connection.lost()
+    assert connection.error == "BadSecureChannelTokenUnknown"
 
 
 async def test_a_flood_of_renewals_keeps_nobody_waiting(endpoint: str, bystander: Session) -> None:
     async with connected(endpoint) as hostile:
         for _ in range(200):
-            await _open_for(hostile.connection, 60_000)
+            await _renewed(hostile.connection, 60_000)
             if hostile.connection._last_id % 20 == 0:
                 assert await is_served(bystander)
 
@@ -306,14 +297,14 @@ async def test_what_a_hello_says_of_responses_is_not_held_against_requests(endpo
     """A client that takes one chunk, or messages without end, may still send requests of several."""
     host, _, port = endpoint.removeprefix("opc.tcp://").partition("/")[0].partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    connection = Connection(reader, writer, await ANYBODY.policy(b""))
+    connection = Connection(reader, writer, await ANYBODY.security(b""))
     hello = ua.Hello(0, 0xFFFF_FFFF, 0xFFFF_FFFF, 0, number, EndpointUrl=endpoint)
     writer.write(uatcp_to_binary(ua.MessageType.Hello, hello))
     answer = await asyncio.wait_for(connection._expect(0, ua.Acknowledge), ANSWER_S)
     assert (answer.ReceiveBufferSize, answer.SendBufferSize) == (16_384, 16_384)
     assert (answer.MaxMessageSize, answer.MaxChunkCount) == (1 << 20, 100)
     connection.channel._limits.max_send_buffer = 16_384
-    await connection._open_channel()
+    await connection.open_channel()
     session = await begin(connection)
     assert await session.refused(read_request(*[rvid("nothing")] * 2_000)) in ("Good", "BadResponseTooLarge")
     await connection.drop()
