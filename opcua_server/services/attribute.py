@@ -15,7 +15,7 @@ from functools import cache
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.server.address_space import AddressSpace
-from asyncua.ua.ua_binary import from_binary, nodeid_to_binary, variant_from_binary
+from asyncua.ua.ua_binary import nodeid_to_binary, variant_from_binary
 
 from opcua_server.access.attributes import computed
 from opcua_server.access.permissions import BROWSE, READ, READ_ROLE_PERMISSIONS
@@ -28,7 +28,7 @@ from opcua_server.status import bad_value, status_code
 from opcua_server.tags import Tags
 from opcua_server.wire.messages import NULL_ARRAY, now_ticks
 from opcua_server.wire.records import SERVER, SOURCE, VALUE, WIDTHS
-from opcua_server.wire.requests import count_of, end_of_node_id, unsigned
+from opcua_server.wire.requests import count_of, end_of_node_id, taken, unsigned
 from plant import quality
 from runtime.opcua_link.filetime import FileTime
 
@@ -87,7 +87,7 @@ class AttributeService:
                 at = end + _PLAIN_SIZE
             else:
                 buffer = Buffer(body, at)
-                item = from_binary(ua.ReadValueId, buffer)
+                item = taken(ua.ReadValueId, buffer)
                 results[place] = of_data_value(self.data_value(rights, item, row)).data_value(times_mask)
                 at = buffer.cur_pos
         self._read_rows(rows, places, times_mask, results)

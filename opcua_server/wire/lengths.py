@@ -54,8 +54,8 @@ def _checked_unpack_array(vtype: ua.VariantType, data: Any) -> list[Any] | None:
     return [] if length == 0 else None
 
 
-def _checked_reshape(flat: list[Any], dimensions: list[int]) -> list[Any]:
-    if not 0 < len(dimensions) <= MOST_DIMENSIONS or min(dimensions) < 0:
-        message = f"an array of {len(dimensions)} dimensions"
+def _checked_reshape(flat: list[Any], dimensions: list[int] | None) -> list[Any]:
+    if dimensions is None or not 0 < len(dimensions) <= MOST_DIMENSIONS or min(dimensions) < 0:
+        message = f"an array of {len(dimensions or ())} dimensions"
         raise ua.UaError(message)
     return _reshape(flat, dimensions)

@@ -90,14 +90,19 @@ def request_header(data: bytes, at: int) -> RequestHeader:
 
 
 def decoded(kind: type[T], data: bytes, at: int) -> T:
-    """Return a structure by the library's codec.
+    """Return a structure by the library's codec, as `taken` does."""
+    return taken(kind, Buffer(data, at))
+
+
+def taken(kind: type[T], buffer: Buffer) -> T:
+    """Return the next structure by the library's codec.
 
     Raises:
         ua.uaerrors.BadEncodingLimitsExceeded: when that costs too much.
         ua.uaerrors.BadDecodingError: when it cannot be decoded, for whatever reason the codec finds.
     """
     try:
-        return struct_from_binary(kind, Buffer(data, at))
+        return struct_from_binary(kind, buffer)
     except ua.uaerrors.BadEncodingLimitsExceeded:
         raise
     except Exception as error:

@@ -6,11 +6,10 @@ import struct
 from typing import Any, NamedTuple
 
 from asyncua import ua
-from asyncua.ua.ua_binary import from_binary
 
 from opcua_server.wire.decoding import Budget, budgeted
 from opcua_server.wire.records import SERVER, SOURCE, STATUS, VALUE
-from opcua_server.wire.requests import count_of, end_of_node_id, end_of_string, unsigned
+from opcua_server.wire.requests import count_of, end_of_node_id, end_of_string, taken, unsigned
 from runtime.opcua_link.datavalues import status_of
 from runtime.opcua_link.filetime import FileTime, ticks_of
 
@@ -75,7 +74,7 @@ def written_values(data: bytes, at: int) -> list[Written]:
             at += 4 * bool(mask & STATUS) + 8 * bool(mask & SOURCE) + 8 * bool(mask & SERVER)
         else:
             buffer = budgeted(data, at, budget)
-            kind, value, status = _of_data_value(from_binary(ua.DataValue, buffer))
+            kind, value, status = _of_data_value(taken(ua.DataValue, buffer))
             at = buffer.cur_pos
         values.append(Written(node, attribute, index_range, kind, value, status))
     return values
