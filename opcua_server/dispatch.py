@@ -28,7 +28,7 @@ from opcua_server.services.monitored_item import MonitoredItemService
 from opcua_server.services.subscription import SubscriptionService
 from opcua_server.services.view import ViewService
 from opcua_server.session import PlantSession
-from opcua_server.wire.messages import array, codes, fault
+from opcua_server.wire.messages import array, array_of, codes, fault
 from opcua_server.wire.requests import MALFORMED, Malformed, request_header, unsigned
 from plant.signals import Writer
 
@@ -70,6 +70,7 @@ class Dispatcher:
         self._history = history
         self._access = access
         self._sessionless = sessionless
+        self._turns = asyncio.Lock()
         self._audit = audit
         self._limits = limits.operations
         self._counts = counts
@@ -116,7 +117,7 @@ class Dispatcher:
             self._counts.reject(header.type_number, code)
             connection.send(fault(header.handle, code), request_id)
             return True
-        request = Request(connection, session, header, request_id, body)
+        request = Request(connection, session, header, request_id, body, self._turns)
         session.counts.requests[header.type_number] += 1
         if handler is None:
             request.fail(ua.StatusCodes.BadServiceUnsupported)
@@ -173,8 +174,9 @@ class Dispatcher:
         else:
             request.fail_by(error)
 
-    def _read(self, request: Request) -> bytes:
-        return self._attributes.read(self._rights(request), request.body, request.header.end)
+    def _read(self, request: Request) -> bytes | None:
+        results = self._attributes.read(self._rights(request), request.body, request.header.end)
+        return request.answer_in_turns(results, b"".join)
 
     def _write(self, request: Request) -> bytes:
         header = request.header
@@ -255,15 +257,17 @@ class Dispatcher:
 
     def _browse(self, request: Request) -> bytes | None:
         params = request.parameters(ua.BrowseParameters)
-        return request.answer_in_turns(self._views.browse(self._rights(request), params, request.session.browsing))
+        return request.answer_in_turns(
+            map(struct_to_binary, self._views.browse(self._rights(request), params, request.session.browsing))
+        )
 
     def _browse_next(self, request: Request) -> bytes | None:
         params = request.parameters(ua.BrowseNextParameters)
-        return request.answer_in_turns(self._views.browse_next(params, request.session.browsing))
+        return request.answer_in_turns(map(struct_to_binary, self._views.browse_next(params, request.session.browsing)))
 
     def _translate(self, request: Request) -> bytes | None:
         paths = request.parameters(ua.TranslateBrowsePathsToNodeIdsParameters).BrowsePaths
-        return request.answer_in_turns(self._views.translate(self._rights(request), paths))
+        return request.answer_in_turns(map(struct_to_binary, self._views.translate(self._rights(request), paths)))
 
     def _register(self, request: Request) -> bytes:
         nodes = self._views.register(request.parameters(ua.RegisterNodesParameters).NodesToRegister)
@@ -297,15 +301,11 @@ class Dispatcher:
 
         request.answer_later(call)
 
-    def _history_read(self, request: Request) -> None:
+    def _history_read(self, request: Request) -> bytes | None:
         params = request.parameters(ua.HistoryReadParameters)
         require(len(params.NodesToRead), self._limits.max_nodes_per_history_read_data)
-        rights = self._rights(request)
-
-        async def read() -> bytes:
-            return _structures(await self._history.read_history(rights, params))
-
-        request.answer_later(read)
+        results = self._history.read(self._rights(request), params)
+        return request.answer_in_turns(results, lambda parts: array_of(len(params.NodesToRead), parts))
 
 
 def _structures(results: Sequence[Any]) -> bytes:

@@ -41,7 +41,7 @@ class Reached:
     """How often each limit kept somebody from something; the log is told once a minute, whoever floods the server."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(dict.fromkeys(LimitSettings.model_fields, 0))
         self._told: dict[str, float] = {}
 
     def note(self, limit: str) -> None:

@@ -10,11 +10,10 @@ from typing import Any, Protocol, TypeVar
 
 from asyncua import ua
 from asyncua.common.utils import ServiceError
-from asyncua.ua.ua_binary import struct_to_binary
 
 from opcua_server.session import PlantSession
 from opcua_server.wire.messages import array, fault, response
-from opcua_server.wire.requests import RequestHeader, decoded
+from opcua_server.wire.requests import MALFORMED, RequestHeader, decoded
 
 log = logging.getLogger("server")
 
@@ -46,11 +45,20 @@ class Connection(Protocol):
 class Request:
     """A request whose header has been read."""
 
-    __slots__ = ("body", "connection", "header", "request_id", "session")
+    __slots__ = ("_size", "_turns", "body", "connection", "header", "request_id", "session")
 
     def __init__(
-        self, connection: Connection, session: PlantSession, header: RequestHeader, request_id: int, body: bytes
+        self,
+        connection: Connection,
+        session: PlantSession,
+        header: RequestHeader,
+        request_id: int,
+        body: bytes,
+        turns: asyncio.Lock,
     ) -> None:
+        """`turns` is held by whichever request has its turn."""
+        self._turns = turns
+        self._size = 0
         self.connection = connection
         self.session = session
         self.header = header
@@ -102,21 +110,43 @@ class Request:
         """
         self.connection.spawn(self._later(work))
 
-    def answer_in_turns(self, results: Iterator[Any]) -> bytes | None:
-        """Return the results encoded, or answer by them later where they take longer than a turn."""
-        parts: list[bytes] = []
-        if _turn(results, parts):
-            return array(parts)
+    def answer_in_turns(self, parts: Iterator[bytes], join: Callable[[list[bytes]], bytes] = array) -> bytes | None:
+        """Return what the parts make, or answer by it later where they take longer than a turn.
+
+        Of all requests that take longer, one at a time has its turn.
+
+        Raises:
+            ua.uaerrors.BadResponseTooLarge: when the parts are more than the client takes.
+        """
+        done: list[bytes] = []
+        if self._turn(parts, done):
+            return join(done)
 
         async def rest() -> bytes:
             is_done = False
             while not is_done:
                 await asyncio.sleep(0)
-                is_done = _turn(results, parts)
-            return array(parts)
+                async with self._turns:
+                    is_done = self._turn(parts, done)
+            return join(done)
 
         self.answer_later(rest)
         return None
+
+    def _turn(self, parts: Iterator[bytes], done: list[bytes]) -> bool:
+        """Take parts for one turn; tell whether these were all."""
+        until = time.monotonic() + TURN_S
+        try:
+            for part in parts:
+                done.append(part)
+                self._size += len(part)
+                if self._size > self.most_bytes:
+                    raise ua.uaerrors.BadResponseTooLarge
+                if time.monotonic() > until:
+                    return False
+        except MALFORMED as error:
+            raise ua.uaerrors.BadDecodingError from error
+        return True
 
     async def _later(self, work: Callable[[], Awaitable[bytes]]) -> None:
         task = asyncio.current_task()
@@ -133,13 +163,3 @@ class Request:
             self.fail_by(error)
         finally:
             self.session.working.discard(task)
-
-
-def _turn(results: Iterator[Any], parts: list[bytes]) -> bool:
-    """Take and encode results for one turn; tell whether these were all."""
-    until = time.monotonic() + TURN_S
-    for result in results:
-        parts.append(struct_to_binary(result))
-        if time.monotonic() > until:
-            return False
-    return True

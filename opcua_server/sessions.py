@@ -74,9 +74,14 @@ class Sessions:
         return greedy is not None
 
     def has_room_for(self, user: User, session: PlantSession) -> bool:
-        """Tell whether a user, Anonymous too, may have one more session than those activated beside this one."""
+        """Tell whether a user may have one more session than those activated beside this one.
+
+        Anonymous may have most of all sessions, but not those that keep the others from being shut out.
+        """
+        limits = self._limits.settings
+        most = limits.sessions_per_user if user.name else max(1, limits.sessions - limits.sessions // 10)
         count = sum(each.is_activated() and each.user.name == user.name for each in self if each is not session)
-        if count < self._limits.settings.sessions_per_user:
+        if count < most:
             return True
         self._limits.reached.note("sessions_per_user")
         return False

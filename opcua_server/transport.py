@@ -34,6 +34,8 @@ MOST_UNFINISHED_BYTES, FEW_BYTES = 256 << 20, 1 << 20
 """Of messages whose last chunk is still to come, of all clients; and of one for which they are not counted."""
 _SIZE = struct.Struct("<I")
 _SMALLEST = 8
+_TYPES = (b"HEL", b"ACK", b"ERR", b"RHE", b"OPN", b"MSG", b"CLO")
+"""Of messages (OPC 10000-6 v1.05 §7.1.2.2)."""
 
 MakeProcessor = Callable[[asyncio.Transport], PlantProcessor]
 
@@ -122,6 +124,9 @@ class PlantProtocol(asyncio.Protocol):
             if time.monotonic() > until:
                 transport.pause_reading()
                 asyncio.get_running_loop().call_soon(self._go_on)
+                return
+            if received[:3] not in _TYPES:
+                self._refuse_type()
                 return
             (size,) = _SIZE.unpack_from(received, 4)
             if size < _SMALLEST or size > self._limits.chunk_bytes:
@@ -237,6 +242,10 @@ class PlantProtocol(asyncio.Protocol):
     def _refuse_unread(self, error: Exception) -> None:
         _lines.warn("%s sends what cannot be read (%r) and is disconnected", self.name, error)
         self._close_by(ua.StatusCodes.BadSecurityChecksFailed)  # no more is told (OPC 10000-6 v1.05 §6.7.7)
+
+    def _refuse_type(self) -> None:
+        _lines.warn("%s does not speak OPC UA and is disconnected", self.name)
+        self._close_by(ua.StatusCodes.BadTcpMessageTypeInvalid)
 
     def _refuse(self, size: int) -> None:
         self._reached.note("chunk_bytes")

@@ -95,7 +95,7 @@ class Users:
         """
         try:
             if name in SERVICE_ROLES:
-                return self._service(name, password)
+                return self._service(name, password, peer)
             self._check_lock(name, peer)
             await self._refresh()
             user, hashed = self._find(name)
@@ -174,7 +174,7 @@ class Users:
             self._refused.labels("locked").inc()  # and not logged: its beginning was
             raise LoginRefused(ua.StatusCodes.BadUserAccessDenied, "locked")
 
-    def _service(self, name: str, password: str) -> PlantUser:
+    def _service(self, name: str, password: str, peer: str) -> PlantUser:
         """Return one of our services: its secret is 192 random bits, which neither a hash nor a lock makes safer."""
         try:
             expected = secret(self._secrets / name)
@@ -182,7 +182,7 @@ class Users:
             log.error("login of %s refused: %s: %s", name, self._secrets / name, error)
             expected = ""
         if not expected or not hmac.compare_digest(expected.encode(), password.encode()):
-            raise self._refusal(ua.StatusCodes.BadUserAccessDenied, "wrong secret", name, delay_s=LONGEST_DELAY_S)
+            raise self._refusal(ua.StatusCodes.BadUserAccessDenied, "wrong secret", name, peer, LONGEST_DELAY_S)
         return PlantUser(role=UserRole.User, name=name, roles=SERVICE_ROLES[name] | LOGGED_IN)
 
     def _refusal(self, code: int, reason: str, name: str = "", peer: str = "", delay_s: float = 0.0) -> LoginRefused:

@@ -17,7 +17,7 @@ class LimitSettings(Section):
 
     connections: Whole = Field(default=1_000, ge=10, le=20_000)
     sessions: Whole = Field(default=1_000, ge=1, le=20_000)
-    sessions_per_user: Whole = Field(default=500, ge=1, le=20_000)
+    sessions_per_user: Whole = Field(default=100, ge=1, le=20_000)
     subscriptions: Whole = Field(default=2_000, ge=1, le=100_000)
     subscriptions_per_session: Whole = Field(default=500, ge=1, le=100_000)
     subscriptions_without_session: Whole = Field(default=200, ge=0, le=100_000)

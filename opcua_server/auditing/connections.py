@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from asyncua import ua
 
 from opcua_server.auditing.audit import Audit
+from opcua_server.auditing.credentials import thumbprint
 from opcua_server.security.secure_channel import ChannelRefused, Opened, SecureChannel
 from opcua_server.session import PlantSession
 from plant import quality
@@ -107,7 +108,7 @@ class ConnectionAudit:
         """Tell of ActivateSession, of one that was refused too; the session is None where there is none."""
         token = params.UserIdentityToken
         was_accepted = session is not None and not quality.is_bad(code)
-        said = getattr(token, "UserName", None)
+        said = getattr(token, "UserName", None) or _holder(getattr(token, "CertificateData", None))
         self._audit.activated_session(
             session_id=session.id if session is not None else None,
             channel_id=str(connection.channel.id),
@@ -121,6 +122,11 @@ class ConnectionAudit:
     def ended(self, session: PlantSession, cause: str, entry_id: str) -> None:
         """Tell of the end of a session."""
         self._audit.closed_session(session, cause, entry_id=entry_id)
+
+
+def _holder(certificate: bytes | None) -> str | None:
+    """Return how to call who logs in by a certificate that says nobody known."""
+    return f"certificate {thumbprint(certificate)}" if certificate else None
 
 
 def _foreign(channel: SecureChannel, url: str) -> str | None:

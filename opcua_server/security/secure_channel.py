@@ -27,6 +27,7 @@ from opcua_server.wire.channel_limits import ChannelLimits
 from opcua_server.wire.requests import MALFORMED
 from runtime.limit_settings import LimitSettings
 from runtime.pki.chain import parse_chain
+from runtime.pki.store import common_name, thumbprint
 from runtime.pki.trust import CertificateRefused
 
 _OPEN: Any = ua.MessageType.SecureOpen
@@ -283,9 +284,7 @@ def _usable(certificates: bytes) -> x509.Certificate:
         raise ChannelRefused(refused.code, str(refused)) from None
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in KEY_BITS:
-        raise ChannelRefused(
-            ua.StatusCodes.BadCertificatePolicyCheckFailed,
-            f"its key is not RSA of {KEY_BITS.start} to {KEY_BITS.stop - 1} bits",
-            certificates,
-        )
+        which = f"{common_name(certificate)} {thumbprint(certificate)}"
+        why = f"{which}: its key is not RSA of {KEY_BITS.start} to {KEY_BITS.stop - 1} bits"
+        raise ChannelRefused(ua.StatusCodes.BadCertificatePolicyCheckFailed, why, certificates)
     return certificate

@@ -8,7 +8,7 @@ the value to be accurate (§7.11.4): with Read it is now, with a notification wh
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -58,8 +58,8 @@ class AttributeService:
         self._limits = limits
         self._started = FileTime.of(now_ticks())
 
-    def read(self, rights: Rights, body: bytes, at: int) -> bytes:
-        """Answer the parameters of a ReadRequest by the results of a ReadResponse.
+    def read(self, rights: Rights, body: bytes, at: int) -> Iterator[bytes]:
+        """Answer the parameters of a ReadRequest by the results of a ReadResponse, in turns.
 
         Raises:
             ua.uaerrors.UaStatusCodeError: when the whole call is refused.
@@ -76,6 +76,7 @@ class AttributeService:
         results = [b""] * count
         places: list[int] = []
         rows: list[int] = []
+        slow, most_bytes = 0, self._limits.settings.message_bytes
         row_of, unreadable = self._tags.row_of, rights.unreadable
         for place in range(count):
             end = end_of_node_id(body, at)
@@ -90,8 +91,12 @@ class AttributeService:
                 item = taken(ua.ReadValueId, buffer)
                 results[place] = of_data_value(self.data_value(rights, item, row)).data_value(times_mask)
                 at = buffer.cur_pos
+                slow += len(results[place])
+                if slow > most_bytes:
+                    raise ua.uaerrors.BadResponseTooLarge
+                yield b""
         self._read_rows(rows, places, times_mask, results)
-        return b"".join((struct.pack("<i", count), *results, NULL_ARRAY))
+        yield b"".join((struct.pack("<i", count), *results, NULL_ARRAY))
 
     def data_value(self, rights: Rights, item: ua.ReadValueId, row: int | None = None) -> ua.DataValue:
         """Return one attribute, or its Bad status."""

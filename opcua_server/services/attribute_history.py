@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from asyncua import ua
-from asyncua.ua.ua_binary import nodeid_to_binary
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_to_binary
 
 from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
 from opcua_server.history import History, Samples
 from opcua_server.status import status_code
 from opcua_server.tags import Tags
+from opcua_server.wire.messages import NULL_ARRAY
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import FileTime, ticks_of
@@ -26,6 +27,10 @@ MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""
 _TIMESTAMPS = (ua.TimestampsToReturn.Source, ua.TimestampsToReturn.Server, ua.TimestampsToReturn.Both)
 """Neither is not valid here (OPC 10000-11 v1.04 §4.3)."""
+_STATUS, _LENGTH = struct.Struct("<I"), struct.Struct("<i")
+NO_OBJECT = bytes(3)
+"""An ExtensionObject that is null."""
+_DATA = b"\x01\x00" + struct.pack("<H", ua.ObjectIds.HistoryData_Encoding_DefaultBinary) + b"\x01"
 _NO_TIME_BELOW = TICKS_PER_SECOND
 """StartTime or EndTime that is not given arrives as DateTime.MinValue."""
 
@@ -69,24 +74,23 @@ class HistoryReader:
         self._history = history
         self._exists = exists
 
-    async def read_history(self, rights: Rights, params: ua.HistoryReadParameters) -> list[ua.HistoryReadResult]:
-        """Return one result for each node; only raw data is kept."""
+    def read(self, rights: Rights, params: ua.HistoryReadParameters) -> Iterator[bytes]:
+        """Yield the parts of one HistoryReadResult after the other; only raw data is kept.
+
+        Raises:
+            ua.uaerrors.UaStatusCodeError: when the whole call is refused.
+        """
         wanted = params.TimestampsToReturn
         if wanted not in _TIMESTAMPS:
             raise ua.uaerrors.BadTimestampsToReturnInvalid
-        if params.ReleaseContinuationPoints:
-            return [_failed(ua.StatusCodes.Good) for _ in params.NodesToRead]
-        results: list[ua.HistoryReadResult] = []
         left = MAX_VALUES_PER_CALL
         for node in params.NodesToRead:
-            result = self._read(rights, params.HistoryReadDetails, node, max(1, left))
-            data: Any = result.HistoryData
-            if isinstance(data, ua.HistoryData):
-                data.DataValues = [_with_timestamps(value, wanted) for value in data.DataValues]
-                left -= len(data.DataValues)
-            results.append(result)
-            await asyncio.sleep(0)  # the scan, and the others, have their turn
-        return results
+            if params.ReleaseContinuationPoints:
+                yield _failed(ua.StatusCodes.Good).head(None)
+                continue
+            page = self._page(rights, params.HistoryReadDetails, node, max(1, left))
+            left -= page.count
+            yield from _encoded(page, wanted)
 
     def _recording_of(self, node: ua.NodeId) -> Recording | None:
         row = self._tags.row_of(nodeid_to_binary(node))
@@ -95,7 +99,7 @@ class HistoryReader:
             return None
         return Recording(self._history.samples(tag.row), tag.vtype)
 
-    def _read(self, rights: Rights, details: Any, node: ua.HistoryReadValueId, most: int) -> ua.HistoryReadResult:
+    def _page(self, rights: Rights, details: Any, node: ua.HistoryReadValueId, most: int) -> _Page:
         recording = self._recording_of(node.NodeId)
         if recording is None:
             known = self._exists(node.NodeId) and rights.sees(node.NodeId)
@@ -118,22 +122,46 @@ class HistoryReader:
         except ValueError:
             return _failed(ua.StatusCodes.BadContinuationPointInvalid)
         page = min(limit or MAX_VALUES_PER_READ, MAX_VALUES_PER_READ, most)
-        values = [found.before] if found.before is not None and not node.ContinuationPoint else []
+        before = [found.before] if found.before is not None and not node.ContinuationPoint else []
         wanted = found.indices[done:]
-        room = page - len(values)
-        values += [recording.at(index) for index in wanted[:room]]
-        more = len(wanted) > room
+        shown, after = wanted[: page - len(before)], []
+        more = len(wanted) > len(shown)
         if found.after is not None and not more:
-            more = len(values) == page
-            if not more:
-                values.append(found.after)
-        status = quality.GOOD if values else quality.GOOD_NO_DATA
-        point = _pack(ticks_of(values[-1].SourceTimestamp)) if more else None
-        return ua.HistoryReadResult(
-            StatusCode=status_code(status),
-            ContinuationPoint=point,
-            HistoryData=ua.HistoryData(DataValues=values),
-        )
+            more = len(before) + len(shown) == page
+            after = [] if more else [found.after]
+        count = len(before) + len(shown) + len(after)
+        point = _pack(recording.times[shown[-1]] if shown else ticks_of(before[-1].SourceTimestamp)) if more else b""
+        status = quality.GOOD if count else quality.GOOD_NO_DATA
+        return _Page(status, point, chain(before, map(recording.at, shown), after), count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The answer for one node."""
+
+    status: int
+    point: bytes = b""
+    """Continuation point, empty where there is no more."""
+    values: Iterable[ua.DataValue] = ()
+    count: int = 0
+
+    def head(self, size: int | None) -> bytes:
+        """Return a HistoryReadResult up to its data of so many bytes; None: without data."""
+        point = _LENGTH.pack(len(self.point)) + self.point if self.point else NULL_ARRAY
+        return _STATUS.pack(self.status) + point + (NO_OBJECT if size is None else _DATA + _LENGTH.pack(size))
+
+
+def _encoded(page: _Page, wanted: ua.TimestampsToReturn) -> Iterator[bytes]:
+    """Yield the parts of a HistoryReadResult."""
+    if quality.is_bad(page.status):
+        yield page.head(None)
+        return
+    values: list[bytes] = []
+    for value in page.values:
+        values.append(struct_to_binary(_with_timestamps(value, wanted)))
+        yield b""
+    yield page.head(_LENGTH.size + sum(map(len, values)))
+    yield _LENGTH.pack(page.count) + b"".join(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,5 +229,5 @@ def _unpack(point: bytes | None, recording: Recording, backward: bool, indices: 
     return max(0, indices.start - following if backward else following - indices.start)
 
 
-def _failed(code: int) -> ua.HistoryReadResult:
-    return ua.HistoryReadResult(StatusCode=status_code(code))
+def _failed(code: int) -> _Page:
+    return _Page(int(code))

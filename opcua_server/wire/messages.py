@@ -52,7 +52,12 @@ def codes(statuses: Sequence[int]) -> bytes:
 
 def array(parts: Sequence[bytes]) -> bytes:
     """Return a response's array of structures, without diagnostics."""
-    return b"".join((_I4.pack(len(parts)), *parts, NULL_ARRAY))
+    return array_of(len(parts), parts)
+
+
+def array_of(count: int, parts: Sequence[bytes]) -> bytes:
+    """Return the same where a structure may stand in several parts."""
+    return b"".join((_I4.pack(count), *parts, NULL_ARRAY))
 
 
 def data_changes(parts: Iterable[bytes], count: int) -> bytes:

@@ -55,7 +55,7 @@ def entries(pki: Path, stores: Sequence[str] = STORES) -> list[Entry]:
 
 
 def find(pki: Path, stores: Sequence[str], wanted: str) -> Entry:
-    """Return the certificate of that name or thumbprint, which may be the beginning of one.
+    """Return the certificate of that name, with or without the host behind its @, or beginning of a thumbprint.
 
     Raises:
         GatewayError: when none is there.
@@ -67,7 +67,7 @@ def find(pki: Path, stores: Sequence[str], wanted: str) -> Entry:
     found = [
         each
         for each in present
-        if common_name(each.certificate).lower() == wanted.lower()
+        if wanted.lower() in _names(each.certificate)
         or each.path.name == wanted
         or (is_thumbprint and thumbprint(each.certificate).startswith(digits))
     ]
@@ -80,6 +80,12 @@ def find(pki: Path, stores: Sequence[str], wanted: str) -> Entry:
         message = f"{wanted!r} is the name of several; give the thumbprint of one of {'; '.join(map(str, found))}"
         raise BadInput(message)
     return found[0]
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, str]:
+    """Return the common name, and the same without the host that many clients put behind it."""
+    name = common_name(certificate).lower()
+    return name, name.partition("@")[0]
 
 
 def trust(pki: Path, entry: Entry, store: str = TRUSTED) -> Entry:

@@ -47,9 +47,8 @@ def build_chain(certificate: x509.Certificate, known: Iterable[x509.Certificate]
     while not is_self_signed(chain[-1]):
         issuer = _issuer_of(chain[-1], candidates) if len(chain) < LONGEST else None
         if issuer is None:
-            why = (
-                f"its issuer {chain[-1].issuer.rfc4514_string()} is not here; put the CA's certificate in issuer/certs"
-            )
+            name = chain[-1].issuer.rfc4514_string()
+            why = f"its issuer {name} is not here; trust that CA (cstr-gateway certs trust FILE)"
             raise CertificateRefused(quality.BAD_CERTIFICATE_CHAIN_INCOMPLETE, chain[-1], why)
         chain.append(issuer)
     return chain

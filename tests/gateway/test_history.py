@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import struct_to_binary
 from prometheus_client import CollectorRegistry
 
 from gateway.components.influxdb import InfluxDB
@@ -25,6 +24,7 @@ from opcua_server.access.roles import OBSERVER
 from opcua_server.history import History as RecordedHistory
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.tags import Tags
+from opcua_server.wire.messages import array_of, response
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from plant.sample import Sample, Scalar
@@ -81,8 +81,11 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
     rights = Rights(frozenset({OBSERVER}), None, Policies(tags))
 
     async def answer(request: ua.HistoryReadRequest, timeout: float | None) -> Buffer:
-        results = await reader.read_history(rights, request.Parameters)
-        return Buffer(struct_to_binary(ua.HistoryReadResponse(Results=results)))
+        parts = list(reader.read(rights, request.Parameters))
+        return Buffer(
+            response(ua.ObjectIds.HistoryReadRequest_Encoding_DefaultBinary, 0)
+            + array_of(len(request.Parameters.NodesToRead), parts)
+        )
 
     session = SimpleNamespace(_send_request=answer)
     url = SimpleNamespace(geturl=lambda: "opc.tcp://plant")

@@ -30,6 +30,7 @@ from ..server_process import ServerProcess
 from .sending import fault, is_served
 
 SETTINGS = {
+    "SESSIONS": 30,
     "SESSIONS_PER_USER": 30,
     "SUBSCRIPTIONS": 5,
     "SUBSCRIPTIONS_PER_SESSION": 3,

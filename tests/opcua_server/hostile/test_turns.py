@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from asyncua import ua
 
-from ..conformity.services import T, node, read, read_request, rvid
+from ..conformity.services import BOTH, T, node, read, read_request, rvid, step
 from ..conformity.wire import ANSWER_S, ANYBODY, Application, Connection, Session, begin, connected
-from .sending import unsent
+from .sending import ON_TIME_S, is_served, unsent
 
+STATUS = ua.NodeId(ua.ObjectIds.Server_ServerStatus)
+BEGINNING, END = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 FLOOD = 120
 """Requests of some milliseconds each, less than a turn; all together small enough to be received at once."""
 
@@ -49,3 +55,33 @@ async def test_many_requests_at_once_are_all_answered(
     await asyncio.wait(answers, timeout=2 * ANSWER_S)
     await session.connection.drop()
     assert all(answer.done() and answer.exception() is None for answer in answers)
+
+
+def history_request(count: int) -> ua.HistoryReadRequest:
+    details = ua.ReadRawModifiedDetails(StartTime=BEGINNING, EndTime=END, NumValuesPerNode=0)
+    nodes = [ua.HistoryReadValueId(NodeId=node(T)) for _ in range(count)]
+    return ua.HistoryReadRequest(Parameters=ua.HistoryReadParameters(details, BOTH, False, nodes))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: history_request(100), lambda: read_request(*[rvid(STATUS)] * 10_000)],
+    ids=["HistoryRead", "Read of structures"],
+)
+async def test_large_requests_of_who_may_ask_them_leave_the_others_their_turn(
+    endpoint: str, bystander: Session, make: Callable[[], Any]
+) -> None:
+    async def ask() -> list[Any]:
+        async with connected(endpoint) as session:
+            return await asyncio.gather(*(session.send(make()) for _ in range(4)))
+
+    await step(bystander, 600.0)
+    # In a loop of its own: to decode the answers takes longer than to make them.
+    asking = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(ask())))
+    longest = 0.0
+    while not asking.done():
+        asked = time.monotonic()
+        assert await is_served(bystander)
+        longest = max(longest, time.monotonic() - asked)
+    assert all(answer.ResponseHeader.ServiceResult.is_good() for answer in await asking)
+    assert longest < ON_TIME_S
