@@ -264,7 +264,7 @@ STANDARD = Profile(
         Unit("Discovery Register", lacks="the server registers with no discovery server"),
         Unit("Discovery Register2", lacks="the server registers with no discovery server"),
         Unit("Session Cancel"),
-        _optional("Session Change User", "not shown by a test here yet"),
+        _optional("Session Change User"),
         Unit("Session Minimum 50 Parallel"),
         Unit("View Minimum Continuation Point 05"),
     ),
