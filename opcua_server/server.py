@@ -225,6 +225,7 @@ async def make_server(
 ) -> PlantServer:
     """Return the server, its address space built, not yet listening."""
     limits = ServerLimits.of(settings.limits, settings.scan_s * 1000.0)
+    logging.getLogger("asyncua.uaprotocol").setLevel(logging.CRITICAL)  # what strangers err in, we say in few lines
     lengths.check()
     decoding.limit(limits)
     enumerations.admit_unknown()

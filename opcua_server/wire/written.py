@@ -50,7 +50,7 @@ class Written(NamedTuple):
         """Return the value; null for arrays, which nothing takes."""
         if self.value is None:
             return ua.Variant(None, ua.VariantType.Null)
-        vtype = ua.VariantType(self.type_number)
+        vtype: Any = ua.datatype_to_varianttype(self.type_number)  # reserved ones, too
         return ua.Variant(FileTime.of(self.value) if vtype is ua.VariantType.DateTime else self.value, vtype)
 
 
