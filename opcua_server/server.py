@@ -10,7 +10,7 @@ from pathlib import Path
 from asyncua import Server
 from asyncua.server.internal_server import InternalServer
 
-from opcua_server import standard_nodes
+from opcua_server import open_files, standard_nodes
 from opcua_server.access import defaults, role_set
 from opcua_server.access.control import AccessControl
 from opcua_server.access.policies import Policies, standard_policies
@@ -225,6 +225,7 @@ async def make_server(
 ) -> PlantServer:
     """Return the server, its address space built, not yet listening."""
     limits = ServerLimits.of(settings.limits, settings.scan_s * 1000.0)
+    logging.getLogger("asyncua.uaprotocol").setLevel(logging.CRITICAL)  # what strangers err in, we say in few lines
     lengths.check()
     decoding.limit(limits)
     enumerations.admit_unknown()
@@ -267,8 +268,9 @@ async def listen(server: PlantServer, settings: ServerSettings) -> None:
     """Open the port.
 
     Raises:
-        CouldNotRun: naming a port that is in use or an address that is not here.
+        CouldNotRun: naming a port that is in use, an address that is not here, or more connections than can be.
     """
+    open_files.allow(settings.limits.connections)
     await server.start()
     assert server.listener is not None  # noqa: S101
     try:

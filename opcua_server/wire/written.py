@@ -50,7 +50,7 @@ class Written(NamedTuple):
         """Return the value; null for arrays, which nothing takes."""
         if self.value is None:
             return ua.Variant(None, ua.VariantType.Null)
-        vtype = ua.VariantType(self.type_number)
+        vtype: Any = ua.datatype_to_varianttype(self.type_number)  # reserved ones, too
         return ua.Variant(FileTime.of(self.value) if vtype is ua.VariantType.DateTime else self.value, vtype)
 
 
@@ -65,7 +65,8 @@ def written_values(data: bytes, at: int) -> list[Written]:
         node, attribute = data[at:end], unsigned(data, end)
         at = end_of_string(data, end + 4)
         index_range = data[end + 8 : at].decode(errors="surrogateescape")  # refused as no range
-        mask, kind = data[at], data[at + 1]
+        mask = data[at]
+        kind = data[at + 1] if mask & VALUE else 0
         scalar = _SCALARS.get(kind)
         if scalar is not None and mask & VALUE and not mask & ~_PLAIN:
             (value,) = scalar.unpack_from(data, at + 2)
