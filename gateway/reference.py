@@ -13,8 +13,8 @@ from gateway.up.parts import ServicePart, totals, with_free_ports
 from gateway.up.process import Child, spawn
 from plant.pid import REFERENCE_INTERVAL_S, REFERENCE_SAMPLES
 from runtime.errors import BadInput, CouldNotRun
-from runtime.running import write_private
 from runtime.settings_file import dump_settings, load_settings
+from runtime.whole_files import write_private
 
 ENDS_WITHIN_S = 120.0
 LOOK_EVERY_S = 0.1

@@ -120,21 +120,6 @@ def find_running(data: Path) -> RunningPlant:
     return plant
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file readable by its owner only, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def secret(path: Path) -> str:
     """Return the secret in that file: 32 URL-safe characters made at first use, kept 0600, never half there."""
     if not path.exists():

@@ -18,9 +18,9 @@ from pydantic import AfterValidator, SecretStr, ValidationError
 from runtime.errors import BadInput, CouldNotRun
 from runtime.passwords import check_hash
 from runtime.refusals import explain
-from runtime.running import write_private
 from runtime.section import Section
 from runtime.settings import Role, ServerSettings
+from runtime.whole_files import write_private
 from runtime.yaml_tree import parse
 
 SERVICES = ("controller", "historian", "detector", "gateway")

@@ -105,7 +105,8 @@ def export(
 
     from runtime.pki.authority import Authority
     from runtime.pki.identity import read_identities
-    from runtime.pki.store import encoded, read_bytes, write
+    from runtime.pki.store import encoded, read_bytes
+    from runtime.whole_files import write
 
     pki = data / "pki"
     if ca:

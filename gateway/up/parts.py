@@ -22,10 +22,11 @@ from gateway.components.telegraf import Telegraf
 from gateway.services import PACKAGES, service_argv
 from runtime.health import NOT_YET
 from runtime.ports import free_port, require_free
-from runtime.running import RUN_SETTINGS, secret, write_private
+from runtime.running import RUN_SETTINGS, secret
 from runtime.service import PARENT
 from runtime.settings import Settings
 from runtime.settings_file import dump_settings
+from runtime.whole_files import write_private
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from gateway.up.parts import ServicePart
 from gateway.up.supervisor import Supervised, Supervisor
 from runtime.addresses import in_url
 from runtime.errors import BadInput, CouldNotRun
-from runtime.running import RUN_FILE, RunningPlant, is_alive, make_data_directory, read_run_file, write_private
+from runtime.running import RUN_FILE, RunningPlant, is_alive, make_data_directory, read_run_file
 from runtime.settings import Settings
+from runtime.whole_files import write_private
 
 log = logging.getLogger("up")
 

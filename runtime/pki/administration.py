@@ -24,9 +24,9 @@ from runtime.pki.store import (
     parse_crl,
     read_bytes,
     thumbprint,
-    write,
 )
 from runtime.pki.trust import USERS
+from runtime.whole_files import write
 
 OWN, CA, TRUSTED, ISSUER, REJECTED = "own", "ca", "trusted", "issuer", "rejected"
 STORES = (OWN, CA, TRUSTED, ISSUER, REJECTED, f"{USERS}/{TRUSTED}", f"{USERS}/{ISSUER}", f"{USERS}/{REJECTED}")

@@ -20,8 +20,8 @@ from runtime.pki.store import (
     pem,
     read_bytes,
     thumbprint,
-    write,
 )
+from runtime.whole_files import write
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from runtime.errors import CouldNotRun
 from runtime.pki.chain import build_chain
 from runtime.pki.issuing import is_ours
 from runtime.pki.refusal import CertificateRefused
-from runtime.pki.store import UNREADABLE, der, parse_certificate, parse_key, pem, read_bytes, thumbprint, write
+from runtime.pki.store import UNREADABLE, der, parse_certificate, parse_key, pem, read_bytes, thumbprint
 from runtime.pki.trust import ISSUERS, TRUSTED
+from runtime.whole_files import write
 
 log = logging.getLogger("pki")
 

@@ -156,18 +156,3 @@ def file_name(certificate: x509.Certificate) -> str:
     """Return `<CommonName>-<Thumbprint>.der` (OPC 10000-12 v1.05 annex F.1), and nothing but a name."""
     name = re.sub(r"[^\w.-]+", "_", common_name(certificate))[:64].lstrip(".") or "certificate"
     return f"{name}-{thumbprint(certificate)}.der"
-
-
-def write(path: Path, octets: bytes, mode: int = 0o644) -> None:
-    """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 from plant import quality
 from runtime.pki.chain import parse_chain
 from runtime.pki.refusal import CertificateRefused
-from runtime.pki.store import Folder, der, file_name, listing_of, parse_certificate, parse_crl, write
+from runtime.pki.store import Folder, der, file_name, listing_of, parse_certificate, parse_crl
 from runtime.pki.validation import Known, Use, validate
+from runtime.whole_files import write
 
 __all__ = ["CertificateRefused", "TrustList"]
 

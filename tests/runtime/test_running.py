@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from runtime.errors import BadInput, CouldNotRun
-from runtime.running import find_running, is_alive, make_data_directory, read_run_file, secret, write_private
+from runtime.running import find_running, is_alive, make_data_directory, read_run_file, secret
+from runtime.whole_files import write_private
 
 
 def content(pid: int, started: float) -> dict[str, Any]:
