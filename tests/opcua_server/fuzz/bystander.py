@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from ..conformity.services import SCAN_S, T, changes_of, monitor, publish_request, read, subscribe
-from ..conformity.wire import Session, connected
+from ..conformity.wire import Application, Session, connected
 
 PLANT_TIME = "Plant.Simulation.Time"
 """Changes with every scan."""
@@ -21,6 +21,10 @@ REQUESTS = 5
 """Publish requests that wait."""
 QUEUE = 1_000
 PAUSE_S = 0.2
+
+
+BYSTANDER = Application("urn:bystander")
+"""Another application than the fuzzers': an Anonymous of the same one could take its subscription over."""
 
 
 @dataclass
@@ -36,7 +40,7 @@ class Seen:
 async def watch(endpoint: str, ended: asyncio.Event) -> Seen:
     """Subscribe to a value that changes with every scan, and read beside it."""
     seen = Seen()
-    async with connected(endpoint) as session:
+    async with connected(endpoint, BYSTANDER) as session:
         subscription = (await subscribe(session, 100.0, keep_alive=100)).SubscriptionId
         await monitor(session, subscription, PLANT_TIME, queue=QUEUE)
         work = [asyncio.create_task(_listen(session, seen)), asyncio.create_task(_read(session, seen))]
