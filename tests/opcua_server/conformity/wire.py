@@ -143,9 +143,9 @@ class Connection:
         self._writer.write(self.channel.message_to_binary(struct_to_binary(request), kind, self._last_id))
         return answer
 
-    async def lost(self) -> None:
+    async def lost(self, within_s: float = ANSWER_S) -> None:
         """Wait until the server has ended the connection."""
-        await asyncio.wait_for(asyncio.shield(self._task), ANSWER_S)
+        await asyncio.wait_for(asyncio.shield(self._task), within_s)
 
     async def drop(self) -> None:
         """End the TCP connection without a word."""

@@ -85,5 +85,5 @@ async def test_a_reader_that_stalls_is_dropped_in_the_end(running: str, monkeypa
     async with connected(running) as other:
         assert await longest_pause(other, 5.0) < ON_TIME_S
     session.connection._writer.transport.resume_reading()
-    await session.connection.lost()
+    await session.connection.lost(6 * ANSWER_S)  # megabytes are still on their way, and take long to be decoded
     assert any(isinstance(each.exception(), ConnectionError) for each in waiting)
