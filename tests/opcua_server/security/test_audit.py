@@ -114,11 +114,12 @@ async def test_a_method_is_told_with_arguments_and_result(endpoint: str, trail: 
 async def test_of_a_controller_only_that_it_takes_the_loop_is_told(endpoint: str, trail: Trail) -> None:
     async with Client(endpoint) as client, Client(endpoint) as rival:
         for beat in range(1, 6):
-            written = ((f"{LOOP}.Heartbeat", beat, V.UInt32), ("R101.Tc", 300.0 + beat, V.Double))
-            assert await write(client, *written) == ["Good", "Good"]
+            demand = ((f"{LOOP}.Heartbeat", beat, V.UInt32), ("R101.Tc", 300.0 + beat, V.Double))
+            assert await write(client, *demand) == ["Good", "Good"]
             assert await write(rival, (f"{LOOP}.Heartbeat", beat, V.UInt32)) == ["BadUserAccessDenied"]
         assert await write(client, (SP, 340.0, V.Double)) == ["Good"]
-        lines = await eventually(lambda: (found := trail()) and found[-1]["node"].endswith("SP") and found)
+        written = "AuditWriteUpdateEventType"
+        lines = await eventually(lambda: (found := trail(written)) and found[-1]["node"].endswith("SP") and found)
         assert [(line["node"].rpartition(".")[2], line["status"]) for line in lines] == [
             ("Heartbeat", "Good"),
             ("Heartbeat", "BadUserAccessDenied"),
@@ -148,7 +149,10 @@ async def test_a_trail_that_cannot_be_written_holds_nothing(
         path.unlink()
         assert await write(client, (SP, 350.0, V.Double)) == ["Good"]
         lost, line = await eventually(lambda: len(found := trail()) == 2 and found)
-        assert (lost["event"], lost["count"]) == ("Lost", 4)  # the step, too
+        assert (lost["event"], lost["count"]) == (
+            "Lost",
+            3 + 4,
+        )  # channel, session and login; three writes and the step
         assert line["NewValue"] == 350.0
     assert len([text for text in caplog.messages if text.startswith("audit: ")]) == 2
 
