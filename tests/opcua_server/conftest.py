@@ -48,7 +48,7 @@ def serving(data: Path) -> Serving:
         context.health.wait_for("start")
         task = asyncio.create_task(_serve(serve, context), name="server")
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(90):
                 while not context.health.is_ready:
                     assert not task.done(), task.exception()
                     context.health.beat()

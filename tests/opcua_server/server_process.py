@@ -13,7 +13,7 @@ from pathlib import Path
 from runtime.ports import free_port
 
 STOCK = Path(__file__).parent / "conformity" / "stock_server.py"
-START_S = 30.0
+START_S = 90.0
 
 
 class ServerProcess:
