@@ -24,7 +24,7 @@ from opcua_server.limits import ServerLimits
 from opcua_server.security.identities import ServerIdentities, ServerIdentity
 from opcua_server.security.policies import KEY_BITS, NONCE_BYTES, NONE, SECURED, Offer
 from opcua_server.wire.channel_limits import ChannelLimits
-from opcua_server.wire.requests import MALFORMED
+from opcua_server.wire.requests import MALFORMED, decoded
 from runtime.limit_settings import LimitSettings
 from runtime.pki.chain import parse_chain
 from runtime.pki.store import common_name, thumbprint
@@ -130,7 +130,7 @@ class SecureChannel(SecureConnection):
         if self.offer is not NONE:
             self._check_trust(security.SenderCertificate)
         try:
-            request = struct_from_binary(ua.OpenSecureChannelRequest, message.body())
+            request = decoded(ua.OpenSecureChannelRequest, bytes(message.body()), 0)
         except Exception as error:
             raise ChannelRefused(ua.StatusCodes.BadDecodingError, f"the request is malformed ({error!r})") from error
         if request.TypeId != _REQUEST:

@@ -26,6 +26,7 @@ from opcua_server.monitoring.sample import Sample, of_data_value, of_row
 from opcua_server.services import index_range
 from opcua_server.status import bad_value, status_code
 from opcua_server.tags import Tags
+from opcua_server.wire.decoding import Budget, budgeted
 from opcua_server.wire.messages import NULL_ARRAY, now_ticks
 from opcua_server.wire.records import SERVER, SOURCE, VALUE, WIDTHS
 from opcua_server.wire.requests import count_of, end_of_node_id, taken, unsigned
@@ -74,6 +75,7 @@ class AttributeService:
         require(count, self._limits.operations.max_nodes_per_read)
         at += 16
         results = [b""] * count
+        budget = Budget()
         places: list[int] = []
         rows: list[int] = []
         slow, most_bytes = 0, self._limits.settings.message_bytes
@@ -87,7 +89,7 @@ class AttributeService:
                 rows.append(row)
                 at = end + _PLAIN_SIZE
             else:
-                buffer = Buffer(body, at)
+                buffer = budgeted(body, at, budget)
                 item = taken(ua.ReadValueId, buffer)
                 results[place] = of_data_value(self.data_value(rights, item, row)).data_value(times_mask)
                 at = buffer.cur_pos

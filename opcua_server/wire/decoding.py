@@ -1,13 +1,15 @@
-"""What the decoding of one message may cost.
+"""What the decoding of one request may cost.
 
 asyncua's codec follows any nesting and makes any number of objects: sixteen megabytes of Variants within DataValues, of
-a byte each, would be gigabytes and half a minute. Each Buffer carries what is left of its message's budget; parts of it
-share it. What is past it is refused by BadEncodingLimitsExceeded (OPC 10000-4 v1.05 §7.38.2).
+a byte each, would be gigabytes and half a minute. The Buffer of a request carries what is left of its budget, parts of
+it share it; what is past it is refused by BadEncodingLimitsExceeded (OPC 10000-4 v1.05 §7.38.2). A Buffer without one
+is read as ever.
 """
 
 from __future__ import annotations
 
 import functools
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -20,20 +22,26 @@ from opcua_server.limits import ServerLimits
 MOST_OBJECTS = 100_000
 """Elements of arrays, Variants and ExtensionObjects of a message: ten thousand operations with ten each."""
 _CODEC: Any = ua_binary
-_PRIMITIVES = ua_binary.Primitives
+_LENGTH = struct.Struct("<i")
 _variant, _extension_object = ua_binary.variant_from_binary, ua_binary.extensionobject_from_binary
 _array_decoder, _list_decoder = _CODEC._create_uatype_array_deserializer, _CODEC._create_list_deserializer
 _copy, _bytes = Buffer.copy, ua_binary._Bytes.unpack
 
 
 class Budget:
-    """What is left of one message's."""
+    """What is left of one request's."""
 
     __slots__ = ("depth", "left")
 
     def __init__(self) -> None:
         self.depth = 0
         self.left = MOST_OBJECTS
+
+    def spend(self, objects: int) -> None:
+        """Take note of objects that are made."""
+        self.left -= objects
+        if self.left < 0:
+            _refuse("message_objects")
 
 
 class _Limits:
@@ -43,10 +51,10 @@ class _Limits:
 
 
 def limit(limits: ServerLimits) -> None:
-    """Let the codec of this process keep to limits from now on."""
+    """Let the codec of this process keep to limits from now on, where a Buffer has a budget."""
     _Limits.server = limits
     buffer: Any = Buffer
-    buffer.copy = _shared_copy
+    buffer.budget, buffer.copy = None, _shared_copy
     _CODEC._Bytes.unpack, _CODEC._String.unpack = staticmethod(_checked_bytes), staticmethod(_checked_string)
     _CODEC.variant_from_binary, _CODEC.extensionobject_from_binary = _nested(_variant), _nested(_extension_object)
     _CODEC._create_uatype_array_deserializer = functools.cache(_bounded(_array_decoder, _is_cheap))
@@ -61,35 +69,27 @@ def limit(limits: ServerLimits) -> None:
         cached.cache_clear()
 
 
-def budget_of(buffer: Any) -> Budget:
-    """Return the budget of the message of which a Buffer is."""
-    budget: Budget | None = getattr(buffer, "budget", None)
-    if budget is None:
-        budget = buffer.budget = Budget()
-    return budget
-
-
-def budgeted(data: bytes, at: int, budget: Budget) -> Buffer:
-    """Return a Buffer over one more part of a message."""
+def budgeted(data: bytes, at: int, budget: Budget | None = None) -> Buffer:
+    """Return a Buffer over a request, or one more part of it."""
     buffer: Any = Buffer(data, at)
-    buffer.budget = budget
+    buffer.budget = budget or Budget()
     return buffer  # type: ignore[no-any-return]
 
 
 def _shared_copy(self: Buffer, size: int = -1) -> Buffer:
     copy: Any = _copy(self, size)
-    copy.budget = budget_of(self)
+    copy.budget = self.budget  # type: ignore[attr-defined]
     return copy  # type: ignore[no-any-return]
 
 
 def _checked_bytes(data: Any) -> bytes | None:
-    if _peek(data) > _Limits.server.max_byte_string_length:
+    if data.budget is not None and _peek(data) > _Limits.server.max_byte_string_length:
         _refuse("byte_string_bytes")
     return _bytes(data)
 
 
 def _checked_string(data: Any) -> str | None:
-    if _peek(data) > _Limits.server.max_string_length:
+    if data.budget is not None and _peek(data) > _Limits.server.max_string_length:
         _refuse("string_bytes")
     octets = _bytes(data)
     return None if octets is None else octets.decode(errors="surrogateescape")
@@ -97,10 +97,12 @@ def _checked_string(data: Any) -> str | None:
 
 def _nested(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def checked(data: Any) -> Any:
-        budget = budget_of(data)
+        budget: Budget | None = data.budget
+        if budget is None:
+            return decode(data)
         if budget.depth >= _Limits.server.settings.nesting:
             _refuse("nesting")
-        _spend(budget, 1)
+        budget.spend(1)
         budget.depth += 1
         try:
             return decode(data)
@@ -117,11 +119,14 @@ def _bounded(make: Callable[[Any], Any], is_cheap: Callable[[Any], bool]) -> Cal
         decode, is_free = make(kind), is_cheap(kind)
 
         def checked(data: Any) -> Any:
+            budget: Budget | None = data.budget
+            if budget is None:
+                return decode(data)
             length = _peek(data)
             if length > _Limits.server.max_array_length:
                 _refuse("array_length")
             if not is_free:
-                _spend(budget_of(data), max(length, 0))
+                budget.spend(max(length, 0))
             return decode(data)
 
         return checked
@@ -134,14 +139,11 @@ def _is_cheap(kind: Any) -> bool:
 
 
 def _peek(data: Any) -> int:
-    length: int = _PRIMITIVES.Int32.unpack(_copy(data, 4))
+    """Return the length that comes next; where nothing does, the codec says so."""
+    if data._size < _LENGTH.size:
+        return -1
+    length: int = _LENGTH.unpack_from(data._data, data._cur_pos)[0]
     return length
-
-
-def _spend(budget: Budget, objects: int) -> None:
-    budget.left -= objects
-    if budget.left < 0:
-        _refuse("message_objects")
 
 
 def _refuse(name: str) -> None:

@@ -9,6 +9,8 @@ from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary
 
+from opcua_server.wire.decoding import budgeted
+
 T = TypeVar("T")
 
 _HEADER = struct.Struct("<qII")
@@ -91,7 +93,7 @@ def request_header(data: bytes, at: int) -> RequestHeader:
 
 def decoded(kind: type[T], data: bytes, at: int) -> T:
     """Return a structure by the library's codec, as `taken` does."""
-    return taken(kind, Buffer(data, at))
+    return taken(kind, budgeted(data, at))
 
 
 def taken(kind: type[T], buffer: Buffer) -> T:

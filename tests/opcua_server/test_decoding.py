@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 from asyncua import ua
-from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import from_binary, struct_from_binary
 
 from opcua_server.limits import ServerLimits
@@ -38,7 +37,7 @@ def limits() -> Iterator[ServerLimits]:
 
 
 def variant(octets: bytes) -> ua.Variant:
-    return from_binary(ua.Variant, Buffer(octets))
+    return from_binary(ua.Variant, decoding.budgeted(octets, 0))
 
 
 def nested_objects(levels: int) -> bytes:
@@ -108,5 +107,7 @@ def test_a_path_of_many_elements_is_refused(limits: ServerLimits) -> None:
     element = b"\x00\x00\x00\x00\x00\x00" + struct.pack("<i", -1)
     path = b"\x00\x00" + struct.pack("<i", 9_000) + element * 9_000
     with pytest.raises(ua.uaerrors.BadEncodingLimitsExceeded):
-        struct_from_binary(ua.TranslateBrowsePathsToNodeIdsParameters, Buffer(struct.pack("<i", 12) + path * 12))
+        struct_from_binary(
+            ua.TranslateBrowsePathsToNodeIdsParameters, decoding.budgeted(struct.pack("<i", 12) + path * 12, 0)
+        )
     assert +limits.reached.counts == {"message_objects": 1}
