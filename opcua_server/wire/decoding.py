@@ -19,8 +19,9 @@ from asyncua.ua import ua_binary
 
 from opcua_server.limits import ServerLimits
 
-MOST_OBJECTS = 100_000
-"""Elements of arrays, Variants and ExtensionObjects of a message: ten thousand operations with ten each."""
+MOST_OBJECTS = 50_000
+"""Elements of arrays, Variants and ExtensionObjects of a request, a Variant in an array twice: ten thousand operations
+with five each."""
 _CODEC: Any = ua_binary
 _LENGTH = struct.Struct("<i")
 _variant, _extension_object = ua_binary.variant_from_binary, ua_binary.extensionobject_from_binary
