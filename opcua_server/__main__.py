@@ -11,6 +11,7 @@ from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
 from opcua_server.history import History
 from opcua_server.pacing import Pacer
+from opcua_server.registration import Registration, registered_server
 from opcua_server.security.identities import ServerIdentities
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.simulator import Simulator, timing_of
@@ -18,6 +19,7 @@ from opcua_server.tags import Tags
 from opcua_server.users import users_of
 from opcua_server.wire.messages import now_ticks
 from plant.simulation import PlantConfig
+from runtime.addresses import is_unspecified
 from runtime.pki.renewal import OwnCertificates
 from runtime.ports import require_free
 from runtime.rotating_lines import AUDIT, RotatingLines
@@ -64,8 +66,10 @@ async def serve(context: Context) -> None:
     simulator.show()
     await serving.listen(server, settings.server)
     context.health.detail["endpoint"] = settings.server.endpoint
-    context.log.info("serving %d reactors at %s", len(settings.reactors), settings.server.endpoint)
+    anywhere = ", by all names and addresses of this machine" if is_unspecified(settings.server.listen) else ""
+    context.log.info("serving %d reactors at %s%s", len(settings.reactors), settings.server.endpoint, anywhere)
     context.health.ready("start")
+    registered = registered_server(settings.server, server.description)
     try:
         async with asyncio.TaskGroup() as group:
             pacer = Pacer(simulator, commands, publisher, context.health, context.registry)
@@ -73,7 +77,11 @@ async def serve(context: Context) -> None:
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
             group.create_task(users.watch(server.end_refused_sessions), name="users")
+            group.create_task(server.watch_trust(), name="trust")
             group.create_task(certificates.keep(), name="certificates")
+            for url in settings.server.discovery:
+                registration = Registration(url, registered, certificates.present, context.data / "pki")
+                group.create_task(registration.keep(), name=f"registration with {url}")
     finally:
         server.tell_shutdown(LAST_PUBLISHING_S)
         await asyncio.sleep(LAST_PUBLISHING_S)

@@ -152,6 +152,15 @@ class PlantProcessor:
         self._working.add(task)
         task.add_done_callback(self._worked)
 
+    def check_trust(self) -> None:
+        """Close the connection if the client's application is trusted no more."""
+        try:
+            self.channel.check_trust()
+        except ChannelRefused as refused:
+            self._audit.not_opened(self.channel, refused, self.peer)
+            self._refuse(refused.code, str(refused))
+            self._transport.close()
+
     def disconnect(self) -> None:
         """Take note that the connection is gone: its sessions wait for their clients, but for those not activated."""
         if self._expiry is not None:

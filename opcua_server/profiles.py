@@ -261,8 +261,7 @@ STANDARD = Profile(
     units=(
         _optional("Attribute Write StatusCode & Timestamp", "the plant's own times and statuses stay"),
         Unit("Base Info Diagnostics"),
-        Unit("Discovery Register", lacks="the server registers with no discovery server"),
-        Unit("Discovery Register2", lacks="the server registers with no discovery server"),
+        *_units("Discovery Register", "Discovery Register2"),
         Unit("Session Cancel"),
         _optional("Session Change User"),
         Unit("Session Minimum 50 Parallel"),
@@ -297,7 +296,7 @@ BEHAVIOUR = Profile(
     f"{_SERVER}Behaviour",
     "OPC 10000-7 v1.04 §6.6.6",
     units=(
-        Unit("Discovery Configuration", lacks="the server registers with no discovery server"),
+        Unit("Discovery Configuration"),
         Unit("Protocol Configuration", lacks="not shown by a test here yet"),
         Unit("Security Administration", lacks="by settings and commands, not shown by a test here"),
         Unit("Security Administration – XML Schema", lacks="the settings are YAML, not of the standard's XML schema"),

@@ -7,7 +7,7 @@ import logging
 import secrets
 from pathlib import Path
 
-from asyncua import Server
+from asyncua import Server, ua
 from asyncua.server.internal_server import InternalServer
 
 from opcua_server import open_files, standard_nodes
@@ -51,8 +51,8 @@ from opcua_server.sessions import Sessions
 from opcua_server.simulator import Simulator
 from opcua_server.subscriptions import Subscriptions
 from opcua_server.templates import MODEL, use_template
-from opcua_server.transport import Listener
-from opcua_server.users import Users
+from opcua_server.transport import Listener, PlantProtocol
+from opcua_server.users import LOOK_EVERY_S, Users
 from opcua_server.wire import decoding, enumerations, lengths
 from plant.clock import TICKS_PER_SECOND
 from plant.names import NAMESPACE_URI
@@ -155,6 +155,11 @@ class PlantServer(InternalServer):
         self._engine, self._subscriptions = engine, all_subscriptions
         return self.publisher
 
+    @property
+    def description(self) -> ua.ApplicationDescription:
+        """What is told of the server."""
+        return self._endpoints.application(None)
+
     def metrics(self) -> ClientMetrics:
         """Return what is told of the clients; there must be a plant."""
         assert self._subscriptions is not None and self.sessions is not None  # noqa: S101, PT018
@@ -167,6 +172,23 @@ class PlantServer(InternalServer):
             if why:
                 log.warning("session of user %r ends: %s", session.user.name, why)
                 session.close(delete_subscriptions=True)
+
+    async def watch_trust(self) -> None:
+        """Follow the trust list until cancelled: whose application is on it no more is disconnected.
+
+        Those that have come since the last look are looked at in any case: they may have been trusted in between only.
+        """
+        trust = TrustList(self._pki)
+        listing = trust.listing()
+        known: set[PlantProtocol] = set()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            before, listing = listing, await asyncio.to_thread(trust.listing)
+            present = set(self.listener.connections if self.listener is not None else ())
+            for connection in present - known if listing == before else present:
+                connection.processor.check_trust()
+                await asyncio.sleep(0)
+            known = present
 
     def _why_refused(self, user: PlantUser) -> str:
         """Return why a user who has logged in could not do so now, as when a certificate has ended meanwhile.

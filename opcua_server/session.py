@@ -158,6 +158,11 @@ class PlantSession:
         return self.client.description.ApplicationUri or ""
 
     @property
+    def peer(self) -> str:
+        """Address of the client, empty while it is gone."""
+        return self.connection.peer if self.connection is not None else ""
+
+    @property
     def most_bytes(self) -> int:
         """Size of the largest response that the client takes."""
         return self.client.most_bytes

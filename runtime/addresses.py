@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 
 _HOST = re.compile(r"[\w.:%-]+")
+_DIGITS = re.compile(r"[\d.]+")
 
 
 def in_url(host: str) -> str:
     """Return a host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def is_unspecified(host: str) -> bool:
+    """Tell whether this is an address to listen on, but none to connect to: 0.0.0.0 or ::."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def check_host(host: str) -> str:
@@ -19,10 +29,18 @@ def check_host(host: str) -> str:
     Raises:
         ValueError: saying what is allowed.
     """
-    if not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(host) or (_DIGITS.fullmatch(host) and not _is_address(host)):
         message = "allowed is a host name or an IP address"
         raise ValueError(message)
     return host
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def check_url(url: str, form: str, *schemes: str) -> str:

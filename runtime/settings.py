@@ -62,6 +62,8 @@ class ServerSettings(Section):
     hosts: tuple[Host, ...] = ()
     """Names clients use, for endpoint, certificate and run.json; empty: `listen`."""
     port: Port = 4840
+    discovery: tuple[OpcuaUrl, ...] = ()
+    """Discovery servers that are told of the server, for clients that ask there."""
     scan_s: Number = Field(default=0.1, ge=0.01, le=1.0)
     lockstep: Flag = False
     """True: the plant advances only by Step, or by the controller's interval when it has written Tc."""

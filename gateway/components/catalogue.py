@@ -75,8 +75,8 @@ NODE_OPCUA = Entry(
     accepts=None,
     tools=("node", "npm"),
     takes="1 min",
-    otherwise="`npm install node-opcua-client` in a folder of yours; the variable names its node_modules",
-    holds="node-opcua-client",
+    otherwise="`npm install node-opcua-client node-opcua-server-discovery` in a folder; the variable: its node_modules",
+    holds="node-opcua-server-discovery",
 )
 MILO = Entry(
     name="milo",

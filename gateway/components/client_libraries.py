@@ -49,11 +49,11 @@ gopkg.in/yaml.v3 v3.0.1/go.mod h1:K4uyk7z7BCEPqu6E+C64Yfv1cQ7kz7rIZviUmN+EgEM=
 
 
 def install_node_opcua(folder: Path, run: Run) -> None:
-    """The client half of node-opcua with what it needs, no scripts run."""
-    package = f"node-opcua-client@{NODE_OPCUA.version}"
+    """node-opcua's client and its discovery server with what they need, no scripts run."""
+    packages = [f"{each}@{NODE_OPCUA.version}" for each in ("node-opcua-client", "node-opcua-server-discovery")]
     (folder / "package.json").write_text('{"private": true}\n')
     run(
-        ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", package],
+        ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", *packages],
         cwd=folder,
         env={"npm_config_update_notifier": "false"},
     )

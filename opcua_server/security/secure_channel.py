@@ -127,8 +127,7 @@ class SecureChannel(SecureConnection):
             raise ChannelRefused(ua.StatusCodes.BadSecurityChecksFailed, f"its header is malformed ({error})") from None
         self._check_header(header, security)
         message: Any = self._verified(header, body)
-        if self.offer is not NONE:
-            self._check_trust(security.SenderCertificate)
+        self.check_trust()
         try:
             request = decoded(ua.OpenSecureChannelRequest, bytes(message.body()), 0)
         except Exception as error:
@@ -141,6 +140,20 @@ class SecureChannel(SecureConnection):
         response.ResponseHeader.RequestHandle = request.RequestHeader.RequestHandle
         octets = self.message_to_binary(struct_to_binary(response), _OPEN, message.request_id())
         return Opened(request.RequestHeader, request.Parameters.RequestType, octets)
+
+    def check_trust(self) -> None:
+        """Check the client's application, at each renewal again (OPC 10000-4 v1.05 §6.1.7).
+
+        Raises:
+            ChannelRefused: when it is not trusted, or no more.
+        """
+        if self.offer is NONE:
+            return
+        try:
+            self._trust.check(self.certificates)
+        except CertificateRefused as refused:
+            code = ua.StatusCodes.BadSecurityChecksFailed if refused.code in _UNTRUSTED else refused.code
+            raise ChannelRefused(code, str(refused), self.certificates) from refused
 
     @property
     def lifetime_ms(self) -> float:
@@ -207,14 +220,6 @@ class SecureChannel(SecureConnection):
         if not isinstance(message, ua.Message):
             raise ChannelRefused(ua.StatusCodes.BadSecurityChecksFailed, "the request is not whole", self.certificates)
         return message
-
-    def _check_trust(self, certificates: bytes) -> None:
-        """Check the client's application, at each renewal again (OPC 10000-4 v1.05 §6.1.7)."""
-        try:
-            self._trust.check(certificates)
-        except CertificateRefused as refused:
-            code = ua.StatusCodes.BadSecurityChecksFailed if refused.code in _UNTRUSTED else refused.code
-            raise ChannelRefused(code, str(refused), certificates) from refused
 
     def _check_request(self, params: ua.OpenSecureChannelParameters) -> None:
         is_renewal = self.is_open()

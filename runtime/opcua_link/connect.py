@@ -8,28 +8,20 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from asyncua import Client, ua
-from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
-from asyncua.crypto.uacrypto import CertProperties
 
-from runtime.errors import LinkLost
 from runtime.opcua_link import filetime
 from runtime.opcua_link.errors import link_errors
 from runtime.opcua_link.link import OpcuaLink
-from runtime.pki.chain import parse_chain
+from runtime.opcua_link.secured import secure
 from runtime.pki.own import application_uri, own_identities
-from runtime.pki.store import der, thumbprint
-from runtime.pki.trust import WORTH_KEEPING, CertificateRefused, TrustList
-from runtime.pki.validation import Use
 from runtime.reconnect import OnState, keep, nobody_told
 from runtime.running import secret
 from runtime.settings import Settings
 
 REQUEST_TIMEOUT_S = 10.0
 SESSION_TIMEOUT_MS = 30_000
-POLICY, MODE = SecurityPolicyBasic256Sha256, ua.MessageSecurityMode.SignAndEncrypt
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,8 @@ async def connected(endpoint: str, application: str, login: Login | None = None)
     client.session_timeout = SESSION_TIMEOUT_MS
     with link_errors(endpoint):
         if login is not None:
-            await _secure(client, endpoint, application, login.pki)
+            own = await asyncio.to_thread(own_identities, login.pki, (), application)
+            await secure(client, own[0], login.pki)
             client.set_user(login.user)
             client.set_password(login.password)
         await client.connect()
@@ -75,37 +68,6 @@ async def connected(endpoint: str, application: str, login: Login | None = None)
         yield link
     finally:
         await _disconnect(client)
-
-
-async def _secure(client: Client, endpoint: str, application: str, pki: Path) -> None:
-    """Set up a channel to the server, whose certificate is checked before anything is sent to it."""
-    own = (await asyncio.to_thread(own_identities, pki, (), application))[0]
-    server = client.find_endpoint(await client.connect_and_get_server_endpoints(), MODE, POLICY.URI)
-    certificates = bytes(server.ServerCertificate or b"")
-    try:
-        await asyncio.to_thread(
-            TrustList(pki, Use.SERVER).check,
-            certificates,
-            host=urlsplit(endpoint).hostname,
-            application_uri=server.Server.ApplicationUri,
-        )
-    except CertificateRefused as refused:
-        raise LinkLost(f"OPC UA server {endpoint}: its certificate is refused: {_advised(refused, pki)}") from None
-    await client.set_security(
-        POLICY,
-        own.certificate,
-        own.key,
-        server_certificate=CertProperties(der(parse_chain(certificates)[0]), "der"),
-        mode=MODE,
-        certificate_chain=[CertProperties(der(issuer), "der") for issuer in own.issuers],
-    )
-
-
-def _advised(refused: CertificateRefused, pki: Path) -> str:
-    """Return why, and the command that helps where trust is all that is missing."""
-    if refused.code not in WORTH_KEEPING or refused.certificate is None:
-        return str(refused)
-    return f"{refused}; trust it with `cstr-gateway certs trust {thumbprint(refused.certificate)} --data {pki.parent}`"
 
 
 async def keep_connected(

@@ -18,14 +18,6 @@ def machine_names() -> tuple[str, ...]:
     return tuple(dict.fromkeys([socket.gethostname(), *_qualified_name(), *_addresses(), *LOOPBACK]))
 
 
-def is_unspecified(host: str) -> bool:
-    """Tell whether this is an address to listen on, but none to connect to: 0.0.0.0 or ::."""
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
-
-
 def canonical(host: str) -> str:
     """Return a host as certificates name it: an address in its shortest form, a name in ASCII and small letters."""
     try:

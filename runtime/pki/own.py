@@ -11,11 +11,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from runtime.addresses import is_unspecified
 from runtime.errors import BadInput, CouldNotRun
 from runtime.pki.authority import Authority
 from runtime.pki.identity import Identity, identities_beside, locked, paths, read_identities, save, shown_identity
 from runtime.pki.issuing import application_certificate, is_ours, new_key, subject_of
-from runtime.pki.machine import is_unspecified, machine_names
+from runtime.pki.machine import machine_names
 from runtime.pki.store import UNREADABLE, parse_key, read_bytes, thumbprint
 from runtime.pki.trust import CRLS, ISSUERS, REJECTED, TRUSTED, USERS
 from runtime.pki.validation import application_uris, names_host

@@ -47,6 +47,11 @@ class TrustList:
             [crl for folder in self._crls for crl in folder.read().values()],
         )
 
+    def listing(self) -> dict[Path, tuple[int, int]]:
+        """Return time of change and size of each file by which it is decided who is trusted."""
+        folders = [self.pki / each for each in (*TRUSTED, *ISSUERS, *CRLS)]
+        return {path: state for folder in folders for path, state in listing_of(folder).items()}
+
     def check(
         self,
         certificates: bytes,

@@ -48,6 +48,8 @@ def test_file_then_environment_then_option(tmp_path: Path) -> None:
         ("server: {url: 'opc.tcp://:4840'}", ["server.url", "host"]),
         ("server: {url: 'opc.tcp://plc:99999/x'}", ["server.url", "port of 1 to 65535"]),
         ("server: {listen: ' '}", ["server.listen", "' '", "host name or an IP address"]),
+        ("server: {listen: 999.1.1.1}", ["server.listen", "999.1.1.1", "host name or an IP address"]),
+        ("server: {discovery: ['http://plc:4840']}", ["server.discovery", "opc.tcp://host:port"]),
         ("server: {hosts: ['']}", ["server.hosts.0", "host name"]),
         ("server: {hosts: plc1}", ["server.hosts", "'plc1'", "a list"]),
         ("server: {port: 9101}", ["server.health_port", "9101 is server.port too"]),

@@ -130,20 +130,36 @@ async def test_who_does_not_hold_the_key_is_not_kept(
     assert thumbprint(made.certificate) not in rejected(pki)
 
 
-async def test_a_channel_of_who_is_trusted_no_more_is_not_renewed(
-    endpoint: str, server_folder: Path, pki: Path, tmp_path: Path
+@pytest.mark.parametrize("renews", [True, False])
+async def test_who_is_trusted_no_more_is_disconnected(
+    endpoint: str, server_folder: Path, pki: Path, tmp_path: Path, known: Application, *, renews: bool
 ) -> None:
-    """OPC 10000-4 v1.05 §6.1.7."""
+    """By the next renewal (OPC 10000-4 v1.05 §6.1.7), or before it; nobody else is."""
     client = application(tmp_path, "leaver")
     trust(pki, der(client))
-    connection = await Connection.open(endpoint, client)
-    session = await begin(connection, client)
-    certs(server_folder, "reject", "leaver")
+    connection, another = await Connection.open(endpoint, client), await Connection.open(endpoint, known)
+    session, staying = await begin(connection, client), await begin(another, known)
     assert (await read(session, T))[0].StatusCode.is_good()
-    with pytest.raises(ConnectionError):
-        await connection.open_channel(RENEW)
+    certs(server_folder, "reject", "leaver")
+    if renews:
+        with pytest.raises(ConnectionError):
+            await connection.open_channel(RENEW)
+    async with asyncio.timeout(ENDS_S):
+        await connection.lost()
     await connection.drop()
     assert connection.error == STRANGER
+    assert (await read(staying, T))[0].StatusCode.is_good()
+    await another.drop()
+
+
+async def test_who_is_revoked_is_disconnected(endpoint: str, pki: Path, tmp_path: Path) -> None:
+    made = valid("dismissed", CA)
+    connection = await Connection.open(endpoint, application(tmp_path, "dismissed", made))
+    put_crl(pki, CA, REVOKED, made)
+    async with asyncio.timeout(ENDS_S):
+        await connection.lost()
+    await connection.drop()
+    assert connection.error == "BadCertificateRevoked"
 
 
 def strange_certificates() -> Iterator[tuple[str, bytes]]:
