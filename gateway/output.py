@@ -30,10 +30,11 @@ def print_rows(
     columns: Sequence[str],
     chosen: Format | None = None,
     table_columns: Sequence[str] | None = None,
+    table_widths: Mapping[str, int] | None = None,
 ) -> None:
     """Print rows; floats round-trip in CSV and JSON, and an absent value is an empty field or null.
 
-    A table shows `table_columns` where all of them would not fit a terminal.
+    A table shows `table_columns` where all of them would not fit a terminal, and of texts the first `table_widths`.
     """
     chosen = chosen or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
     if chosen is Format.JSON:
@@ -45,18 +46,20 @@ def print_rows(
         for row in rows:
             writer.writerow(["" if (value := row.get(column)) is None else value for column in columns])
     else:
-        _print_table(rows, table_columns or columns)
+        _print_table(rows, table_columns or columns, table_widths or {})
 
 
-def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], widths: Mapping[str, int]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(_shown(row.get(column)) for column in columns))
+        # As Text: what strangers have said of themselves is no markup.
+        table.add_row(*(Text(_shown(row.get(column))[: widths.get(column)]) for column in columns))
     Console().print(table)
 
 

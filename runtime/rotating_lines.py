@@ -22,7 +22,7 @@ class RotatingLines:
         self._size = 0
 
     def write(self, line: bytes) -> None:
-        """Append a line that ends with a newline.
+        """Append a line that ends with a newline, or several.
 
         Raises:
             OSError: when it cannot be written; nothing of it is left in the file.

@@ -80,8 +80,8 @@ class Audit(SecurityAudit):
         entry_id: str,
         began: int | None = None,
     ) -> None:
-        name, who = f"Attribute/{service}", session.user.name
-        self.tell(kind, source, name, message, code, fields, who, entry_id, session=session.id, began=began)
+        name, who, where = f"Attribute/{service}", session.user.name, session.peer
+        self.tell(kind, source, name, message, code, fields, who, entry_id, session=session.id, peer=where, began=began)
 
 
 def _name(node: ua.NodeId) -> str:

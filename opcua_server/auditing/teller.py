@@ -34,6 +34,10 @@ class Actor(Protocol):
     def user(self) -> User:
         """Who is logged in."""
 
+    @property
+    def peer(self) -> str:
+        """Address of the client."""
+
 
 class Teller:
     """Where all audited actions go."""

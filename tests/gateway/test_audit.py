@@ -66,6 +66,20 @@ def test_csv_and_table(data: Path) -> None:
     assert "anna" in audit(data, "--format", "table")[0]
 
 
+def test_a_table_shows_what_strangers_say_as_they_say_it_and_each_code(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    said = "Session for [/red] [link=x]"
+    (data / AUDIT).write_text(
+        line(1, said, status="BadTimeout", user="System/Session", peer="192.0.2.1") + line(1, "no: BadX", status="BadX")
+    )
+    table = audit(data, "--format", "table")[0]
+    assert "Session for [/red] [link=x] [BadTimeout]" in table
+    assert "System/" not in table
+    assert table.rstrip().endswith("no: BadX")
+
+
 def test_what_cannot_be_is_said(data: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(make_app(), ["audit", "--data", str(data), "--since", "yesterday"])
     assert "--since: time 'yesterday'" in str(result.exception)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from runtime.health import Health
 from runtime.ports import free_port
 from runtime.service import Context
 from runtime.settings_file import load_settings
+
+from .server_process import ServerProcess
 
 Serving = Callable[..., AbstractAsyncContextManager[str]]
 
@@ -63,6 +65,32 @@ def serving(data: Path) -> Serving:
             gc.freeze()
 
     return run
+
+
+@pytest.fixture(scope="module")
+def server_process(server_folder: Path) -> Iterator[ServerProcess]:
+    """One server for each file of tests of a folder, a process of its own, in whose log no exception may stand."""
+    (server_folder / "log").unlink(missing_ok=True)
+    process = ServerProcess(server_folder)
+    process.endpoint()
+    yield process
+    process.stop()
+    assert "Traceback" not in process.log(), process.log()
+
+
+@pytest.fixture
+def said(server_process: ServerProcess) -> Callable[[], str]:
+    """What the server has logged since the test began."""
+    known = len(server_process.log())
+    return lambda: server_process.log()[known:]
+
+
+@pytest.fixture
+def endpoint(server_process: ServerProcess, said: Callable[[], str]) -> Iterator[str]:
+    """The server, which is still there when the test is over and has met nothing that nobody foresaw."""
+    yield server_process.endpoint()
+    assert server_process.is_running
+    assert "Traceback" not in said(), said()
 
 
 def templated_space(data: Path, reactors: Sequence[str]) -> AddressSpace:

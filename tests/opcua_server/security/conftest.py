@@ -1,17 +1,21 @@
-"""One server for each file of tests, a process of its own, in whose log no exception may stand; clients it trusts."""
+"""Clients that the server trusts, and what it writes into its audit trail."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runtime.rotating_lines import AUDIT
+
 from ..conformity.wire import ANYBODY, Application, Connection
-from ..server_process import ServerProcess
 from .applications import application, der, trust
 
 Dial = Callable[..., Awaitable[Connection]]
+Trail = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="session")
@@ -35,32 +39,6 @@ def other(server_folder: Path) -> Application:
     return client
 
 
-@pytest.fixture(scope="module")
-def server_process(server_folder: Path, known: Application, other: Application) -> Iterator[ServerProcess]:
-    del known, other  # made before it starts
-    (server_folder / "log").unlink(missing_ok=True)
-    process = ServerProcess(server_folder)
-    process.endpoint()
-    yield process
-    process.stop()
-    assert "Traceback" not in process.log(), process.log()
-
-
-@pytest.fixture
-def said(server_process: ServerProcess) -> Callable[[], str]:
-    """What the server has logged since the test began."""
-    known = len(server_process.log())
-    return lambda: server_process.log()[known:]
-
-
-@pytest.fixture
-def endpoint(server_process: ServerProcess, said: Callable[[], str]) -> Iterator[str]:
-    """The server, which is still there when the test is over and has met nothing that nobody foresaw."""
-    yield server_process.endpoint()
-    assert server_process.is_running
-    assert "Traceback" not in said(), said()
-
-
 @pytest.fixture
 async def dial(endpoint: str) -> AsyncIterator[Dial]:
     """`await dial(known)` is a connection with an open channel; all are dropped after the test."""
@@ -73,6 +51,24 @@ async def dial(endpoint: str) -> AsyncIterator[Dial]:
     yield open_connection
     for connection in opened:
         await connection.drop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Data directory of a server in the test's own process."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def trail(folder: Path) -> Trail:
+    """Return what is written in that server's trail, of some kind or all."""
+    path = folder / AUDIT
+
+    def lines(kind: str = "") -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [line for line in found if not kind or line["event"] == kind]
+
+    return lines
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +16,15 @@ from runtime.rotating_lines import AUDIT
 from ..conformity.wire import Connection, begin
 from ..conftest import Serving
 from .applications import application, der, trust
+from .conftest import Trail
 
-Trail = Callable[..., list[dict[str, Any]]]
 CHANNEL, LOGIN = "AuditOpenSecureChannelEventType", "AuditActivateSessionEventType"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "data"
 
 
 @pytest.fixture
 async def endpoint(serving: Serving, folder: Path) -> AsyncIterator[str]:
     async with serving(folder=folder) as served:
         yield served
-
-
-@pytest.fixture
-def trail(folder: Path) -> Trail:
-    """Return what is written in the trail of some kind."""
-
-    def lines(kind: str) -> list[dict[str, Any]]:
-        path = folder / AUDIT
-        found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        return [line for line in found if line["event"] == kind]
-
-    return lines
 
 
 async def some(trail: Trail, kind: str, **wanted: Any) -> dict[str, Any]:

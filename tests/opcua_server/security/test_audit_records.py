@@ -50,7 +50,7 @@ class Told:
         self.events: list[Event] = []
         self.types = (made := Events(space)).types
         self.audit = Audit(self.trail, made, self.events.append, lambda: True, "urn:plant")
-        self.actor: Any = SimpleNamespace(id=SESSION, user=User(name="anna"))
+        self.actor: Any = SimpleNamespace(id=SESSION, user=User(name="anna"), peer="10.0.0.7")
 
     def field(self, name: str) -> Any:
         value = self.events[-1].fields[(name,)].Value
