@@ -9,25 +9,47 @@ from typing import Any
 
 from cryptography import x509
 
-from runtime.errors import CouldNotRun
+from runtime.errors import CouldNotRun, GatewayError
 from runtime.pki.administration import OWN, REJECTED, Entry, entries
 from runtime.pki.chain import is_self_signed
 from runtime.pki.identity import applications, read_identities
 from runtime.pki.issuing import is_ours
 from runtime.pki.own import RENEWAL
-from runtime.pki.store import common_name, der, printable, thumbprint
+from runtime.pki.store import common_name, der, fingerprint, printable, thumbprint
 from runtime.pki.trust import USERS, CertificateRefused, TrustList
 from runtime.pki.validation import Known, Use, application_uris, is_authority, newest_crl
 
 COLUMNS = (
-    "store", "name", "subject", "application_uri", "thumbprint", "valid_from", "valid_to", "days_left", "state", "file",
+    "store", "name", "subject", "application_uri", "thumbprint", "sha256",
+    "valid_from", "valid_to", "days_left", "state", "file",
 )  # fmt: skip
-TABLE_COLUMNS = ("store", "name", "application_uri", "thumbprint", "valid_to", "days_left", "state")
+TABLE_COLUMNS = ("store", "name", "thumbprint", "valid_to", "state")
+TABLE_WIDTHS = {"thumbprint": 12, "valid_to": 10}
+"""Characters that do: by so many digits of its thumbprint a certificate is found."""
 DAY = timedelta(days=1)
 
 
+def require(pki: Path) -> None:
+    """Check that there is a store.
+
+    Raises:
+        GatewayError: naming where none is.
+    """
+    if not pki.is_dir():
+        message = (
+            f"{pki}: there are no certificates; give the data directory of a plant that has run by --data, "
+            "or make the first one with `cstr-gateway certs create`"
+        )
+        raise GatewayError(message)
+
+
 def rows(pki: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for each certificate of the store."""
+    """Yield a row for each certificate of the store.
+
+    Raises:
+        GatewayError: when there is no store.
+    """
+    require(pki)
     now = datetime.now(UTC)
     known = {"": TrustList(pki).known(), USERS: TrustList(pki / USERS, Use.USER).known()}
     roles = _own_roles(pki, now)
@@ -40,6 +62,7 @@ def rows(pki: Path) -> Iterator[dict[str, Any]]:
             "subject": printable(certificate.subject.rfc4514_string()),
             "application_uri": printable(", ".join(application_uris(certificate))),
             "thumbprint": thumbprint(certificate),
+            "sha256": fingerprint(certificate),
             "valid_from": f"{certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
             "valid_to": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
             "days_left": (certificate.not_valid_after_utc - now) // DAY,
@@ -49,11 +72,14 @@ def rows(pki: Path) -> Iterator[dict[str, Any]]:
 
 
 def still_refused(pki: Path, entry: Entry, *, user: bool) -> str:
-    """Return what is still in the way of a certificate that is trusted now; nothing, for a CA's."""
+    """Return what is still in the way of a certificate that is trusted now, or of those that a CA issues."""
+    trust_list = TrustList(pki, Use.USER if user else Use.CLIENT)
     if is_authority(entry.certificate):
-        return ""
+        if newest_crl(entry.certificate, trust_list.known().crls, datetime.now(UTC)) is not None:
+            return ""
+        return "; whom it issues is refused all the same until its revocation list is here: `certs trust FILE.crl`"
     try:
-        TrustList(pki, Use.USER if user else Use.CLIENT).check(der(entry.certificate))
+        trust_list.check(der(entry.certificate))
     except CertificateRefused as refused:
         return f"; it is refused all the same: {refused}"
     return ""

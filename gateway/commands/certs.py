@@ -17,7 +17,6 @@ Application = Annotated[str, typer.Option(help="Whose: cstr-gateway is the serve
 Hosts = Annotated[list[str] | None, typer.Option("--host", help="A name or address more, for it to carry.")]
 SERVER = "cstr-gateway"
 DATA = Path("data")
-NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +48,7 @@ def create(
     if ca:
         _create_authority(data, host or [])
         return
-    shown, *_ = own_identities(data / "pki", _hosts(data, host), _checked(application))
+    shown, *_ = own_identities(data / "pki", _hosts(data, host), _checked(application, data))
     _say(f"{shown.certificate} {shown.thumbprint} is shown until {shown.not_after:%Y-%m-%d}")
 
 
@@ -68,7 +67,7 @@ def renew(
     from runtime.pki import own
 
     at = datetime.now(UTC)
-    made = own.renew(data / "pki", _hosts(data, host), _checked(application), at, shown=now)
+    made = own.renew(data / "pki", _hosts(data, host), _checked(application, data), at, shown=now)
     _say(f"{made.certificate} {made.thumbprint} is {'shown' if now else 'accepted'} until {made.not_after:%Y-%m-%d}")
 
 
@@ -109,6 +108,9 @@ def export(
     from runtime.whole_files import write
 
     pki = data / "pki"
+    if not out.absolute().parent.is_dir():
+        message = f"--out {out}: there is no folder {out.absolute().parent}"
+        raise BadInput(message)
     if ca:
         authority = Authority.of(pki)
         if authority is None:
@@ -118,7 +120,7 @@ def export(
         write(out.with_suffix(".crl"), read_bytes(authority.crl))
         _say(f"wrote {out} and {out.with_suffix('.crl')}")
         return
-    shown = read_identities(pki, _checked(application), datetime.now(UTC))
+    shown = read_identities(pki, _checked(application, data), datetime.now(UTC))
     if not shown:
         message = f"{application} has no certificate in {pki}; start it, or use `cstr-gateway certs create`"
         raise GatewayError(message)
@@ -192,10 +194,10 @@ def list_certificates(data: Data = DATA, format: FormatOption = None) -> None:  
 
     Example: cstr-gateway certs list
     """
-    from gateway.certificates import COLUMNS, TABLE_COLUMNS, rows
+    from gateway.certificates import COLUMNS, TABLE_COLUMNS, TABLE_WIDTHS, rows
     from gateway.output import print_rows
 
-    print_rows(rows(data / "pki"), COLUMNS, format, TABLE_COLUMNS)
+    print_rows(rows(data / "pki"), COLUMNS, format, TABLE_COLUMNS, TABLE_WIDTHS)
 
 
 def _create_authority(data: Path, hosts: list[str]) -> None:
@@ -224,8 +226,7 @@ def _create_authority(data: Path, hosts: list[str]) -> None:
 
 def _hosts(data: Path, more: list[str] | None) -> list[str]:
     """Return the hosts asked for, and those that the settings of the last run name."""
-    from runtime.addresses import check_host
-    from runtime.pki.machine import is_unspecified
+    from runtime.addresses import check_host, is_unspecified
     from runtime.running import RUN_SETTINGS
     from runtime.settings_file import load_settings
 
@@ -241,11 +242,14 @@ def _hosts(data: Path, more: list[str] | None) -> list[str]:
     return [each for each in hosts if not is_unspecified(each)]
 
 
-def _checked(application: str) -> str:
-    import re
+def _checked(application: str, data: Path) -> str:
+    """Return the name of an application that is ours."""
+    from runtime.pki.identity import applications
+    from runtime.users_file import SERVICES
 
-    if not re.fullmatch(NAME, application):
-        message = f"--application {application!r}: allowed are up to 32 letters, digits, - and _"
+    known = dict.fromkeys((SERVER, *SERVICES, *applications(data / "pki")))
+    if application not in known:
+        message = f"--application {application!r}: allowed are {', '.join(known)}"
         raise BadInput(message)
     return application
 

@@ -97,6 +97,10 @@ def list_users(data: Data = Path("data"), config: Config = None, format: FormatO
 
     Example: cstr-gateway users list --format json
     """
+    path = _path(config, data)
+    if not path.exists() and not data.is_dir():
+        message = f"{data}: there is no plant; give the data directory of one by --data, or add a user to make it"
+        raise GatewayError(message)
     rows = [
         {
             "name": name,
@@ -104,7 +108,7 @@ def list_users(data: Data = Path("data"), config: Config = None, format: FormatO
             "password": "yes" if user.hash is not None else "no",
             "thumbprint": user.thumbprint,
         }
-        for name, user in read_users(_path(config, data)).items()
+        for name, user in read_users(path).items()
     ]
     print_rows(rows, COLUMNS, format)
 
@@ -161,15 +165,11 @@ def _first_line() -> str:
 
 
 def _thumbprint(certificate: Path) -> str:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.hashes import SHA256
+    from runtime.pki.store import UNREADABLE, fingerprint, parse_certificate, read_bytes
 
     try:
-        content = certificate.read_bytes()
-        is_pem = content.lstrip().startswith(b"-----BEGIN")
-        parsed = x509.load_pem_x509_certificate(content) if is_pem else x509.load_der_x509_certificate(content)
-    except OSError as error:
-        raise BadInput(f"--certificate {certificate}: {error.strerror}") from None
-    except ValueError:
-        raise BadInput(f"--certificate {certificate}: allowed is an X509 certificate, DER or PEM") from None
-    return parsed.fingerprint(SHA256()).hex()
+        return fingerprint(parse_certificate(read_bytes(certificate)))
+    except UNREADABLE as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"--certificate {certificate}: {reason}; allowed is an X509 certificate, DER or PEM"
+        raise BadInput(message) from None

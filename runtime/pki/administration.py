@@ -20,6 +20,7 @@ from runtime.pki.store import (
     common_name,
     der,
     file_name,
+    fingerprint,
     parse_certificate,
     parse_crl,
     read_bytes,
@@ -62,14 +63,14 @@ def find(pki: Path, stores: Sequence[str], wanted: str) -> Entry:
         BadInput: when there are several.
     """
     digits = re.sub("[: ]", "", wanted).upper()
-    is_thumbprint = re.fullmatch(f"[0-9A-F]{{{SHORTEST_THUMBPRINT},40}}", digits) is not None
+    is_thumbprint = re.fullmatch(f"[0-9A-F]{{{SHORTEST_THUMBPRINT},64}}", digits) is not None
     present = entries(pki, stores)
     found = [
         each
         for each in present
         if wanted.lower() in _names(each.certificate)
         or each.path.name == wanted
-        or (is_thumbprint and thumbprint(each.certificate).startswith(digits))
+        or (is_thumbprint and _has_thumbprint(each.certificate, digits))
     ]
     where = " or ".join(str(pki / store) for store in stores)
     if not found:
@@ -80,6 +81,11 @@ def find(pki: Path, stores: Sequence[str], wanted: str) -> Entry:
         message = f"{wanted!r} is the name of several; give the thumbprint of one of {'; '.join(map(str, found))}"
         raise BadInput(message)
     return found[0]
+
+
+def _has_thumbprint(certificate: x509.Certificate, digits: str) -> bool:
+    """Tell whether the thumbprint begins so: that of SHA-1, which most clients show, or of SHA-256."""
+    return any(each.upper().startswith(digits) for each in (thumbprint(certificate), fingerprint(certificate)))
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
@@ -17,15 +19,16 @@ from cryptography.x509.oid import NameOID
 log = logging.getLogger("pki")
 
 MOST_BYTES = 1_000_000
-UNREADABLE = (
-    OSError,
+UNREADABLE = (OSError, ValueError)
+"""What a file that is no certificate, key or CRL brings about."""
+_UNPARSABLE = (
     ValueError,
     TypeError,
+    UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
-"""What a file that is no certificate, key or CRL brings about."""
 Content = TypeVar("Content")
 
 
@@ -86,11 +89,12 @@ def parse_certificate(octets: bytes) -> x509.Certificate:
     """Return a certificate in DER or PEM, with everything that is asked of it later readable.
 
     Raises:
-        ValueError, or another of UNREADABLE: when it is none.
+        ValueError: when it is none.
     """
     pem = b"-----BEGIN" in octets
-    certificate = x509.load_pem_x509_certificate(octets) if pem else x509.load_der_x509_certificate(octets)
-    _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.not_valid_after_utc
+    with _told_as("it is no certificate in DER or PEM"):
+        certificate = x509.load_pem_x509_certificate(octets) if pem else x509.load_der_x509_certificate(octets)
+        _ = certificate.extensions, certificate.subject, certificate.issuer, certificate.not_valid_after_utc
     return certificate
 
 
@@ -101,8 +105,9 @@ def parse_crl(octets: bytes) -> x509.CertificateRevocationList:
         ValueError: when it is none.
     """
     pem = b"-----BEGIN" in octets
-    crl = x509.load_pem_x509_crl(octets) if pem else x509.load_der_x509_crl(octets)
-    _ = crl.extensions, crl.issuer, crl.last_update_utc
+    with _told_as("it is no revocation list in DER or PEM"):
+        crl = x509.load_pem_x509_crl(octets) if pem else x509.load_der_x509_crl(octets)
+        _ = crl.extensions, crl.issuer, crl.last_update_utc
     return crl
 
 
@@ -110,13 +115,23 @@ def parse_key(octets: bytes) -> rsa.RSAPrivateKey:
     """Return an RSA key in PEM without a password.
 
     Raises:
-        ValueError, TypeError: when it is none.
+        ValueError: when it is none.
     """
-    key = serialization.load_pem_private_key(octets, password=None)
+    with _told_as("it is no RSA key in PEM without a password"):
+        key = serialization.load_pem_private_key(octets, password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         message = "it is not an RSA key"
         raise ValueError(message)  # noqa: TRY004 - told as a file that cannot be used
     return key
+
+
+@contextlib.contextmanager
+def _told_as(what: str) -> Iterator[None]:
+    """Say what is wrong in our words, and not in those of an ASN.1 parser."""
+    try:
+        yield
+    except _UNPARSABLE as error:
+        raise ValueError(what) from error
 
 
 def der(content: x509.Certificate | x509.CertificateRevocationList) -> bytes:
@@ -139,6 +154,11 @@ def pem(key: rsa.RSAPrivateKey) -> bytes:
 def thumbprint(certificate: x509.Certificate) -> str:
     """Return the SHA-1 of the DER in hexadecimal digits: a name, on which no security rests."""
     return certificate.fingerprint(hashes.SHA1()).hex().upper()  # nosec B303 # noqa: S303
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of the DER in hexadecimal digits."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def common_name(certificate: x509.Certificate) -> str:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from gateway.cli import make_app
 from runtime.errors import BadInput, GatewayError
 from runtime.pki.own import own_identities
-from runtime.pki.store import parse_crl, thumbprint
+from runtime.pki.store import fingerprint, parse_crl, thumbprint
 from runtime.pki.trust import CertificateRefused, TrustList
 from runtime.pki.validation import hosts
 
@@ -66,7 +66,8 @@ def test_a_certificate_is_made_with_the_hosts_asked_for_and_kept(tmp_path: Path)
     assert {"plant.example", "192.0.2.9"} <= set(hosts(identity.parsed))
     assert certs(tmp_path, "create", "--host", "plant.example").stderr == said
     assert "--host a b: allowed is a host name" in refused(tmp_path, "create", "--host", "a b")
-    assert "allowed are up to 32 letters" in refused(tmp_path, "create", "--application", "../x")
+    assert "allowed are cstr-gateway, controller, " in refused(tmp_path, "create", "--application", "../x")
+    assert "'cstr-gatway': allowed are" in refused(tmp_path, "renew", "--application", "cstr-gatway")
 
 
 def test_the_list_tells_all_of_a_certificate(tmp_path: Path) -> None:
@@ -88,11 +89,25 @@ def test_the_list_tells_all_of_a_certificate(tmp_path: Path) -> None:
     assert datetime.fromisoformat(rejected["valid_to"]) - datetime.now(UTC) > timedelta(days=729)
     assert Path(rejected["file"]).parent == tmp_path / "pki/rejected/certs"
     head, *lines = certs(tmp_path, "list", "--format", "csv").stdout.splitlines()
-    assert head == "store,name,subject,application_uri,thumbprint,valid_from,valid_to,days_left,state,file"
+    assert head == "store,name,subject,application_uri,thumbprint,sha256,valid_from,valid_to,days_left,state,file"
     assert len(lines) == 3
 
 
-@pytest.mark.parametrize("by", ["name", "thumbprint", "beginning", "colons"])
+def test_on_a_narrow_terminal_a_row_is_a_line_with_digits_that_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert not is_trusted(tmp_path, client(tmp_path))
+    (row,) = listed(tmp_path)
+    head, *lines = certs(tmp_path, "list", "--format", "table").stdout.splitlines()
+    assert head.split() == ["store", "name", "thumbprint", "valid_to", "state"]
+    (shown,) = lines
+    store, name, digits, ends, state = shown.split()
+    assert (store, name, ends, state) == ("rejected", "UaExpert", row["valid_to"][:10], "valid")
+    assert certs(tmp_path, "trust", digits).stderr == f"trusted: UaExpert {row['thumbprint']}\n"
+
+
+@pytest.mark.parametrize("by", ["name", "thumbprint", "beginning", "colons", "sha256"])
 def test_a_rejected_one_is_trusted_and_rejected_again(tmp_path: Path, by: str) -> None:
     stranger = client(tmp_path)
     assert not is_trusted(tmp_path, stranger)
@@ -102,6 +117,7 @@ def test_a_rejected_one_is_trusted_and_rejected_again(tmp_path: Path, by: str) -
         "thumbprint": digits,
         "beginning": digits[:8].lower(),
         "colons": ":".join(re.findall("..", digits)),
+        "sha256": fingerprint(x509.load_der_x509_certificate(stranger)),
     }[by]
     assert certs(tmp_path, "trust", wanted).stderr == f"trusted: UaExpert {digits}\n"
     assert is_trusted(tmp_path, stranger)
@@ -147,7 +163,13 @@ def test_what_is_not_there_not_clear_or_not_allowed_is_said(tmp_path: Path) -> N
     assert "allowed is either" in refused(tmp_path, "trust", "UaExpert", "--all")
     garbage = tmp_path / "garbage.der"
     garbage.write_bytes(b"garbage")
-    assert "allowed is a certificate or a CRL" in refused(tmp_path, "trust", garbage)
+    assert "it is no certificate in DER or PEM; allowed is a certificate or a CRL" in refused(
+        tmp_path, "trust", garbage
+    )
+    assert f"there is no folder {tmp_path / 'no'}" in refused(tmp_path, "export", "--out", tmp_path / "no" / "ca.der")
+    assert not (tmp_path / "no").exists()
+    assert "there are no certificates" in refused(tmp_path / "elsewhere", "list")
+    assert not (tmp_path / "elsewhere").exists()
     assert "certs create --ca" in refused(tmp_path, "export", "--ca", "--out", tmp_path / "ca.der")
     assert "use `cstr-gateway certs create`" in refused(tmp_path, "export", "--out", tmp_path / "own.der")
     assert "was not issued by the CA" in refused(tmp_path, "revoke", listed(tmp_path)[0]["thumbprint"])
@@ -165,6 +187,7 @@ def test_a_ca_issues_from_then_on_and_its_clients_trust_all_of_it(tmp_path: Path
     certs(plant, "export", "--ca", "--out", tmp_path / "ca.der")
     said = certs(scada, "trust", tmp_path / "ca.der").stderr
     assert said.startswith("trusted: cstr-gateway CA")
+    assert "refused all the same until its revocation list is here" in said
     assert [row["state"] for row in listed(scada)] == ["has no CRL here"]
     certs(scada, "trust", tmp_path / "ca.crl")
     assert [row["state"] for row in listed(scada)] == ["valid"]

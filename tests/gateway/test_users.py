@@ -136,6 +136,12 @@ def test_the_list_names_roles_and_how_they_log_in_but_no_hash(tmp_path: Path) ->
     assert "argon2" not in users(tmp_path, "list", "--format", "json").stdout
 
 
+def test_a_data_directory_that_is_not_there_is_not_taken_for_an_empty_plant(tmp_path: Path) -> None:
+    result = CliRunner().invoke(make_app(), ["users", "list", "--data", str(tmp_path / "typo")])
+    assert isinstance(result.exception, GatewayError)
+    assert "typo: there is no plant; give the data directory of one by --data" in str(result.exception)
+
+
 def test_the_settings_say_which_file(tmp_path: Path) -> None:
     config = tmp_path / "plant.yaml"
     config.write_text(f"server: {{users: {tmp_path}/people.yaml}}\n")
