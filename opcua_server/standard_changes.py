@@ -25,6 +25,9 @@ UNSUPPORTED = (
     "Resources",
     "ServerConfiguration",
     "ServerLog",
+    "OPCUANamespaceMetadata_DefaultAccessRestrictions",
+    "OPCUANamespaceMetadata_DefaultRolePermissions",
+    "OPCUANamespaceMetadata_DefaultUserRolePermissions",
     "Server_EstimatedReturnTime",
     "Server_RequestServerStateChange",
     "Server_SetSubscriptionDurable",
@@ -33,7 +36,8 @@ UNSUPPORTED = (
 )
 """Instances without behaviour behind them, each with all below it; nothing mandatory (OPC 10000-5 v1.05 §6.3).
 
-Nobody can say when a server that was ended runs again, so there is no EstimatedReturnTime; sampling is of any interval,
+Nobody can say when a server that was ended runs again, so there is no EstimatedReturnTime; who may do what with a
+standard node is said by the node, for there is no one default of them; sampling is of any interval,
 so there is no SamplingIntervalDiagnosticsArray.
 """
 ABSTRACT_VARIABLE_TYPES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ from .conformity.services import (
     changes_of,
     item,
     monitor_all,
+    publish,
     publish_request,
     put,
     read,
     subscribe,
 )
-from .conformity.wire import connected
+from .conformity.wire import Session, connected
 from .conftest import Serving, value
 
 POLICIES = (SecurityPolicyBasic256Sha256, SecurityPolicyAes128Sha256RsaOaep, SecurityPolicyAes256Sha256RsaPss)
@@ -44,13 +46,31 @@ async def test_fifty_sessions_are_served_in_parallel(serving: Serving) -> None:
 
 
 async def test_five_subscriptions_of_a_session_have_five_hundred_items_each(serving: Serving) -> None:
+    """And each item a queue of five, of which nothing is lost."""
+    written = [321.0, 322.0, 323.0, 324.0, 325.0]
     async with serving() as endpoint, connected(endpoint) as session:
-        for _ in range(5):
-            subscription = (await subscribe(session, 1_000.0, keep_alive=100)).SubscriptionId
+        subscriptions = [(await subscribe(session, 200.0, keep_alive=100)).SubscriptionId for _ in range(5)]
+        for subscription in subscriptions:
             items = [item(SP, handle, queue=5) for handle in range(500)]
             results = await monitor_all(session, subscription, *items)
             assert {result.StatusCode.name for result in results} == {"Good"}
             assert {result.RevisedQueueSize for result in results} == {5}
+        first = await changes_of_items(session, 5 * 500)
+        assert {tuple(values) for values in first.values()} == {(350.0,)}
+        await put(session, SP, *written, kind=DOUBLE)
+        then = await changes_of_items(session, 5 * 500 * 5)
+        assert {subscription for subscription, _ in then} == set(subscriptions)
+        assert {tuple(values) for values in then.values()} == {tuple(written)}
+
+
+async def changes_of_items(session: Session, count: int) -> dict[tuple[int, int], list[float]]:
+    """Publish until so many changes have come; return those of each item, by subscription and ClientHandle."""
+    seen: dict[tuple[int, int], list[float]] = defaultdict(list)
+    while sum(map(len, seen.values())) < count:
+        result = await publish(session)
+        for change in changes_of(result.NotificationMessage):
+            seen[result.SubscriptionId, change.handle].append(change.value)
+    return seen
 
 
 async def test_ten_publish_requests_wait_and_are_answered_in_their_order(serving: Serving) -> None:

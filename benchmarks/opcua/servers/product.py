@@ -78,6 +78,8 @@ class Product(Server):
             "SERVER__PORT": self.port,
             "SERVER__HEALTH_PORT": self.health_port,
             "SERVER__SCAN_S": self.period_s,
+            "SERVER__LIMITS__SESSIONS": 2_000,
+            "SERVER__LIMITS__CONNECTIONS": 2_000,
         }
         program = str(Path(sys.executable).with_name("cstr-gateway"))
         environment = {f"CSTR_GATEWAY__{name}": str(value) for name, value in settings.items()}
