@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -18,6 +18,7 @@ from opcua_server.access.rights import Rights
 from opcua_server.history import History, Samples
 from opcua_server.status import status_code
 from opcua_server.tags import Tags
+from opcua_server.wire import records
 from opcua_server.wire.messages import NULL_ARRAY
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
@@ -25,7 +26,11 @@ from runtime.opcua_link.filetime import FileTime, ticks_of
 
 MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""
-_TIMESTAMPS = (ua.TimestampsToReturn.Source, ua.TimestampsToReturn.Server, ua.TimestampsToReturn.Both)
+_TIMESTAMPS = {
+    ua.TimestampsToReturn.Source: records.SOURCE,
+    ua.TimestampsToReturn.Server: records.SERVER,
+    ua.TimestampsToReturn.Both: records.SOURCE | records.SERVER,
+}
 """Neither is not valid here (OPC 10000-11 v1.04 §4.3)."""
 _STATUS, _LENGTH = struct.Struct("<I"), struct.Struct("<i")
 NO_OBJECT = bytes(3)
@@ -36,34 +41,38 @@ _NO_TIME_BELOW = TICKS_PER_SECOND
 
 
 class Recording:
-    """One tag's samples, as clients get them."""
+    """One tag's samples, as clients get them; a Bad one has no value."""
 
     def __init__(self, samples: Samples, vtype: ua.VariantType) -> None:
         self.times = samples.times
         self._samples = samples
         self._vtype = vtype
 
-    def at(self, index: int) -> ua.DataValue:
-        """Return one sample."""
+    def encoded(self, indices: range, wanted: ua.TimestampsToReturn) -> Iterator[bytes]:
+        """Yield samples as DataValues on the wire, in the order of the indices."""
+        samples, where = self._samples, np.arange(indices.start, indices.stop, indices.step)
+        if samples.texts is not None:
+            yield from (_encoded_value(self._text(samples.texts, index), wanted) for index in indices)
+        elif len(where):
+            yield from records.encode(
+                self._vtype.value,
+                _TIMESTAMPS[wanted],
+                None,
+                samples.bits[where],
+                samples.statuses[where],
+                samples.times[where],
+                samples.server_times[where],
+            )
+
+    def _text(self, texts: Sequence[str | None], index: int) -> ua.DataValue:
         status = int(self._samples.statuses[index])
-        value = None if quality.is_bad(status) else self._value(index)
+        text = None if quality.is_bad(status) else texts[index]
         return ua.DataValue(
-            Value=ua.Variant(value, ua.VariantType.Null if value is None else self._vtype),
+            Value=ua.Variant(text, ua.VariantType.Null if text is None else self._vtype),
             StatusCode=status_code(status),
             SourceTimestamp=FileTime.of(int(self.times[index])),
             ServerTimestamp=FileTime.of(int(self._samples.server_times[index])),
         )
-
-    def _value(self, index: int) -> Any:
-        if self._samples.texts is not None:
-            return self._samples.texts[index]
-        bits = self._samples.bits[index]
-        if self._vtype is ua.VariantType.Double:
-            return float(bits.view(np.float64))
-        number = int(bits.view(np.int64))
-        if self._vtype is ua.VariantType.Boolean:
-            return bool(number)
-        return FileTime.of(number) if self._vtype is ua.VariantType.DateTime else number
 
 
 class HistoryReader:
@@ -88,9 +97,9 @@ class HistoryReader:
             if params.ReleaseContinuationPoints:
                 yield _failed(ua.StatusCodes.Good).head(None)
                 continue
-            page = self._page(rights, params.HistoryReadDetails, node, max(1, left))
+            page = self._page(rights, params.HistoryReadDetails, node, wanted, max(1, left))
             left -= page.count
-            yield from _encoded(page, wanted)
+            yield from page.encoded()
 
     def _recording_of(self, node: ua.NodeId) -> Recording | None:
         row = self._tags.row_of(nodeid_to_binary(node))
@@ -99,7 +108,14 @@ class HistoryReader:
             return None
         return Recording(self._history.samples(tag.row), tag.vtype)
 
-    def _page(self, rights: Rights, details: Any, node: ua.HistoryReadValueId, most: int) -> _Page:
+    def _page(
+        self,
+        rights: Rights,
+        details: Any,
+        node: ua.HistoryReadValueId,
+        wanted: ua.TimestampsToReturn,
+        most: int,
+    ) -> _Page:
         recording = self._recording_of(node.NodeId)
         if recording is None:
             known = self._exists(node.NodeId) and rights.sees(node.NodeId)
@@ -123,16 +139,17 @@ class HistoryReader:
             return _failed(ua.StatusCodes.BadContinuationPointInvalid)
         page = min(limit or MAX_VALUES_PER_READ, MAX_VALUES_PER_READ, most)
         before = [found.before] if found.before is not None and not node.ContinuationPoint else []
-        wanted = found.indices[done:]
-        shown, after = wanted[: page - len(before)], []
-        more = len(wanted) > len(shown)
+        left = found.indices[done:]
+        shown, after = left[: page - len(before)], []
+        more = len(left) > len(shown)
         if found.after is not None and not more:
             more = len(before) + len(shown) == page
             after = [] if more else [found.after]
         count = len(before) + len(shown) + len(after)
         point = _pack(recording.times[shown[-1]] if shown else ticks_of(before[-1].SourceTimestamp)) if more else b""
         status = quality.GOOD if count else quality.GOOD_NO_DATA
-        return _Page(status, point, chain(before, map(recording.at, shown), after), count)
+        first, last = ((_encoded_value(bound, wanted) for bound in bounds) for bounds in (before, after))
+        return _Page(status, point, chain(first, recording.encoded(shown, wanted), last), count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,26 +159,26 @@ class _Page:
     status: int
     point: bytes = b""
     """Continuation point, empty where there is no more."""
-    values: Iterable[ua.DataValue] = ()
+    values: Iterable[bytes] = ()
+    """Encoded, some at a time."""
     count: int = 0
+
+    def encoded(self) -> Iterator[bytes]:
+        """Yield the parts of a HistoryReadResult."""
+        if quality.is_bad(self.status):
+            yield self.head(None)
+            return
+        values: list[bytes] = []
+        for part in self.values:
+            values.append(part)
+            yield b""
+        yield self.head(_LENGTH.size + sum(map(len, values)))
+        yield _LENGTH.pack(self.count) + b"".join(values)
 
     def head(self, size: int | None) -> bytes:
         """Return a HistoryReadResult up to its data of so many bytes; None: without data."""
         point = _LENGTH.pack(len(self.point)) + self.point if self.point else NULL_ARRAY
         return _STATUS.pack(self.status) + point + (NO_OBJECT if size is None else _DATA + _LENGTH.pack(size))
-
-
-def _encoded(page: _Page, wanted: ua.TimestampsToReturn) -> Iterator[bytes]:
-    """Yield the parts of a HistoryReadResult."""
-    if quality.is_bad(page.status):
-        yield page.head(None)
-        return
-    values: list[bytes] = []
-    for value in page.values:
-        values.append(struct_to_binary(_with_timestamps(value, wanted)))
-        yield b""
-    yield page.head(_LENGTH.size + sum(map(len, values)))
-    yield _LENGTH.pack(page.count) + b"".join(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +222,13 @@ def _no_bound(time: int) -> ua.DataValue:
     )
 
 
-def _with_timestamps(data: ua.DataValue, wanted: ua.TimestampsToReturn) -> ua.DataValue:
+def _encoded_value(data: ua.DataValue, wanted: ua.TimestampsToReturn) -> bytes:
     """Return a value with the timestamps that were asked for."""
     if wanted == ua.TimestampsToReturn.Source:
-        return replace(data, ServerTimestamp=None)
-    return replace(data, SourceTimestamp=None) if wanted == ua.TimestampsToReturn.Server else data
+        data = replace(data, ServerTimestamp=None)
+    elif wanted == ua.TimestampsToReturn.Server:
+        data = replace(data, SourceTimestamp=None)
+    return struct_to_binary(data)
 
 
 def _pack(last_sent: int) -> bytes:

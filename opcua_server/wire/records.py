@@ -1,7 +1,8 @@
-"""MonitoredItemNotifications as numpy records: their bytes are the body of a DataChangeNotification.
+"""Values as numpy records: their bytes are the body of a DataChangeNotification, or of HistoryData.
 
-A record is ClientHandle, then a DataValue: encoding mask, Variant (type, value), StatusCode, SourceTimestamp,
-ServerTimestamp, each only where the mask says so (OPC 10000-6 v1.05 §5.2.2.17), little endian, unpadded.
+A record is the ClientHandle of a MonitoredItemNotification, where it is one, then a DataValue: encoding mask, Variant
+(type, value), StatusCode, SourceTimestamp, ServerTimestamp, each only where the mask says so (OPC 10000-6 v1.05
+§5.2.2.17), little endian, unpadded.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ _GOOD, _WITH_STATUS, _BAD = range(3)
 
 
 @cache
-def layout(type_number: int, mask: int) -> np.dtype[np.void]:
+def layout(type_number: int, mask: int, *, with_handle: bool = True) -> np.dtype[np.void]:
     """Return the record of a type and an encoding mask."""
-    fields: list[tuple[str, str]] = [("handle", "<u4"), ("mask", "u1")]
+    fields: list[tuple[str, str]] = [("handle", "<u4")] if with_handle else []
+    fields.append(("mask", "u1"))
     if mask & VALUE:
         fields.append(("type", "u1"))
         if type_number != NULL:
@@ -50,7 +52,7 @@ LARGEST = max(layout(number, VALUE | STATUS | SOURCE | SERVER).itemsize for numb
 def encode(
     type_number: int,
     times_mask: int,
-    handles: NDArray[np.uint32],
+    handles: NDArray[np.uint32] | None,
     bits: NDArray[np.uint64],
     status: NDArray[np.uint32],
     source: NDArray[np.int64],
@@ -58,7 +60,8 @@ def encode(
 ) -> list[bytes]:
     """Return runs of records, each of one layout, in the given order; a Bad value is null.
 
-    `bits` holds each value in its low bytes; `times_mask` is SOURCE, SERVER, both or neither.
+    `bits` holds each value in its low bytes; `times_mask` is SOURCE, SERVER, both or neither; `handles` is None for
+    DataValues alone.
     """
     if not status.any():
         return [_run(type_number, VALUE | times_mask, handles, bits, None, source, server)]
@@ -73,7 +76,7 @@ def encode(
             _run(
                 NULL if kind == _BAD else type_number,
                 VALUE | times_mask | (0 if kind == _GOOD else STATUS),
-                handles[part],
+                handles if handles is None else handles[part],
                 bits[part],
                 status[part],
                 source[part],
@@ -87,14 +90,15 @@ def encode(
 def _run(
     type_number: int,
     mask: int,
-    handles: NDArray[np.uint32],
+    handles: NDArray[np.uint32] | None,
     bits: NDArray[np.uint64],
     status: NDArray[np.uint32] | None,
     source: NDArray[np.int64],
     server: NDArray[np.int64],
 ) -> bytes:
-    records = np.empty(len(handles), layout(type_number, mask))
-    records["handle"] = handles
+    records = np.empty(len(source), layout(type_number, mask, with_handle=handles is not None))
+    if handles is not None:
+        records["handle"] = handles
     records["mask"] = mask
     records["type"] = type_number
     if type_number != NULL:

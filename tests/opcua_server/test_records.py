@@ -1,4 +1,4 @@
-"""MonitoredItemNotifications as records: the same bytes as asyncua's, whatever the type and the statuses."""
+"""MonitoredItemNotifications and DataValues as records: the same bytes as asyncua's, whatever the type and the statuses."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ times = st.integers(1, LATEST_TICKS - 1)
 samples = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), statuses, times, times), min_size=1)
 kinds = st.sampled_from(sorted(WIDTHS))
 masks = st.sampled_from([0, SOURCE, SERVER, SOURCE | SERVER])
+HANDLE_BYTES = 4
 Samples = list[tuple[int, int, int, int, int]]
 
 
@@ -64,7 +65,10 @@ def test_records_are_what_asyncua_writes(kind: int, mask: int, samples: Samples)
         for column, dtype in zip(columns, (np.uint32, np.uint64, np.uint32, np.int64, np.int64), strict=True)
     )
     found = b"".join(encode(kind, mask, handles, bits, status, source, server))
-    assert found == b"".join(by_asyncua(kind, mask, sample) for sample in samples)
+    expected = [by_asyncua(kind, mask, sample) for sample in samples]
+    assert found == b"".join(expected)
+    alone = b"".join(encode(kind, mask, None, bits, status, source, server))
+    assert alone == b"".join(octets[HANDLE_BYTES:] for octets in expected)
 
 
 @given(kinds, masks, samples)
