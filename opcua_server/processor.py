@@ -71,6 +71,7 @@ class PlantProcessor:
         self.sessions: set[PlantSession] = set()
         """Those that have not ended."""
         self._has_greeted = False
+        self._has_ended = False
         self._working: set[asyncio.Task[None]] = set()
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -115,7 +116,7 @@ class PlantProcessor:
         except ua.uaerrors.BadRequestTooLarge as error:
             return self._refuse(error.code, "its message is too large")
         if kind == ua.MessageType.SecureClose:
-            self._audit.closed(self.channel, self.peer)
+            self._end_channel("")
             return False
         return True if message is None else self._process_message(message)
 
@@ -157,7 +158,8 @@ class PlantProcessor:
         try:
             self.channel.check_trust()
         except ChannelRefused as refused:
-            self._audit.not_opened(self.channel, refused, self.peer)
+            self._audit.distrusted(refused, self.peer)
+            self._end_channel(str(refused))
             self._refuse(refused.code, str(refused))
             self._transport.close()
 
@@ -165,6 +167,7 @@ class PlantProcessor:
         """Take note that the connection is gone: its sessions wait for their clients, but for those not activated."""
         if self._expiry is not None:
             self._expiry.cancel()
+        self._end_channel("its connection is gone")
         for session in list(self.sessions):
             session.disconnect()
         for task in self._working:
@@ -194,6 +197,12 @@ class PlantProcessor:
         self._audit.opened(self.channel, opened, self.peer)
         self._watch_expiry()
         return True
+
+    def _end_channel(self, reason: str) -> None:
+        """Tell once of the end of a channel that was opened."""
+        if self.channel.is_open() and not self._has_ended:
+            self._has_ended = True
+            self._audit.closed(self.channel, reason, self.peer)
 
     def _watch_expiry(self) -> None:
         if self._expiry is not None:

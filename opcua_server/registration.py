@@ -27,7 +27,6 @@ AGAIN_S = 300.0
 FIRST_RETRY_S, LONGEST_RETRY_S = 1.0, 60.0
 ANSWER_S = 10.0
 GOODBYE_S = 1.0
-_ADVICE = "it has to trust the server's certificate, see `cstr-gateway certs export`"
 CAPABILITIES = ("DA", "HD")
 """Of OPC 10000-12 v1.05 Annex D: live data and history."""
 
@@ -55,7 +54,7 @@ class Registration:
                     await self._register(is_online=True)
                 except LinkLost as error:
                     if str(error) != trouble:
-                        log.warning("not registered with the %s: %s; trying again; %s", what, error, _ADVICE)
+                        log.warning("not registered with the %s: %s; trying again%s", what, error, _advice(error))
                     trouble, wait_s = str(error), next(waits)
                 else:
                     if trouble != "":
@@ -104,6 +103,12 @@ class Registration:
             yield client.uaclient
         finally:
             await client.disconnect_sessionless()
+
+
+def _advice(error: LinkLost) -> str:
+    """Return what may help: of a refused channel the library tells only that the connection was lost."""
+    lost = "connection lost" in str(error)
+    return "; it may not trust the server's certificate, see `cstr-gateway certs export`" if lost else ""
 
 
 def registered_server(settings: ServerSettings, description: ua.ApplicationDescription) -> ua.RegisteredServer:

@@ -18,7 +18,7 @@ TABLE_COLUMNS = ("time", "peer", "who", "what")
 TABLE_WIDTHS = {"time": len("2026-11-28T02:22:01")}
 _OF_SERVER = "System/"
 """Begins the ClientUserId of what is done without a user (OPC 10000-5 v1.05 §6.4.4)."""
-_NAMES = {"session": "SessionId", "old": "OldValue", "new": "NewValue"}
+_NAMES = {"old": "OldValue", "new": "NewValue"}
 """Columns that have another name in the trail."""
 
 

@@ -52,7 +52,7 @@ class ConnectionAudit:
             certificate=refused.certificate,
             request_type=kinds.Renew if channel.is_open() else kinds.Issue,
             policy_uri=channel.offer.uri,
-            mode=channel.mode,
+            mode=channel.mode if channel.is_open() else ua.MessageSecurityMode.Invalid,
             lifetime_ms=0.0,
             code=refused.code,
             reason=str(refused),
@@ -60,9 +60,14 @@ class ConnectionAudit:
             peer=peer,
         )
 
-    def closed(self, channel: SecureChannel, peer: str) -> None:
-        """Tell of a channel that its client has closed."""
-        self._audit.closed_channel(channel_id=str(channel.id), peer=peer)
+    def distrusted(self, refused: ChannelRefused, peer: str) -> None:
+        """Tell of the certificate of a channel that is open, and trusted no more."""
+        if isinstance(refused.__cause__, CertificateRefused):
+            self.refused(refused.__cause__, refused.certificate, peer)
+
+    def closed(self, channel: SecureChannel, reason: str, peer: str) -> None:
+        """Tell of the end of a channel; the reason is empty where its client has closed it."""
+        self._audit.closed_channel(channel_id=str(channel.id), reason=reason, peer=peer)
 
     def refused(self, refused: CertificateRefused, certificate: bytes, peer: str) -> bytes:
         """Tell of a certificate that is not trusted, the issuer's where it is that one; return the EventId."""

@@ -59,26 +59,16 @@ class SecurityAudit(Teller):
             peer=peer,
         )
 
-    def closed_channel(
-        self,
-        *,
-        channel_id: str,
-        user: str | None = None,
-        entry_id: str = "",
-        code: int = quality.GOOD,
-        reason: str = "",
-        peer: str = "",
-    ) -> None:
-        """Tell of CloseSecureChannel (§6.5.5)."""
+    def closed_channel(self, *, channel_id: str, reason: str = "", peer: str = "") -> None:
+        """Tell of CloseSecureChannel (§6.5.5), and of a channel that ends otherwise, for a reason."""
         self.tell(
             "AuditChannelEventType",
             SERVER,
             "SecureChannel/CloseSecureChannel",
-            f"Secure channel {channel_id} {outcome('closed', code, reason)}",
-            code,
-            self._channel(channel_id, code),
-            user=user or "System/CloseSecureChannel",
-            entry_id=entry_id,
+            f"Secure channel {channel_id} closed{reason and f': {reason}'}",
+            quality.GOOD,
+            self._channel(channel_id, quality.GOOD),
+            user="System/CloseSecureChannel",
             peer=peer,
         )
 

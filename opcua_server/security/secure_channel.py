@@ -25,9 +25,9 @@ from opcua_server.security.identities import ServerIdentities, ServerIdentity
 from opcua_server.security.policies import KEY_BITS, NONCE_BYTES, NONE, SECURED, Offer
 from opcua_server.wire.channel_limits import ChannelLimits
 from opcua_server.wire.requests import MALFORMED, decoded
+from plant import quality
 from runtime.limit_settings import LimitSettings
 from runtime.pki.chain import parse_chain
-from runtime.pki.store import common_name, thumbprint
 from runtime.pki.trust import CertificateRefused
 
 _OPEN: Any = ua.MessageType.SecureOpen
@@ -286,10 +286,10 @@ def _usable(certificates: bytes) -> x509.Certificate:
     try:
         certificate = parse_chain(certificates)[0]
     except CertificateRefused as refused:
-        raise ChannelRefused(refused.code, str(refused)) from None
+        raise ChannelRefused(refused.code, str(refused), certificates) from refused
     key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size not in KEY_BITS:
-        which = f"{common_name(certificate)} {thumbprint(certificate)}"
-        why = f"{which}: its key is not RSA of {KEY_BITS.start} to {KEY_BITS.stop - 1} bits"
-        raise ChannelRefused(ua.StatusCodes.BadCertificatePolicyCheckFailed, why, certificates)
+        why = f"its key is not RSA of {KEY_BITS.start} to {KEY_BITS.stop - 1} bits"
+        wrong = CertificateRefused(quality.BAD_CERTIFICATE_POLICY_CHECK_FAILED, certificate, why)
+        raise ChannelRefused(wrong.code, str(wrong), certificates) from wrong
     return certificate

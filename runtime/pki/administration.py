@@ -115,7 +115,9 @@ def trust_file(pki: Path, file: Path, store: str = TRUSTED) -> Entry | Path:
             path = pki / store / "crl" / f"{crl.fingerprint(hashes.SHA1()).hex().upper()}.crl"  # nosec B303 # noqa: S303
             write(path, der(crl))
             return path
-        return _put(pki, parse_certificate(octets), store)
+        entry = _put(pki, parse_certificate(octets), store)
+        (pki / REJECTED / "certs" / entry.path.name).unlink(missing_ok=True)
+        return entry
     except UNREADABLE as error:
         reason = getattr(error, "strerror", None) or error
         message = f"{file}: {reason}; allowed is a certificate or a CRL, in DER or PEM"

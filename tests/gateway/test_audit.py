@@ -27,7 +27,7 @@ def data(tmp_path: Path) -> Path:
     path.with_name("audit.jsonl.10").write_text(line(300, "oldest"))
     path.with_name("audit.jsonl.2").write_text(line(90, "older"))
     path.with_name("audit.jsonl.1").write_text(line(50, "old", user="anna", status="Good") + "{half a li\n[1]\n")
-    path.write_text(line(1, "new", OldValue=1.5, NewValue=2.5, SessionId="i=7"))
+    path.write_text(line(1, "new", OldValue=1.5, NewValue=2.5, session="i=7"))
     return tmp_path
 
 
@@ -46,6 +46,7 @@ def test_the_last_hour_the_newest_last(data: Path) -> None:
     assert messages(out) == ["old", "new"]
     assert json.loads(out)[1]["old"] == 1.5
     assert json.loads(out)[1]["new"] == 2.5
+    assert json.loads(out)[1]["session"] == "i=7"
     assert json.loads(out)[0]["user"] == "anna"
     assert errors.count("is damaged and is left out") == 2
     assert "audit.jsonl.1: line 2" in errors

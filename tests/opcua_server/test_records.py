@@ -1,4 +1,4 @@
-"""MonitoredItemNotifications and DataValues as records: the same bytes as asyncua's, whatever the type and the statuses."""
+"""MonitoredItemNotifications and DataValues as records: the same bytes as asyncua's, whatever type and status."""
 
 from __future__ import annotations
 

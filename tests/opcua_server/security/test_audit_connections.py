@@ -55,6 +55,8 @@ async def test_the_life_of_a_session_is_told(endpoint: str, folder: Path, trail:
     ended = await some(trail, "AuditSessionEventType", session=session.created.SessionId.to_string())
     assert ended["source"] == "Session/CloseSession"
     await connection.drop()
+    closed = await some(trail, "AuditChannelEventType")
+    assert closed["message"].endswith("closed: its connection is gone")
 
 
 async def test_a_stranger_is_told_with_the_certificate_and_what_was_wrong_with_it(
