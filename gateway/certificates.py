@@ -29,11 +29,11 @@ TABLE_WIDTHS = {"thumbprint": 12, "valid_to": 10}
 DAY = timedelta(days=1)
 
 
-def require(pki: Path) -> None:
-    """Check that there is a store.
+def rows(pki: Path) -> Iterator[dict[str, Any]]:
+    """Yield a row for each certificate of the store.
 
     Raises:
-        GatewayError: naming where none is.
+        GatewayError: when there is no store.
     """
     if not pki.is_dir():
         message = (
@@ -41,15 +41,6 @@ def require(pki: Path) -> None:
             "or make the first one with `cstr-gateway certs create`"
         )
         raise GatewayError(message)
-
-
-def rows(pki: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for each certificate of the store.
-
-    Raises:
-        GatewayError: when there is no store.
-    """
-    require(pki)
     now = datetime.now(UTC)
     known = {"": TrustList(pki).known(), USERS: TrustList(pki / USERS, Use.USER).known()}
     roles = _own_roles(pki, now)

@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from asyncua import Client, ua
@@ -80,18 +81,16 @@ class Registration:
         Raises:
             LinkLost: when it cannot be reached, is not trusted, or refuses.
         """
-        self._server.IsOnline = is_online
-        known_as = self._server.ServerNames[0].Text
-        parameters = ua.RegisterServer2Parameters(
-            self._server, [ua.MdnsDiscoveryConfiguration(known_as, list(CAPABILITIES))]
-        )
+        server = replace(self._server, IsOnline=is_online)
+        known_as = server.ServerNames[0].Text
+        parameters = ua.RegisterServer2Parameters(server, [ua.MdnsDiscoveryConfiguration(known_as, list(CAPABILITIES))])
         with link_errors(self._url):
             async with self._channel() as channel:
                 try:
                     for result in await channel.register_server2(parameters):
                         log.debug("discovery server %s: mDNS: %s", self._url, result.name)
                 except ua.uaerrors.BadServiceUnsupported:  # of before 1.03
-                    await channel.register_server(self._server)
+                    await channel.register_server(server)
 
     @asynccontextmanager
     async def _channel(self) -> AsyncIterator[UaClient]:

@@ -17,10 +17,8 @@ def in_url(host: str) -> str:
 
 def is_unspecified(host: str) -> bool:
     """Tell whether this is an address to listen on, but none to connect to: 0.0.0.0 or ::."""
-    try:
-        return ipaddress.ip_address(host).is_unspecified
-    except ValueError:
-        return False
+    address = _address(host)
+    return address is not None and address.is_unspecified
 
 
 def check_host(host: str) -> str:
@@ -29,18 +27,17 @@ def check_host(host: str) -> str:
     Raises:
         ValueError: saying what is allowed.
     """
-    if not _HOST.fullmatch(host) or (_DIGITS.fullmatch(host) and not _is_address(host)):
+    if not _HOST.fullmatch(host) or (_DIGITS.fullmatch(host) and _address(host) is None):
         message = "allowed is a host name or an IP address"
         raise ValueError(message)
     return host
 
 
-def _is_address(host: str) -> bool:
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(host)
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def check_url(url: str, form: str, *schemes: str) -> str:

@@ -43,9 +43,6 @@ class ConnectionAudit:
 
     def not_opened(self, channel: SecureChannel, refused: ChannelRefused, peer: str) -> None:
         """Tell of a channel that was not opened or renewed, and of the certificate where that is why."""
-        certificate_event = None
-        if isinstance(refused.__cause__, CertificateRefused):
-            certificate_event = self.refused(refused.__cause__, refused.certificate, peer)
         kinds = ua.SecurityTokenRequestType
         self._audit.opened_channel(
             channel_id=str(channel.id),
@@ -56,14 +53,15 @@ class ConnectionAudit:
             lifetime_ms=0.0,
             code=refused.code,
             reason=str(refused),
-            certificate_event=certificate_event,
+            certificate_event=self.distrusted(refused, peer),
             peer=peer,
         )
 
-    def distrusted(self, refused: ChannelRefused, peer: str) -> None:
-        """Tell of the certificate of a channel that is open, and trusted no more."""
-        if isinstance(refused.__cause__, CertificateRefused):
-            self.refused(refused.__cause__, refused.certificate, peer)
+    def distrusted(self, refused: ChannelRefused, peer: str) -> bytes | None:
+        """Tell of the certificate, where that is why a channel may not be or go on; return the EventId."""
+        if not isinstance(refused.__cause__, CertificateRefused):
+            return None
+        return self.refused(refused.__cause__, refused.certificate, peer)
 
     def closed(self, channel: SecureChannel, reason: str, peer: str) -> None:
         """Tell of the end of a channel; the reason is empty where its client has closed it."""

@@ -79,7 +79,7 @@ class AuditTrail(Collector):
             taken = [self._waiting.get()]
             time.sleep(GATHER_S)
             with contextlib.suppress(queue.Empty):
-                while None not in taken[-1:] and len(taken) < MOST_AT_ONCE:
+                while taken[-1] is not None and len(taken) < MOST_AT_ONCE:
                     taken.append(self._waiting.get_nowait())
             self._write([record for record in taken if record is not None])
         self._lines.close()

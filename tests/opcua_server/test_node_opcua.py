@@ -16,6 +16,7 @@ from runtime.pki.own import own_identities
 from runtime.ports import free_port
 
 from .conftest import Serving
+from .node import start
 
 OVERFLOW = 0x480
 SCRIPT = Path(__file__).with_name("node_opcua_client.js")
@@ -30,17 +31,6 @@ EXPECTED: dict[str, Any] = {
     "transferAndRepublish": ["Good", [320], [320], [320], "BadMessageNotAvailable"],
     "reconnect": [[320], [321, 322, 323, 324]],
 }
-
-
-async def start(folder: Path, modules: Path, *argv: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        "node",
-        *argv,
-        env={**os.environ, "NODE_PATH": str(modules), "HOME": str(folder)},
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
 
 
 async def output(process: asyncio.subprocess.Process) -> str:

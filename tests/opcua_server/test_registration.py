@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from runtime.pki.trust import REJECTED, TRUSTED
 from runtime.ports import free_port
 
 from .conftest import Serving
+from .node import start
 
 SCRIPT = Path(__file__).with_name("discovery_server.js")
 PATIENCE_S = 60.0
@@ -47,19 +47,9 @@ async def discovery_server(modules: Path, folder: Path) -> AsyncIterator[str]:
     own = own_identities(folder / "own", application="discovery")[0]
     certificate = folder / "discovery.pem"
     certificate.write_bytes(encoded(own.parsed, ".pem"))
-    process = await asyncio.create_subprocess_exec(
-        "node",
-        str(SCRIPT),
-        str(port),
-        str(folder / "pki"),
-        str(certificate),
-        str(own.key),
-        application_uri("discovery"),
-        env={**os.environ, "NODE_PATH": str(modules), "HOME": str(folder)},
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
+    files = str(certificate), str(own.key)
+    argv = (str(SCRIPT), str(port), str(folder / "pki"), *files, application_uri("discovery"))
+    process = await start(folder, modules, *argv)
     assert process.stdout is not None
     printed = ""
     try:
