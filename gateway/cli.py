@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from runtime.ending import end_at_once, end_quietly
+from runtime.ending import end_at_once, end_quietly, was_told
 from runtime.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -13,13 +13,19 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Run the command; errors a person can act on end with their text on stderr and their exit code."""
+    """Run the command; errors a person can act on end with their text on stderr and their exit code.
+
+    After a signal nothing is an error: what it interrupted, an import say, may have made another one of its exception.
+    """
     end_quietly()
     try:
         make_app()(prog_name="cstr-gateway")
     except GatewayError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception:
+        if not was_told():
+            raise
     finally:
         end_at_once()
 

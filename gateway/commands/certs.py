@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.output import FormatOption
 from runtime.errors import BadInput, GatewayError
+
+if TYPE_CHECKING:
+    from runtime.pki.identity import Identity
 
 Data = Annotated[Path, typer.Option(help="Data directory; the store is its folder pki.")]
 Wanted = Annotated[str, typer.Argument(help="Common name, or the first digits of the thumbprint.")]
@@ -41,6 +44,8 @@ def create(
 ) -> None:
     """Make an application's certificate if it has none that names these hosts, or the plant's CA.
 
+    What a CA issues is accepted at once and shown when the certificate that clients know ends; `renew --now` shows it.
+
     Example: cstr-gateway certs create --host plant.example
     """
     from runtime.pki.own import own_identities
@@ -49,7 +54,7 @@ def create(
         _create_authority(data, host or [])
         return
     shown, *_ = own_identities(data / "pki", _hosts(data, host), _checked(application, data))
-    _say(f"{shown.certificate} {shown.thumbprint} is shown until {shown.not_after:%Y-%m-%d}")
+    _say(_state(data / "pki", application, shown))
 
 
 def renew(
@@ -68,7 +73,7 @@ def renew(
 
     at = datetime.now(UTC)
     made = own.renew(data / "pki", _hosts(data, host), _checked(application, data), at, shown=now)
-    _say(f"{made.certificate} {made.thumbprint} is {'shown' if now else 'accepted'} until {made.not_after:%Y-%m-%d}")
+    _say(_state(data / "pki", application, made))
 
 
 def revoke(wanted: Wanted, data: Data = DATA) -> None:
@@ -217,11 +222,25 @@ def _create_authority(data: Path, hosts: list[str]) -> None:
     _say(f"{made.certificate} {made.thumbprint}: have clients trust it, with {made.crl}")
     for application in applications(pki) or [SERVER]:
         try:
-            identity = renew(pki, _hosts(data, hosts), application, at, shown=True)
+            issued = renew(pki, _hosts(data, hosts), application, at, shown=False)
         except BadInput as error:
             _say(str(error))
-        else:
-            _say(f"{identity.certificate} {identity.thumbprint} is issued by it, and shown from now on")
+            continue
+        _say(_state(pki, application, issued))
+
+
+def _state(pki: Path, application: str, made: Identity) -> str:
+    """Tell of a certificate that was made whether clients see it already."""
+    from runtime.pki.identity import shown_identity
+
+    shown = shown_identity(pki, application)
+    if shown is None or shown.thumbprint == made.thumbprint:
+        return f"{made.certificate} {made.thumbprint} is shown until {made.not_after:%Y-%m-%d}"
+    whose = f" --application {application}" if application != SERVER else ""
+    return (
+        f"{made.certificate} {made.thumbprint} is accepted, and shown from {shown.not_after:%Y-%m-%d}, when the present"
+        f" one ends; `cstr-gateway certs renew{whose} --now` shows it at once"
+    )
 
 
 def _hosts(data: Path, more: list[str] | None) -> list[str]:

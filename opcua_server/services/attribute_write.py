@@ -89,9 +89,10 @@ class WriteService:
         claim = self._claim(session, tag)
         is_value = tag is not None and item.attribute == ua.AttributeIds.Value
         writer = tag.signal.writer if tag is not None and is_value else Writer.NOBODY
+        before = self._standard_value(item) if tag is None else ua.Variant()
         status = self._refusal(session, rights, item, tag, claim)
         is_audited = self._control.is_audited(session, item.node, writer, claim, status)
-        old = self._present(tag) if is_audited and tag is not None and is_value else ua.Variant()
+        old = self._present(tag) if is_audited and tag is not None and is_value else before
         if tag is not None and not quality.is_bad(status):
             self._simulator.write(tag, item.value, session)
         if is_audited:
@@ -126,6 +127,15 @@ class WriteService:
 
     def _present(self, tag: Tag) -> ua.Variant:
         return variant_from_binary(Buffer(of_row(self._simulator.tags.bank, tag.row).variant))
+
+    def _standard_value(self, item: Written) -> ua.Variant:
+        """Return the present value of what may be written and is no signal, or null."""
+        node_id = nodeid_from_binary(Buffer(item.node))
+        node = self._address_space.get(node_id)
+        attribute = node.attributes.get(item.attribute) if node is not None else None  # type: ignore[call-overload]
+        if attribute is None or attribute.value_setter is None:
+            return ua.Variant()
+        return self._address_space.read_attribute_value(node_id, ua.AttributeIds(item.attribute)).Value or ua.Variant()
 
     def _write_standard(self, rights: Rights, item: Written) -> int:
         """Write what is no signal: only Variables with a setter take a Value."""

@@ -113,14 +113,13 @@ class _Own:
             log.info("%s is renewed: %s is accepted, and shown later", shown.certificate, successor.certificate)
 
     def successors(self, shown: Identity) -> list[Identity]:
-        """Return those that may be shown next, the longest-lived first."""
+        """Return those that may be shown next, the longest-lived first; the first of a new CA need not live longer."""
         issuer = self._issuer.certificate.subject if self._issuer is not None else subject_of(self._application)
+        after = shown.not_after if shown.parsed.issuer == issuer else self._at
         return [
             each
             for each in identities_beside(self._pki, self._application)
-            if each.not_after > max(self._at, shown.not_after)
-            and each.parsed.issuer == issuer
-            and self._names(each.parsed)
+            if each.not_after > max(self._at, after) and each.parsed.issuer == issuer and self._names(each.parsed)
         ]
 
     def make(self) -> Identity:

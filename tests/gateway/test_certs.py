@@ -178,11 +178,15 @@ def test_what_is_not_there_not_clear_or_not_allowed_is_said(tmp_path: Path) -> N
 def test_a_ca_issues_from_then_on_and_its_clients_trust_all_of_it(tmp_path: Path) -> None:
     plant, scada = tmp_path / "plant", tmp_path / "scada"
     (before,) = own_identities(plant / "pki")
-    certs(plant, "create", "--ca")
+    said = certs(plant, "create", "--ca").stderr
+    assert f"is accepted, and shown from {before.not_after:%Y-%m-%d}, when the present one ends" in said
     with pytest.raises(BadInput, match="is there already"):
         raise BadInput(refused(plant, "create", "--ca"))
+    present, issued = own_identities(plant / "pki")
+    assert present.thumbprint == before.thumbprint
+    assert "is shown until" in certs(plant, "renew", "--now").stderr
     shown, accepted = own_identities(plant / "pki")
-    assert accepted.thumbprint == before.thumbprint
+    assert (shown.thumbprint, accepted.thumbprint) == (issued.thumbprint, before.thumbprint)
     assert shown.parsed.issuer != shown.parsed.subject
     certs(plant, "export", "--ca", "--out", tmp_path / "ca.der")
     said = certs(scada, "trust", tmp_path / "ca.der").stderr

@@ -1,4 +1,4 @@
-"""A signal at any moment ends the process, also when what it interrupted swallows the exception."""
+"""A signal at any moment ends the process, also when what it interrupted swallows or replaces the exception."""
 
 from __future__ import annotations
 
@@ -32,3 +32,27 @@ def test_a_swallowed_signal_is_not_forgotten() -> None:
     done = subprocess.run([sys.executable, "-P", "-c", SERVICE], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
     assert done.stderr.endswith("detector INFO ended\n")
+
+
+COMMAND = textwrap.dedent(
+    """
+    import os, signal
+    from gateway import cli
+
+    class Field:
+        def __set_name__(self, owner, name):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def imports():
+        class Structure:
+            field = Field()
+
+    cli.make_app = imports
+    cli.main()
+    """
+)
+
+
+def test_a_signal_that_becomes_another_error_is_none() -> None:
+    done = subprocess.run([sys.executable, "-P", "-c", COMMAND], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -78,6 +78,23 @@ async def test_what_is_refused_is_told_with_its_reason(endpoint: str, trail: Tra
         assert lines[1]["NewValue"] == "text"
 
 
+async def test_a_write_of_what_is_no_signal_is_told_with_the_value_before(endpoint: str, trail: Trail) -> None:
+    enabled = ua.NodeId(IDS.Server_ServerDiagnostics_EnabledFlag)
+    async with Client(endpoint) as client:
+        before = await client.get_node(enabled).read_value()
+        with pytest.raises(ua.uaerrors.BadTypeMismatch):
+            await client.get_node(enabled).write_value(1.0)
+        await client.get_node(enabled).write_value(not before)
+        with pytest.raises(ua.uaerrors.BadNotWritable):
+            await client.get_node(ua.NodeId(IDS.Server_ServiceLevel)).write_value(0, V.Byte)
+        lines = await eventually(lambda: len(found := trail("AuditWriteUpdateEventType")) == 3 and found)
+        assert [(line.get("OldValue"), line["NewValue"]) for line in lines] == [
+            (before, 1.0),
+            (before, not before),
+            (None, 0),
+        ]
+
+
 async def test_a_method_is_told_with_arguments_and_result(endpoint: str, trail: Trail) -> None:
     async with Client(endpoint) as client:
         simulation = client.get_node("ns=2;s=R101.Simulation")

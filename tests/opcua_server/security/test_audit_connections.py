@@ -42,11 +42,8 @@ async def test_the_life_of_a_session_is_told(endpoint: str, folder: Path, trail:
     trust(folder / "pki", der(client))
     connection = await Connection.open(endpoint, client)
     session = await begin(connection, client)
-    opened = [line["message"] for line in trail(CHANNEL)]
-    assert (
-        f"Secure channel {connection.channel.security_token.ChannelId} opened (Basic256Sha256, SignAndEncrypt)"
-        in opened
-    )
+    channel = connection.channel.security_token.ChannelId
+    await some(trail, CHANNEL, message=f"Secure channel {channel} opened (Basic256Sha256, SignAndEncrypt)")
     created = await some(trail, "AuditCreateSessionEventType", session=session.created.SessionId.to_string())
     assert "urn:test:known" in created["message"]
     login = await some(trail, LOGIN, session=session.created.SessionId.to_string())
