@@ -14,6 +14,11 @@ _KINDS = {
     "string_type": "allowed is a text",
     "path_type": "allowed is the path of a file",
     "bool_type": "allowed is true or false",
+    "literal_error": "allowed is {expected}",
+    "greater_than": "allowed is more than {gt}",
+    "greater_than_equal": "allowed is {ge} or more",
+    "less_than": "allowed is less than {lt}",
+    "less_than_equal": "allowed is {le} or less",
 }
 
 
@@ -28,8 +33,10 @@ def explain(model: type[BaseModel], item: Any) -> str:
         return f"{key}: is missing"
     if kind == "model_type":
         message = f"allowed is a mapping of {_keys(found)}"
+    elif kind in _KINDS:
+        message = _KINDS[kind].format_map(item.get("ctx", {}))
     else:
-        message = _KINDS.get(kind, item["msg"].removeprefix("Value error, "))
+        message = item["msg"].removeprefix("Value error, ")
     shown = "" if _is_secret(found) else f" {_LOGIN.sub('//***@', repr(item['input']))}:"
     return f"{key}:{shown} {message}"
 

@@ -71,7 +71,7 @@ class ServerSettings(Section):
     """Memory for the last hour of history, 32 bytes a sample; where that is too little, the oldest goes first."""
     policy_none: Flag | None = None
     """Sessions without security; None: on loopback only."""
-    anonymous_roles: tuple[Role | Literal["Anonymous"], ...] | None = None
+    anonymous_roles: tuple[Literal[Role, "Anonymous"], ...] | None = None
     """None: all roles on loopback, refused otherwise; `Anonymous` alone sees the Server object and the types."""
     users: Path | None = None
     """The users file; None: DATA/users.yaml."""

@@ -202,7 +202,7 @@ def list_certificates(data: Data = DATA, format: FormatOption = None) -> None:  
     from gateway.certificates import COLUMNS, TABLE_COLUMNS, TABLE_WIDTHS, rows
     from gateway.output import print_rows
 
-    print_rows(rows(data / "pki"), COLUMNS, format, TABLE_COLUMNS, TABLE_WIDTHS)
+    print_rows(list(rows(data / "pki")), COLUMNS, format, TABLE_COLUMNS, TABLE_WIDTHS)
 
 
 def _create_authority(data: Path, hosts: list[str]) -> None:

@@ -147,7 +147,7 @@ def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path) -> None:
     [
         ("plant: {reactor: 3}", ("plant.reactor", "unknown key", "reactors, seed, speed")),
         ("plant: {reactors: three}", ("plant.reactors", "'three'", "integer")),
-        ("plant: {reactors: 0}", ("plant.reactors", "0", "greater than or equal to 1")),
+        ("plant: {reactors: 0}", ("plant.reactors", "0", "allowed is 1 or more")),
         ("plant: {speed: .nan}", ("plant.speed", "nan", "finite")),
         ("mqtt: {url: 'http://user:hidden@host'}", ("mqtt", "mqtt://")),
         ("controller: {loops: [R102]}", ("R102", "R101")),
