@@ -46,7 +46,8 @@ class SecurityAudit(Teller):
             "RequestedLifetime": ua.Variant(float(lifetime_ms), V.Double),
             "CertificateErrorEventId": ua.Variant(certificate_event, V.ByteString),
         }
-        security = f"{policy_uri.rpartition('#')[2] or 'no policy'}, {mode.name}"
+        is_plain = mode == ua.MessageSecurityMode.None_
+        security = "without security" if is_plain else f"{policy_uri.rpartition('#')[2] or 'no policy'}, {mode.name}"
         self.tell(
             "AuditOpenSecureChannelEventType",
             SERVER,

@@ -56,6 +56,13 @@ async def test_the_life_of_a_session_is_told(endpoint: str, folder: Path, trail:
     assert closed["message"].endswith("closed: its connection is gone")
 
 
+async def test_a_channel_without_security_is_told_as_one(endpoint: str, trail: Trail) -> None:
+    connection = await Connection.open(endpoint)
+    channel = connection.channel.security_token.ChannelId
+    await some(trail, CHANNEL, message=f"Secure channel {channel} opened (without security)")
+    await connection.drop()
+
+
 async def test_a_stranger_is_told_with_the_certificate_and_what_was_wrong_with_it(
     endpoint: str, folder: Path, trail: Trail
 ) -> None:
