@@ -142,23 +142,28 @@ class SlowInterval:
 
     # StatusCode calculation
 
-    def judged(self, good: float, bad: float, whole: float) -> int:
-        if good == whole:
-            return quality.GOOD
-        if good * (100.0 / whole) >= self.configuration.percent_data_good:
-            return quality.GOOD
-        return quality.BAD if bad * (100.0 / whole) >= self.configuration.percent_data_bad else SUB_NORMAL
+    def enough_good(self, good: float, whole: float) -> bool:
+        return good == whole or good * (100.0 / whole) >= self.configuration.percent_data_good
+
+    def enough_bad(self, bad: float, whole: float) -> bool:
+        return bad > 0 and bad * (100.0 / whole) >= self.configuration.percent_data_bad
 
     def by_count(self) -> int:
-        bad = sum(self.bad(p) for p in self.inside)
-        return self.judged(len(self.goods()), bad, len(self.inside))
+        good, bad, whole = len(self.goods()), sum(self.bad(p) for p in self.inside), len(self.inside)
+        if bad and not good and self.enough_bad(bad, whole):
+            return quality.BAD
+        if self.enough_good(good, whole):
+            return quality.GOOD
+        return quality.BAD if self.enough_bad(bad, whole) else SUB_NORMAL
 
     def by_time(self) -> int:
         strict = self.configuration.treat_uncertain_as_bad
         regions = self.regions()
         whole = sum(region.ticks for region in regions)
         good = sum(r.ticks for r in regions if r.left is not None and not (strict and r.uncertain))
-        return self.judged(good, whole - good, whole)
+        if self.enough_bad(whole - good, whole):
+            return quality.BAD
+        return quality.GOOD if self.enough_good(good, whole) else SUB_NORMAL
 
     def goods(self) -> list[Point]:
         return [p for p in self.inside if p.severity == 0]

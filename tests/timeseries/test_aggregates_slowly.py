@@ -31,7 +31,7 @@ def points(draw: st.DrawFn) -> list[Point]:
 
 @st.composite
 def configurations(draw: st.DrawFn) -> AggregateConfiguration:
-    bad = draw(st.sampled_from([100, 50, 30]))
+    bad = draw(st.sampled_from([100, 50, 30, 0]))
     good = draw(st.sampled_from([each for each in (100, 70, 50, 0) if each >= 100 - bad]))
     return AggregateConfiguration(draw(st.booleans()), bad, good, draw(st.booleans()))
 

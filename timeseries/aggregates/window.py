@@ -107,21 +107,30 @@ class Window:
         return began | ended | (self.intervals.rest & goes_on)
 
     def status_by_count(self) -> Statuses:
-        """Return PercentValues: an Uncertain value is not Good, and Bad where it is treated so (§5.4.3.2.1)."""
-        return self._status(self.good.counts, self.bad.counts, self.counts)
+        """Return PercentValues: an Uncertain value is not Good, and Bad where it is treated so (§5.4.3.2.1).
+
+        Where there is enough of both, it is Good, as in the examples of Count and NumberOfTransitions.
+        """
+        good, bad = self.good.counts, self.bad.counts
+        is_good, is_bad = self._enough(good, bad, self.counts)
+        return np.where(is_good & ((good > 0) | ~is_bad), GOOD, np.where(is_bad, BAD, UNCERTAIN))
 
     def status_by_time(self) -> Statuses:
-        """Return PercentTime over regions of simple bounding values; uncertain ones are good unless treated as bad."""
+        """Return PercentTime over regions of simple bounding values; uncertain ones are good unless treated as bad.
+
+        Where there is enough of both, it is Bad, as in the text of §5.4.3.2.1.
+        """
         pieces, simple = self.pieces, self.simple
         known = ~simple.bad
         good = pieces.ticks(known & ~simple.uncertain if self.configuration.treat_uncertain_as_bad else known)
-        return self._status(good, pieces.width - good, pieces.width)
+        is_good, is_bad = self._enough(good, pieces.width - good, pieces.width)
+        return np.where(is_bad, BAD, np.where(is_good, GOOD, UNCERTAIN))
 
-    def _status(self, good: NDArray[Any], bad: NDArray[Any], all_of_it: NDArray[Any]) -> Statuses:
+    def _enough(self, good: NDArray[Any], bad: NDArray[Any], all_of_it: NDArray[Any]) -> tuple[Mask, Mask]:
+        """Tell where there is enough good data for Good, and enough bad data for Bad; never of what is not there."""
         percent = 100.0 / np.maximum(all_of_it, 1)
         is_good = (good * percent >= self.configuration.percent_data_good) | (good == all_of_it)
-        is_bad = bad * percent >= self.configuration.percent_data_bad
-        return np.where(is_good, GOOD, np.where(is_bad, BAD, UNCERTAIN))
+        return is_good, (bad * percent >= self.configuration.percent_data_bad) & (bad > 0)
 
     @cached_property
     def _covered(self) -> tuple[Series, Mask, Mask]:
