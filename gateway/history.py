@@ -14,7 +14,7 @@ from plant.signals import Signal, find_signal
 from runtime.errors import BadInput, CouldNotRun
 from runtime.running import RUN_SETTINGS, find_running
 from runtime.settings_file import load_settings
-from timeseries.aggregates import Series, aggregate, interpolated
+from timeseries.aggregates import Series, further, interpolated, query
 from timeseries.reader import Reader, UnknownSignal
 from timeseries.store import SignalInfo
 
@@ -44,7 +44,7 @@ class History(Protocol):
         ...
 
     async def aggregate(self, name: str, start: int, end: int, interval: int, function: str) -> list[Sample]:
-        """Return one value for each interval."""
+        """Return one value for each interval; 0 makes one of all."""
         ...
 
     def info(self, name: str) -> SignalInfo:
@@ -133,7 +133,11 @@ class Computed(ABC):
 
     async def aggregate(self, name: str, start: int, end: int, interval: int, function: str) -> list[Sample]:
         """Return one value for each interval."""
-        results = aggregate(await self._series(name, start, end), start, end, interval, function)
+        low, high = min(start, end), max(start, end)
+        series = await self._series(name, low, high)
+        if reach := further(series, start, end, interval):
+            series = await self._series(name, low - reach, high + reach)
+        results = query(series, start, end, interval, function)
         return [Sample(result.time, name, result.value, result.status) for result in results]
 
     def info(self, name: str) -> SignalInfo:
@@ -146,7 +150,8 @@ class Computed(ABC):
         samples = await self.around(name, start, end)
         latest = {sample.source_time: (sample.source_time, sample.value, sample.quality) for sample in samples}
         """Of a time that was there twice, the later epoch's."""
-        return Series.of(list(latest.values()), stepped=known_signal(name).stepped)
+        stepped = known_signal(name).stepped
+        return Series.of(list(latest.values()), stepped=stepped, covered_to=end if stepped else None)
 
 
 class ServerHistory(Computed):

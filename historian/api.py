@@ -127,7 +127,7 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         aggregate: Annotated[str, Query(description="OPC 10000-13 name, e.g. TimeAverage.")] = "TimeAverage",
         accept: Accept = "*/*",
     ) -> Response:
-        """One value for each interval, at its start."""
+        """One value for each interval, at its start (an `ActualTime` at its own); `0s` makes one of all."""
         with reading() as reader:
             low, high = _span(reader, start, end)
             interval_s = seconds_from_duration(interval)

@@ -67,6 +67,13 @@ NAMES: Final[dict[int, str]] = {
 
 _CODE_BITS = 0xFFFF0000
 
+CALCULATED: Final = 0x0401
+INTERPOLATED: Final = 0x0402
+PARTIAL: Final = 0x0404
+MULTIPLE_VALUES: Final = 0x0410
+"""Info bits of an aggregate's result, each with InfoType DataValue (OPC 10000-4 v1.05 §7.39.1, OPC 10000-13 §5.3.3);
+without the first two a value is Raw."""
+
 
 def name_of(status: int) -> str:
     """Return the name without info bits; a code outside the table as hexadecimal."""

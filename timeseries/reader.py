@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plant.sample import Sample, Scalar
-from timeseries.aggregates import Aggregated, Series, aggregate, interpolated
+from timeseries.aggregates import Aggregated, Series, further, interpolated, query
 from timeseries.layout import open_for_reading
 from timeseries.store import BOOLEAN, SignalInfo
 
@@ -80,12 +80,16 @@ class Reader:
         return Sample(time, name, _typed(info, value), status)
 
     def aggregated(self, name: str, start: int, end: int, interval: int, function: str) -> list[Aggregated]:
-        """Return one result for each interval (ticks) from start to end.
+        """Return one result for each interval (ticks) from start to end, either way; 0 makes one of all.
 
         Raises:
-            ValueError: naming an aggregate that is not known.
+            ValueError: naming an aggregate that is not known, or an interval that is not allowed.
         """
-        return aggregate(self._around(name, start, end), start, end, interval, function)
+        low, high = min(start, end), max(start, end)
+        series = self._around(name, low, high)
+        if reach := further(series, start, end, interval):
+            series = self._around(name, low - reach, high + reach)
+        return query(series, start, end, interval, function)
 
     def _around(self, name: str, start: int, end: int) -> Series:
         """Return the samples from the last before `start` to the first at or after `end`."""
@@ -98,7 +102,10 @@ class Reader:
         )
         latest = {row[0]: row for row in rows}
         """Of a time that was there twice, the later epoch's."""
-        return Series.of(list(latest.values()), stepped=info.stepped)
+        samples = list(latest.values())
+        if info.data_type == BOOLEAN:
+            samples = [(when, _typed(info, value), status) for when, value, status in samples]
+        return Series.of(samples, stepped=info.stepped, covered_to=end if info.stepped else None)
 
     def _edge(self, what: str, condition: str, number: int, time: int) -> int | None:
         query = f"SELECT {what} FROM sample WHERE signal = ? AND {condition}"  # noqa: S608 - our own words

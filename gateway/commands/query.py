@@ -101,7 +101,19 @@ def aggregate(
     plot: Plot = None,
     format: FormatOption = None,  # noqa: A002
 ) -> None:
-    """Print one value for each interval, at its start.
+    """Print one value for each interval, at its start; the interval 0s makes one of all.
+
+    Interpolative, Average, TimeAverage, TimeAverage2, Total, Total2;
+    Minimum, Maximum, MinimumActualTime, MaximumActualTime, Range,
+    Minimum2, Maximum2, MinimumActualTime2, MaximumActualTime2, Range2;
+    Count, NumberOfTransitions, DurationInStateZero, DurationInStateNonZero;
+    Start, End, Delta, StartBound, EndBound, DeltaBounds;
+    DurationGood, DurationBad, PercentGood, PercentBad,
+    WorstQuality, WorstQuality2; StandardDeviation, VarianceSample,
+    StandardDeviationSample, StandardDeviationPopulation, VariancePopulation.
+
+    An ActualTime stands at the time of its value. Durations are in ms,
+    totals in the signal's unit times seconds.
 
     Example: cstr-gateway query aggregate R101.T --start -1h --interval 1min --aggregate TimeAverage
     """

@@ -33,6 +33,21 @@ from runtime.ports import free_port
 from timeseries.store import SignalInfo, Store
 
 HOUR = 3600
+AGGREGATES = (
+    "TimeAverage",
+    "Interpolative",
+    "Count",
+    "End",
+    "PercentGood",
+    "Minimum",
+    "TimeAverage2",
+    "Total",
+    "MaximumActualTime2",
+    "NumberOfTransitions",
+    "EndBound",
+    "WorstQuality2",
+    "StandardDeviationSample",
+)
 T0 = ticks_from_text("2031-11-22T04:00:00Z")
 """A plant may run ahead of the wall clock."""
 SP, T, CAUSE, MODE = "R101.TIC101.SP", "R101.T", "R101.Detector.Cause", "R101.TIC101.Mode"
@@ -119,9 +134,13 @@ async def alike(one: History, other: History) -> None:
         for second in (-5, 0, 1, 30.5, HOUR, 2 * HOUR + 10, 4 * HOUR, 5 * HOUR, 5.5 * HOUR, 6 * HOUR, 9 * HOUR):
             assert await one.at(name, time(second)) == await other.at(name, time(second)), (name, second)
         for start, end in ((-HOUR, 0), (600, 1200), (HOUR, 5.5 * HOUR), (3 * HOUR, 4 * HOUR), (6 * HOUR, 8 * HOUR)):
-            for function in ("TimeAverage", "Interpolative", "Count", "End", "PercentGood", "Minimum"):
+            for function in AGGREGATES:
                 asked = (name, time(start), time(end), 600 * TICKS_PER_SECOND, function)
                 assert await one.aggregate(*asked) == await other.aggregate(*asked), asked
+            asked = (name, time(end), time(start), 0, "TimeAverage2")
+            assert await one.aggregate(*asked) == await other.aggregate(*asked), asked
+    held = await one.aggregate(SP, time(6 * HOUR), time(8 * HOUR), HOUR * TICKS_PER_SECOND, "TimeAverage")
+    assert [(each.value, quality.name_of(each.quality)) for each in held] == [(360.0, "Good")] * 2
     plain = await one.at(SP, time(4 * HOUR))
     assert (plain.value, plain.quality) == (350.0, quality.GOOD)
     for name in TYPES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,6 +16,8 @@ from gateway.history import STORE
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, datetime_from_ticks, ticks_from_text
 from plant.sample import Sample
+from runtime.errors import BadInput
+from timeseries.aggregates import FUNCTIONS
 from timeseries.store import SignalInfo, Store
 
 T0 = ticks_from_text("2026-11-22T04:00:00Z")
@@ -93,3 +96,21 @@ def test_text_is_left_out_of_the_picture_and_a_bad_stretch_is_not(data: Path, tm
     _, said = query(data, "raw", "R101.Detector.Cause", *SPAN, "--plot", str(tmp_path / "text.png"))
     assert "left out" in said
     assert not (tmp_path / "text.png").exists()
+
+
+def test_help_names_every_aggregate_and_an_unknown_one_is_refused_with_all(data: Path) -> None:
+    shown = CliRunner().invoke(make_app(), ["query", "aggregate", "--help"], env={"COLUMNS": "120"}).stdout
+    assert set(FUNCTIONS) <= set(re.findall(r"\w+", shown))
+    words = ["query", "aggregate", "R101.T", *SPAN, "--aggregate", "Mean", "--data", str(data)]
+    refused = CliRunner().invoke(make_app(), words).exception
+    assert isinstance(refused, BadInput)
+    assert set(FUNCTIONS) <= set(re.findall(r"\w+", str(refused)))
+
+
+def test_an_interval_of_0_is_the_whole_span_and_rows_stand_at_the_start_of_intervals(data: Path) -> None:
+    span = (*SPAN[:3], "2026-11-22T04:01:30Z")
+    rows, _ = query(data, "aggregate", "R101.T", *span, "--interval", "0s", "--aggregate", "Maximum")
+    assert rows == ["R101.T,2026-11-22T04:00:30.0000000Z,380.0,Good,Maximum,0.0"]
+    for aggregate, second in (("End", "30"), ("MinimumActualTime", "40")):
+        rows, _ = query(data, "aggregate", "R101.T", *span, "--interval", "10min", "--aggregate", aggregate)
+        assert [row.split(",")[1] for row in rows] == [f"2026-11-22T04:00:{second}.0000000Z"]

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import time
+
+import numpy as np
 import pytest
 
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
-from timeseries.aggregates import Series, aggregate, interpolated
+from timeseries.aggregates import (
+    FUNCTIONS,
+    MOST_INTERVALS,
+    AggregateConfiguration,
+    Aggregated,
+    Series,
+    aggregate,
+    further,
+    interpolated,
+    query,
+)
 
 S = TICKS_PER_SECOND
 GOOD, BAD = quality.GOOD, quality.BAD_SENSOR_FAILURE
@@ -31,12 +44,13 @@ def only(series: Series, function: str, start: int = 0, end: int = 20) -> tuple[
         (SLOPED, "Average", (0, 20), 5.0),
         (SLOPED, "Count", (0, 20), 2),
         (SLOPED, "Total", (0, 20), 100.0),
-        (STEPPED, "TimeAverage", (0, 10), 1.6),
+        (STEPPED, "TimeAverage2", (0, 10), 1.6),
         (STEPPED, "Start", (0, 10), 1),
         (STEPPED, "End", (0, 10), 2),
         (GAPPED, "DurationGood", (0, 20), 10_000.0),
         (GAPPED, "PercentGood", (0, 20), 50.0),
-        (GAPPED, "TimeAverage", (0, 20), 3.0),
+        (GAPPED, "TimeAverage2", (0, 20), 3.0),
+        (GAPPED, "TimeAverage", (0, 20), 3.25),
     ],
 )
 def test_an_interval(series: Series, function: str, span: tuple[int, int], value: float) -> None:
@@ -55,9 +69,10 @@ def test_nothing_known_is_bad_no_data() -> None:
 
 
 def test_a_partly_bad_interval_says_so() -> None:
-    assert not quality.is_bad(only(GAPPED, "TimeAverage")[1])
-    assert only(GAPPED, "TimeAverage")[1] != GOOD
-    assert quality.is_bad(only(GAPPED, "TimeAverage", 6, 14)[1])
+    for function in ("TimeAverage", "TimeAverage2"):
+        assert quality.is_uncertain(only(GAPPED, function)[1])
+    assert quality.is_uncertain(only(GAPPED, "TimeAverage", 6, 14)[1])
+    assert quality.is_bad(only(GAPPED, "TimeAverage2", 6, 14)[1])
 
 
 @pytest.mark.parametrize(("time", "value"), [(2, 2.0), (10, 10.0), (15, 5.0)])
@@ -73,5 +88,112 @@ def test_behind_the_last_sample_the_value_is_held_and_uncertain() -> None:
 def test_an_unknown_aggregate_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="TimeAverage"):
         aggregate(SLOPED, 0, 20 * S, S, "Mean")
+
+
+@pytest.mark.parametrize(("end", "interval"), [(20 * S, -1), (0, S), (MOST_INTERVALS + 1, 1), (-MOST_INTERVALS - 1, 1)])
+def test_intervals_that_are_none_or_too_many_are_refused(end: int, interval: int) -> None:
     with pytest.raises(ValueError, match="interval"):
-        aggregate(SLOPED, 0, 20 * S, 0, "TimeAverage")
+        aggregate(SLOPED, 0, end, interval, "TimeAverage")
+    assert len(aggregate(SLOPED, 0, MOST_INTERVALS, 1, "Count")) == MOST_INTERVALS
+
+
+@pytest.mark.parametrize("interval", [0, 20 * S, 90 * S])
+def test_an_interval_of_nothing_or_more_than_all_is_the_span(interval: int) -> None:
+    (result,) = aggregate(SLOPED, 0, 20 * S, interval, "TimeAverage")
+    assert result == Aggregated(0, 5.0, quality.CALCULATED, 0)
+
+
+def test_the_rest_of_a_span_is_partial() -> None:
+    results = aggregate(SLOPED, 0, 18 * S, 10 * S, "TimeAverage")
+    assert [(result.time // S, result.value) for result in results] == [(0, 5.0), (10, 6.0)]
+    assert [result.status for result in results] == [quality.CALCULATED, quality.CALCULATED | quality.PARTIAL]
+    assert [result.status for result in aggregate(SLOPED, 0, 18 * S, 10 * S, "Average")] == [quality.CALCULATED] * 2
+
+
+def test_backward_an_interval_starts_at_its_late_end_and_includes_it() -> None:
+    results = aggregate(SLOPED, 20 * S, 5 * S, 10 * S, "Count")
+    assert [(result.time // S, result.start // S, result.value) for result in results] == [(20, 20, 1), (10, 10, 1)]
+    assert results[1].status == quality.CALCULATED | quality.PARTIAL
+    assert [result.value for result in aggregate(SLOPED, 20 * S, 0, 5 * S, "TimeAverage")] == [2.5, 7.5, 7.5, 2.5]
+    (bounds,) = aggregate(STEPPED, 10 * S, 5 * S, 0, "DeltaBounds")
+    assert bounds.value == -3.0
+
+
+def test_what_is_set_holds_to_where_it_is_known_to() -> None:
+    rows = [(0, 1.0, GOOD), (4 * S, 2.0, GOOD)]
+    (result,) = aggregate(Series.of(rows, stepped=True), 10 * S, 20 * S, 0, "TimeAverage2")
+    assert result.status == quality.BAD_NO_DATA
+    known = Series.of(rows, stepped=True, covered_to=20 * S)
+    for function, value in (("TimeAverage2", 2.0), ("EndBound", 2.0), ("DurationGood", 10_000.0), ("Count", 0)):
+        (result,) = aggregate(known, 10 * S, 20 * S, 0, function)
+        assert (result.value, result.status) == (value, quality.CALCULATED), function
+    (result,) = aggregate(known, 10 * S, 20 * S, 0, "Average")
+    assert (result.value, result.status) == (None, quality.BAD_NO_DATA)
+
+
+def test_people_who_ask_get_held_values_and_rows_at_the_start_of_intervals() -> None:
+    (result,) = query(STEPPED, 0, 10 * S, 0, "TimeAverage")
+    assert (result.value, result.status) == (1.6, quality.CALCULATED)
+    assert aggregate(STEPPED, 0, 10 * S, 0, "TimeAverage")[0].value == pytest.approx(2.7)
+    for function, seconds, standard in (("End", 0, 4), ("Start", 0, 0), ("MaximumActualTime", 4, 4)):
+        assert query(STEPPED, 0, 10 * S, 0, function)[0].time == seconds * S
+        assert aggregate(STEPPED, 0, 10 * S, 0, function)[0].time == standard * S
+
+
+def test_good_values_are_looked_for_a_processing_interval_further() -> None:
+    bad_first = Series.of([(0, None, BAD), (10 * S, 1.0, GOOD)], stepped=False)
+    assert further(bad_first, 5 * S, 9 * S, S) == S
+    assert further(bad_first, 9 * S, 5 * S, 0) == 4 * S
+    assert further(SLOPED, 5 * S, 9 * S, S) == further(Series.of([], stepped=False), 0, 1, 0) == 0
+
+
+def test_results_have_the_type_of_the_signal_or_of_the_aggregate() -> None:
+    whole = Series.of([(0, 2, GOOD), (4 * S, 5, GOOD), (10 * S, 2, GOOD)], stepped=True)
+    flags = Series.of([(0, False, GOOD), (4 * S, True, GOOD), (10 * S, True, GOOD)], stepped=False)
+    texts = Series.of([(0, "T high", GOOD), (4 * S, None, BAD), (6 * S, "", GOOD), (10 * S, "x", GOOD)], stepped=True)
+    answers = [only(series, "End", 0, 10)[0] for series in (SLOPED, whole, flags, texts)]
+    assert [(type(answer), answer) for answer in answers] == [(float, 0.0), (int, 5), (bool, True), (str, "")]
+    assert [type(only(whole, function, 0, 10)[0]) for function in ("Minimum", "Average", "Count")] == [int, float, int]
+    assert only(flags, "DurationInStateNonZero", 0, 10)[0] == 6_000.0
+    assert only(texts, "StartBound", 2, 10)[0] == "T high"
+    assert [only(texts, function, 0, 10)[0] for function in ("Count", "DurationBad", "WorstQuality")] == [
+        2,
+        2_000.0,
+        BAD,
+    ]
+    assert only(texts, "Average", 0, 10) == (None, quality.BAD_NO_DATA)
+    assert interpolated(texts, 8 * S) == ("", GOOD)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_without_samples_there_is_no_data(function: str) -> None:
+    empty = Series.of([], stepped=False)
+    waiting = Series.of([(0, None, quality.BAD_NO_DATA)], stepped=True)
+    bad = Series.of([(0, None, BAD), (20 * S, None, BAD)], stepped=False)
+    assert only(empty, function) == only(waiting, function) == (None, quality.BAD_NO_DATA)
+    if function.startswith(("Duration", "Percent", "Worst")):
+        return
+    assert only(bad, function)[0] is None
+    assert quality.is_bad(only(bad, function)[1])
+
+
+@pytest.mark.parametrize(("bad", "good"), [(101, 100), (100, -1), (80, 0), (50, 49)])
+def test_percentages_that_contradict_each_other_are_refused(bad: int, good: int) -> None:
+    with pytest.raises(ValueError, match="allowed"):
+        AggregateConfiguration(percent_data_bad=bad, percent_data_good=good)
+
+
+def test_the_standards_defaults() -> None:
+    assert AggregateConfiguration() == AggregateConfiguration(True, 100, 100, False)
+
+
+@pytest.mark.parametrize("function", ["TimeAverage", "TimeAverage2", "Minimum2", "StandardDeviation"])
+def test_a_month_of_samples_takes_no_time(function: str) -> None:
+    count = 2_592_000
+    times = np.arange(count, dtype=np.int64) * S
+    series = Series(times, np.sin(times / (1000.0 * S)), np.zeros(count, np.uint32), stepped=False)
+    begun = time.process_time()
+    results = aggregate(series, 0, count * S, count * S // 1000, function)
+    assert time.process_time() - begun < 1.0
+    assert len(results) == 1000
+    assert not any(quality.is_bad(result.status) for result in results)

@@ -1,0 +1,138 @@
+"""The aggregates by name, and one result for each interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from plant import quality
+from plant.sample import Scalar
+from timeseries.aggregates import averages, counts, deviations, edges, extremes, qualities
+from timeseries.aggregates.configuration import STANDARD, AggregateConfiguration
+from timeseries.aggregates.extremes import HIGHEST, LOWEST
+from timeseries.aggregates.intervals import Intervals
+from timeseries.aggregates.series import Series
+from timeseries.aggregates.window import NO_DATA, Results, Window
+
+Function = Callable[[Window], Results]
+
+FUNCTIONS: dict[str, Function] = {
+    "Interpolative": averages.interpolative,
+    "Average": averages.average,
+    "TimeAverage": averages.time_average,
+    "TimeAverage2": averages.time_average2,
+    "Total": averages.total,
+    "Total2": averages.total2,
+    "Minimum": partial(extremes.raw_extreme, extreme=LOWEST, actual_time=False),
+    "Maximum": partial(extremes.raw_extreme, extreme=HIGHEST, actual_time=False),
+    "MinimumActualTime": partial(extremes.raw_extreme, extreme=LOWEST, actual_time=True),
+    "MaximumActualTime": partial(extremes.raw_extreme, extreme=HIGHEST, actual_time=True),
+    "Range": extremes.raw_range,
+    "Minimum2": partial(extremes.bounded_extreme, extreme=LOWEST, actual_time=False),
+    "Maximum2": partial(extremes.bounded_extreme, extreme=HIGHEST, actual_time=False),
+    "MinimumActualTime2": partial(extremes.bounded_extreme, extreme=LOWEST, actual_time=True),
+    "MaximumActualTime2": partial(extremes.bounded_extreme, extreme=HIGHEST, actual_time=True),
+    "Range2": extremes.bounded_range,
+    "Count": counts.count,
+    "DurationInStateZero": partial(counts.duration_in_state, zero=True),
+    "DurationInStateNonZero": partial(counts.duration_in_state, zero=False),
+    "NumberOfTransitions": counts.number_of_transitions,
+    "Start": edges.start,
+    "End": edges.end,
+    "Delta": edges.delta,
+    "StartBound": edges.start_bound,
+    "EndBound": edges.end_bound,
+    "DeltaBounds": edges.delta_bounds,
+    "DurationGood": partial(qualities.duration, good=True),
+    "DurationBad": partial(qualities.duration, good=False),
+    "PercentGood": partial(qualities.percentage, good=True),
+    "PercentBad": partial(qualities.percentage, good=False),
+    "WorstQuality": qualities.worst_quality,
+    "WorstQuality2": qualities.worst_quality2,
+    "StandardDeviationSample": partial(deviations.standard_deviation, sample=True),
+    "StandardDeviationPopulation": partial(deviations.standard_deviation, sample=False),
+    "VarianceSample": partial(deviations.variance, sample=True),
+    "VariancePopulation": partial(deviations.variance, sample=False),
+    "StandardDeviation": partial(deviations.standard_deviation, sample=True),
+}
+"""By the names of OPC 10000-13; StandardDeviation is short for that of a sample."""
+
+ACTUAL_TIME = frozenset(name for name in FUNCTIONS if "ActualTime" in name)
+"""Those whose result is a time as much as a value."""
+
+_HELD: dict[str, Function] = {"TimeAverage": averages.held_average, "Total": averages.held_total}
+_NEVER_PARTIAL = frozenset({"Average", "Interpolative"})
+_OF_TEXT = frozenset(
+    {"Interpolative", "Count", "Start", "End", "StartBound", "EndBound", "DurationGood", "DurationBad", "PercentGood"}
+    | {"PercentBad", "WorstQuality", "WorstQuality2"}
+)
+"""What has an answer for texts (§5.4.2.3); of the others there is no data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """The result for one interval."""
+
+    time: int
+    """The timestamp of the result: the start of the interval unless the aggregate says otherwise."""
+    value: Scalar | None
+    status: int
+    start: int
+    """The start of the interval: its later end where time runs backward."""
+
+
+def aggregate(
+    series: Series,
+    start: int,
+    end: int,
+    interval: int,
+    function: str,
+    configuration: AggregateConfiguration = STANDARD,
+    *,
+    hold: bool = False,
+) -> list[Aggregated]:
+    """Return one result for each interval of `interval` ticks from `start` to `end`; 0 makes one of all.
+
+    With an end before the start time runs backward. The series has at least the samples of the span and one on either
+    side, where there is one. `hold`: TimeAverage and Total follow the steps of a stepped signal, where the standard
+    has straight lines (§5.4.3.6). Averages are in the signal's unit, totals in unit times seconds, durations in
+    milliseconds; WorstQuality gives a StatusCode.
+
+    Raises:
+        ValueError: naming the function or the interval and what is allowed.
+    """
+    if function not in FUNCTIONS:
+        message = f"aggregate {function!r}: allowed are {', '.join(FUNCTIONS)}"
+        raise ValueError(message)
+    intervals = Intervals.between(start, end, interval)
+    series = series.from_first_data()
+    starts = intervals.starts
+    if not len(series.times) or (series.is_text and function not in _OF_TEXT):
+        results = Results(np.zeros(len(starts)), np.full(len(starts), NO_DATA))
+    else:
+        compute = _HELD.get(function, FUNCTIONS[function]) if hold else FUNCTIONS[function]
+        results = _finished(Window(series, intervals, configuration), compute, function)
+    decode = series.decode if results.own_type else None
+    times = starts if results.times is None else results.times
+    columns = zip(times.tolist(), results.values.tolist(), results.statuses.tolist(), starts.tolist(), strict=True)
+    rows = [
+        Aggregated(time, None if quality.is_bad(status) else value if decode is None else decode(value), status, begun)
+        for time, value, status, begun in columns
+    ]
+    return rows[::-1] if intervals.backward else rows
+
+
+def _finished(window: Window, compute: Function, function: str) -> Results:
+    """Return results with what holds for all aggregates: nothing outside the data, and the Partial bit."""
+    results = compute(window)
+    bits = np.where(window.partial, quality.PARTIAL, 0).astype(np.uint32)
+    if function in _NEVER_PARTIAL:
+        bits[:] = 0
+    outside = window.before if function == "Interpolative" else window.before | window.behind
+    statuses = np.where(outside, NO_DATA, results.statuses | bits)
+    starts = window.intervals.starts
+    times = starts if results.times is None else np.where(outside, starts, results.times)
+    return Results(results.values, statuses, times, results.own_type)

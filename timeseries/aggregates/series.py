@@ -1,0 +1,104 @@
+"""The samples of one signal as columns, and its value at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant import quality
+from plant.sample import Scalar
+
+Times = NDArray[np.int64]
+Values = NDArray[np.float64]
+Statuses = NDArray[np.uint32]
+Mask = NDArray[np.bool_]
+
+_CODE = np.uint32(0xFFFF0000)
+
+
+def whole(value: float) -> int:
+    """Return the nearest whole number: what an Int32 between two others is."""
+    return round(value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Samples in order of time, each time once; columns of one length."""
+
+    times: Times
+    """Ticks."""
+    values: Values
+    """Numbers in the signal's unit, Booleans as 0 and 1, texts by their place in the series; any where Bad."""
+    statuses: Statuses
+    """StatusCodes, whole."""
+    stepped: bool
+    """True where a value holds until the next one."""
+    covered_to: int | None = None
+    """Up to when the last value is known to hold where no more samples come (OPC 10000-13 v1.05 §3.1.9)."""
+    decode: Callable[[float], Scalar] = float
+    """Gives a number of `values` the signal's own type."""
+    is_text: bool = False
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[object]], *, stepped: bool, covered_to: int | None = None) -> Series:
+        """Return a series from (time, value, status) rows."""
+        times, scalars, statuses = zip(*rows, strict=True) if rows else ((), (), ())
+        columns = np.array(times, np.int64), np.array(statuses, np.uint32)
+        kinds = set(map(type, scalars)) - {type(None)}
+        if str in kinds:
+            texts = cast(Sequence[Scalar], scalars)
+            places = np.arange(len(texts), dtype=np.float64)
+            return cls(columns[0], places, columns[1], True, covered_to, lambda at: texts[int(at)], is_text=True)
+        decode = bool if kinds == {bool} else whole if kinds == {int} else float
+        stepped = stepped or kinds == {bool}
+        return cls(columns[0], np.array(scalars, np.float64), columns[1], stepped, covered_to, decode)
+
+    def from_first_data(self) -> Series:
+        """Return the series without what says at its beginning that there is no data yet."""
+        if not len(self.times) or self.statuses[0] & _CODE != quality.BAD_NO_DATA:
+            return self
+        begun = (self.statuses & _CODE) != quality.BAD_NO_DATA
+        first = int(np.argmax(begun)) if begun.any() else len(begun)
+        columns = (self.times[first:], self.values[first:], self.statuses[first:])
+        return replace(self, times=columns[0], values=columns[1], statuses=columns[2])
+
+    def covered(self) -> Series:
+        """Return the series with another raw value at the time up to which the last one holds (§3.1.9)."""
+        if self.covered_to is None or not len(self.times) or self.covered_to <= self.times[-1]:
+            return self
+        return replace(
+            self,
+            times=np.append(self.times, np.int64(self.covered_to)),
+            values=np.append(self.values, self.values[-1]),
+            statuses=np.append(self.statuses, self.statuses[-1]),
+        )
+
+
+def interpolated(series: Series, time: int) -> tuple[Scalar | None, int]:
+    """Return (value, StatusCode) at a time: the raw value, the held one, or one on the line to the next sample.
+
+    Simple bounding values (OPC 10000-13 v1.05 §3.1.9), with stepped extrapolation behind the last sample; in a bad
+    stretch the status is the bad sample's own.
+    """
+    place = int(np.searchsorted(series.times, time, side="right")) - 1
+    if place < 0:
+        return None, quality.BAD_NO_DATA
+    at, held, status = int(series.times[place]), float(series.values[place]), int(series.statuses[place])
+    if quality.is_bad(status):
+        return None, status
+    if at == time:
+        return series.decode(held), status
+    after = place + 1 < len(series.times) and int(series.statuses[place + 1])
+    if series.stepped:
+        certain = quality.is_good(status)
+    elif after is False or quality.is_bad(after):
+        certain = False
+    else:
+        certain = quality.is_good(status) and quality.is_good(after)
+        share = (time - at) / (int(series.times[place + 1]) - at)
+        held += (float(series.values[place + 1]) - held) * share
+    return series.decode(held), status if certain else quality.UNCERTAIN_DATA_SUB_NORMAL
