@@ -1,55 +1,94 @@
-"""The file of samples: its tables, and opening it."""
+"""The two files of a store, their tables, and opening them.
+
+`log.sqlite` takes what arrives, a row for each append; `archive.sqlite` has the same samples by signal, and knows the
+Parquet files that old ones are sealed in. They are two, so that an append never waits for the archive's writer.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 """Of the tables; raised with each release that changes them."""
-_TABLES = """
-CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, unit TEXT NOT NULL, stepped INTEGER NOT NULL,
-    data_type INTEGER NOT NULL, newest_epoch INTEGER, newest_time INTEGER);
-CREATE TABLE sample (signal INTEGER NOT NULL, time INTEGER NOT NULL, epoch INTEGER NOT NULL, seq INTEGER NOT NULL,
-    value, status INTEGER NOT NULL, server_time INTEGER NOT NULL, PRIMARY KEY (signal, time, epoch)) WITHOUT ROWID;
-CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
-CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL);
-CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, reactor TEXT NOT NULL, count INTEGER NOT NULL,
-    bytes INTEGER NOT NULL, samples TEXT NOT NULL);
-"""
-"""A gap's `epoch` and `time` say where it begins; `bytes` is what an entry takes."""
+BUSY_S = 10.0
+"""How long a writer waits for another."""
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Open the file, made when it is not there yet; for one thread of one process.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A file and what is in it."""
+
+    file: str
+    tables: str
+
+
+LOG = Layout(
+    "log.sqlite",
+    """
+    CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL, data_type INTEGER NOT NULL, unit TEXT NOT NULL,
+        stepped INTEGER NOT NULL, declared INTEGER NOT NULL, UNIQUE (name, data_type));
+    CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
+    CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, count INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE TABLE published (block INTEGER NOT NULL);
+    """,
+)
+"""`declared` grows with each declaration, so that of one name the highest is the present one; a gap's `epoch` and
+`time` say where it begins; blocks up to `published` need not be published any more."""
+
+ARCHIVE = Layout(
+    "archive.sqlite",
+    """
+    CREATE TABLE chunk (id INTEGER PRIMARY KEY AUTOINCREMENT, signal INTEGER NOT NULL, first INTEGER NOT NULL,
+        last INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE INDEX chunk_place ON chunk (signal, last, first, count, bytes);
+    CREATE TABLE segment (id INTEGER PRIMARY KEY AUTOINCREMENT, file TEXT NOT NULL UNIQUE, count INTEGER NOT NULL,
+        bytes INTEGER NOT NULL, checksum TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);
+    CREATE TABLE piece (signal INTEGER NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
+        segment INTEGER NOT NULL REFERENCES segment, row_group INTEGER NOT NULL,
+        PRIMARY KEY (signal, last, segment, row_group)) WITHOUT ROWID;
+    CREATE TABLE progress (block INTEGER NOT NULL);
+    INSERT INTO progress VALUES (0);
+    CREATE TABLE newest (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
+    CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+    """,
+)
+"""Of the log's blocks those up to `progress` are here; `first` and `last` are times; a segment is a Parquet file,
+a piece what a row group of it has of a signal."""
+
+
+def open_for_writing(folder: Path, layout: Layout) -> sqlite3.Connection:
+    """Open a file, made when it is not there yet; for one thread at a time.
 
     Raises:
         sqlite3.Error: naming the file; where its layout is not ours, both layouts and what to do.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return _open(path, "rwc", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL")
+    folder.mkdir(parents=True, exist_ok=True)
+    pragmas = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
+    return _open(folder / layout.file, layout, "rwc", *pragmas)
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open the file beside its writer.
+def open_for_reading(folder: Path, layout: Layout) -> sqlite3.Connection:
+    """Open a file beside its writer.
 
     Raises:
         sqlite3.Error: naming the file; where its layout is not ours, both layouts and what to do.
     """
-    return _open(path, "ro", "PRAGMA query_only=ON")
+    return _open(folder / layout.file, layout, "ro", "PRAGMA query_only=ON")
 
 
-def _open(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
+def _open(path: Path, layout: Layout, mode: str, *pragmas: str) -> sqlite3.Connection:
     connection = None
     try:
         address = f"{path.absolute().as_uri()}?mode={mode}"
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         for pragma in pragmas:
             connection.execute(pragma)
-        if mode == "rwc" and _layout(connection) == 0:
-            connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={VERSION}; COMMIT;")
+        if mode == "rwc" and _version(connection) == 0:
+            connection.executescript(f"BEGIN; {layout.tables} PRAGMA user_version={VERSION}; COMMIT;")
         _require_our_layout(connection)
     except sqlite3.Error as error:
         if connection is not None:
@@ -59,9 +98,9 @@ def _open(path: Path, mode: str, *pragmas: str) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
     """All of it or nothing: after an error, on a full disk say, it may be tried again."""
-    connection.execute("BEGIN")
+    connection.execute(f"BEGIN {kind}")
     try:
         yield connection
         connection.execute("COMMIT")
@@ -71,15 +110,15 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         raise
 
 
-def _layout(connection: sqlite3.Connection) -> int:
+def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _require_our_layout(connection: sqlite3.Connection) -> None:
-    layout = _layout(connection)
-    if layout != VERSION:
+    version = _version(connection)
+    if version != VERSION:
         message = (
-            f"its layout is {layout}, this program reads and writes {VERSION}; "
-            "move the file away (a new one is begun), or use the program that wrote it"
+            f"its layout is {version}, this program reads and writes {VERSION}; "
+            "move the folder away (a new one is begun), or use the program that wrote it"
         )
         raise sqlite3.DatabaseError(message)

@@ -1,35 +1,21 @@
-"""What is stored and still has to be published: a queue in the store's file, written in its transactions."""
+"""What is stored and still has to be published: the blocks of the log behind a mark."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from plant.sample import Sample
-from timeseries.layout import transaction
-
-PAGE = 4096
-"""Bytes of the file that a long row takes at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxEntry:
-    """The samples of one notification and reactor, in order."""
-
-    id: int
-    reactor: str
-    samples: tuple[Sample, ...]
+from timeseries import log
+from timeseries.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """How much waits."""
 
-    entries: int
-    bytes: int
-    """What it takes in the file, by and large."""
+    blocks: int
+    samples: int
 
 
 class Outbox:
@@ -37,55 +23,55 @@ class Outbox:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.waiting = Waiting(*connection.execute("SELECT count(*), coalesce(sum(bytes), 0) FROM outbox").fetchone())
+        found = connection.execute("SELECT block FROM published").fetchone()
+        self._mark: int | None = found[0] if found is not None else None
+        """None: nobody publishes, and nothing waits."""
+        self.waiting = self._counted()
 
-    def put(self, groups: dict[str, list[Sample]]) -> Waiting:
-        """Add an entry for each reactor, within the store's transaction; return what will wait when it commits."""
-        rows = []
-        for reactor, samples in groups.items():
-            text = json.dumps([_fields(sample) for sample in samples])
-            rows.append((reactor, len(samples), _in_pages(len(text)), text))
-        self._connection.executemany("INSERT INTO outbox (reactor, count, bytes, samples) VALUES (?, ?, ?, ?)", rows)
-        return Waiting(self.waiting.entries + len(rows), self.waiting.bytes + sum(row[2] for row in rows))
+    def begin(self) -> None:
+        """Have what is stored from now on wait for a publisher."""
+        if self._mark is None:
+            found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
+            self._mark = found[0] if found is not None else 0
+            self._connection.execute("INSERT INTO published VALUES (?)", (self._mark,))
 
-    def oldest(self, limit: int) -> list[OutboxEntry]:
-        """Return the oldest entries."""
-        rows = self._connection.execute("SELECT id, reactor, samples FROM outbox ORDER BY id LIMIT ?", (limit,))
-        return [
-            OutboxEntry(number, reactor, tuple(Sample(*fields) for fields in json.loads(text)))
-            for number, reactor, text in rows.fetchall()
-        ]
+    def end(self) -> None:
+        """Have nothing wait any more: there is no publisher in the settings."""
+        self._connection.execute("DELETE FROM published")
+        self._mark = None
+        self.waiting = Waiting(0, 0)
 
-    def published(self, ids: Sequence[int]) -> None:
-        """Forget entries."""
-        with transaction(self._connection) as connection:
-            sizes = [
-                size
-                for number in ids
-                for (size,) in connection.execute("DELETE FROM outbox WHERE id = ? RETURNING bytes", (number,))
-            ]
-        self.waiting = Waiting(self.waiting.entries - len(sizes), self.waiting.bytes - sum(sizes))
+    def oldest(self, limit: int) -> list[tuple[int, Columns]]:
+        """Return the oldest blocks, with their numbers."""
+        return list(log.blocks(self._connection, self._mark or 0, limit)) if self._mark is not None else []
 
-    def drop_oldest(self, most_bytes: int, at_once: int) -> int:
-        """Forget some of the oldest entries while more than so many bytes wait; return how many samples that were."""
-        left, dropped, ids = self.waiting.bytes, 0, []
-        rows = self._connection.execute("SELECT id, count, bytes FROM outbox ORDER BY id LIMIT ?", (at_once,))
-        for number, count, size in rows.fetchall():
-            if left <= most_bytes:
+    def published(self, blocks: Sequence[tuple[int, int]]) -> None:
+        """Note that the oldest blocks are published: number and samples of each."""
+        if blocks:
+            self._mark = blocks[-1][0]
+            self._connection.execute("UPDATE published SET block = ?", (self._mark,))
+            samples = sum(count for _, count in blocks)
+            self.waiting = Waiting(self.waiting.blocks - len(blocks), self.waiting.samples - samples)
+
+    def drop_oldest(self, most_samples: int, at_once: int) -> int:
+        """Have some of the oldest blocks wait no more while too much waits; return how many samples that were."""
+        query = "SELECT id, count FROM block WHERE id > ? ORDER BY id LIMIT ?"
+        left, dropped = self.waiting.samples, []
+        for number, count in self._connection.execute(query, (self._mark or 0, at_once)).fetchall():
+            if left <= most_samples:
                 break
-            left -= size
-            dropped += count
-            ids.append(number)
-        self.published(ids)
-        return dropped
+            left -= count
+            dropped.append((number, count))
+        self.published(dropped)
+        return sum(count for _, count in dropped)
 
+    def added(self, samples: int) -> None:
+        """Note that a block was stored."""
+        if self._mark is not None:
+            self.waiting = Waiting(self.waiting.blocks + 1, self.waiting.samples + samples)
 
-def _in_pages(size: int) -> int:
-    """Return about how much of the file a row takes: as many as fit stand in a page, a longer one fills its own."""
-    return PAGE // (PAGE // size) if size <= PAGE else size
-
-
-def _fields(sample: Sample) -> list[object]:
-    return [
-        sample.source_time, sample.signal, sample.value, sample.quality, sample.server_time, sample.epoch, sample.seq,
-    ]  # fmt: skip
+    def _counted(self) -> Waiting:
+        query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ?"
+        return (
+            Waiting(0, 0) if self._mark is None else Waiting(*self._connection.execute(query, (self._mark,)).fetchone())
+        )

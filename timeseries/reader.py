@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import itertools
 from pathlib import Path
 
-from plant.sample import Sample, Scalar
-from timeseries.aggregates import Aggregated, Series, further, interpolated, query
-from timeseries.layout import open_for_reading
-from timeseries.store import BOOLEAN, SignalInfo
+import numpy as np
 
-_COLUMNS = "time, value, status, server_time, epoch, seq"
+from plant.sample import Sample, Scalar
+from timeseries import signals
+from timeseries.aggregates import Aggregated, Series, further, interpolated, query
+from timeseries.columns import Columns
+from timeseries.reading import History
+from timeseries.signals import BOOLEAN, SignalInfo
+from timeseries.unpacked import Unpacked
+
+PAGE = 100_000
+"""Samples that are looked at at once."""
 
 
 class UnknownSignal(KeyError):  # noqa: N818
@@ -27,57 +34,75 @@ class UnknownSignal(KeyError):  # noqa: N818
 
 
 class Reader:
-    """A read-only connection."""
+    """Answers about one store."""
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_for_reading(path)
+    def __init__(self, folder: Path, unpacked: Unpacked | None = None) -> None:
+        self.history = History(folder, unpacked)
 
     def close(self) -> None:
         """Close it."""
-        self._connection.close()
+        self.history.close()
 
     def signals(self) -> list[SignalInfo]:
         """Return all signals, by name."""
-        rows = self._connection.execute("SELECT name, unit, data_type, stepped FROM signal ORDER BY name")
-        return [_info(*row) for row in rows]
+        return [info for _, (_, info) in sorted(signals.present(self.history.log).items())]
 
     def info(self, name: str) -> SignalInfo:
         """Return what is known of a signal; raises `UnknownSignal`."""
-        return self._find(name)[1]
+        return self.find(name)[1]
 
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of the newest epoch: the present, where relative times begin; or 0."""
-        newest = self._connection.execute("SELECT newest_epoch, newest_time FROM signal WHERE newest_time IS NOT NULL")
-        return max(newest, default=(0, 0))[1]
+        newest = (0, 0)
+        for columns in self.history.logged():
+            epoch = int(columns.epochs.max())
+            newest = max(newest, (epoch, int(columns.times[columns.epochs == epoch].max())))
+        query = "SELECT epoch, time FROM newest ORDER BY epoch DESC, time DESC LIMIT 1"
+        return max(newest, self.history.archive.execute(query).fetchone() or (0, 0))[1]
 
     def last(self, name: str) -> Sample | None:
         """Return the newest sample."""
-        number, info = self._find(name)
-        query = (
-            f"SELECT {_COLUMNS} FROM sample WHERE signal = ? "  # noqa: S608
-            "AND (time, epoch) = (SELECT newest_time, newest_epoch FROM signal WHERE id = ?)"
-        )
-        row = self._connection.execute(query, (number, number)).fetchone()
-        return _sample(info, row) if row is not None else None
+        number, info = self.find(name)
+        logged = [each.take(each.signals == number) for each in self.history.logged()]
+        newest = Columns.joined([Columns.of(0), *logged]).newest()
+        query = "SELECT epoch, time FROM newest WHERE signal = ?"
+        archived = self.history.archive.execute(query, (number,)).fetchone()
+        if archived is not None and (not len(newest) or archived > (int(newest.epochs[0]), int(newest.times[0]))):
+            newest = self.history.read(number, info, archived[1], archived[1] + 1).newest()
+        return next(iter(signals.samples(newest, {number: info})), None)
 
     def raw(
         self, name: str, start: int, end: int, limit: int | None = None, after: tuple[int, int] | None = None
     ) -> list[Sample]:
         """Return samples with start <= time < end, in order of (time, epoch); `after` is where a page ended."""
-        number, info = self._find(name)
-        query = (
-            f"SELECT {_COLUMNS} FROM sample WHERE signal = ? AND (time, epoch) > (?, ?) AND time < ? "  # noqa: S608
-            "ORDER BY time, epoch LIMIT ?"
-        )
-        low = max((start, -1), after or (start, -1))
-        rows = self._connection.execute(query, (number, *low, end, -1 if limit is None else limit))
-        return [_sample(info, row) for row in rows]
+        self.find(name)
+        low = max(start, after[0]) if after is not None else start
+        found = [
+            self._first(number, info, low, end, limit, after) for number, info in signals.kinds(self.history.log, name)
+        ]
+        if len(found) == 1:
+            return found[0]
+        together = sorted(itertools.chain(*found), key=lambda each: (each.source_time, each.epoch))
+        return together[:limit]
+
+    def _first(
+        self, number: int, info: SignalInfo, low: int, high: int, limit: int | None, after: tuple[int, int] | None
+    ) -> list[Sample]:
+        """Return the first samples of what a name has stood for at some time."""
+        found: list[Sample] = []
+        for page in self.history.pages(number, info, low, high, most=min(limit or PAGE, PAGE)):
+            rest = page
+            if after is not None:
+                rest = page.take((page.times > after[0]) | ((page.times == after[0]) & (page.epochs > after[1])))
+            found += signals.samples(rest, {number: info})
+            if limit is not None and len(found) >= limit:
+                return found[:limit]
+        return found
 
     def at(self, name: str, time: int) -> Sample:
         """Return the value at a time: interpolated, or held where the signal is stepped."""
-        _, info = self._find(name)
         value, status = interpolated(self._around(name, time, time), time)
-        return Sample(time, name, _typed(info, value), status)
+        return Sample(time, name, value, status)
 
     def aggregated(self, name: str, start: int, end: int, interval: int, function: str) -> list[Aggregated]:
         """Return one result for each interval (ticks) from start to end, either way; 0 makes one of all.
@@ -86,59 +111,40 @@ class Reader:
             ValueError: naming an aggregate that is not known, or an interval that is not allowed.
         """
         low, high = min(start, end), max(start, end)
-        series = self._around(name, low, high)
-        if reach := further(series, start, end, interval):
-            series = self._around(name, low - reach, high + reach)
-        return query(series, start, end, interval, function)
+        found = self._around(name, low, high)
+        if reach := further(found, start, end, interval):
+            found = self._around(name, low - reach, high + reach)
+        return query(found, start, end, interval, function)
 
     def _around(self, name: str, start: int, end: int) -> Series:
         """Return the samples from the last before `start` to the first at or after `end`."""
-        number, info = self._find(name)
-        low = self._edge("max(time)", "time <= ?", number, start)
-        high = self._edge("min(time)", "time >= ?", number, end)
-        rows = self._connection.execute(
-            "SELECT time, value, status FROM sample WHERE signal = ? AND time BETWEEN ? AND ? ORDER BY time, epoch",
-            (number, start if low is None else low, end if high is None else high),
-        )
-        latest = {row[0]: row for row in rows}
+        number, info = self.find(name)
+        before, after = self.history.edges(number, info, start, end)
+        low, high = start if before is None else before, end if after is None else after
+        columns = self.history.read(number, info, low, high + 1)
+        times = columns.times
+        is_latest = np.append(times[1:] != times[:-1], [True] * min(1, len(times)))
         """Of a time that was there twice, the later epoch's."""
-        samples = list(latest.values())
-        if info.data_type == BOOLEAN:
-            samples = [(when, _typed(info, value), status) for when, value, status in samples]
-        return Series.of(samples, stepped=info.stepped, covered_to=end if info.stepped else None)
+        return series_of(info, columns.take(is_latest), end if info.stepped else None)
 
-    def _edge(self, what: str, condition: str, number: int, time: int) -> int | None:
-        query = f"SELECT {what} FROM sample WHERE signal = ? AND {condition}"  # noqa: S608 - our own words
-        found: int | None = self._connection.execute(query, (number, time)).fetchone()[0]
-        return found
-
-    def _find(self, name: str) -> tuple[int, SignalInfo]:
-        query = "SELECT id, name, unit, data_type, stepped FROM signal WHERE name = ?"
-        row = self._connection.execute(query, (name,)).fetchone()
-        if row is None:
-            import difflib
-
-            names = [info.name for info in self.signals()]
+    def find(self, name: str) -> tuple[int, SignalInfo]:
+        """Return number and kind of a signal; raises `UnknownSignal`."""
+        found = signals.kinds(self.history.log, name)
+        if not found:
+            names = list(signals.present(self.history.log))
             raise UnknownSignal(name, difflib.get_close_matches(name, names, 3))
-        return row[0], _info(*row[1:])
+        return found[-1]
 
 
-def _info(name: str, unit: str, data_type: int, stepped: int) -> SignalInfo:
-    return SignalInfo(name, unit, data_type, bool(stepped))
+def series_of(info: SignalInfo, columns: Columns, covered_to: int | None = None) -> Series:
+    """Return samples of one signal as aggregates take them; each time may stand there once."""
+    if info.is_text:
+        places = np.arange(len(columns), dtype=np.float64)
 
+        def text_at(place: float) -> Scalar:
+            return columns.texts[int(place)]
 
-def _sample(info: SignalInfo, row: Sequence[Scalar | None]) -> Sample:
-    time, value, status, server_time, epoch, seq = row
-    return Sample(
-        int(time or 0),
-        info.name,
-        _typed(info, value),
-        int(status or 0),
-        int(server_time or 0),
-        int(epoch or 0),
-        int(seq or 0),
-    )
-
-
-def _typed(info: SignalInfo, value: Scalar | None) -> Scalar | None:
-    return bool(value) if info.data_type == BOOLEAN and value is not None else value
+        return Series(columns.times, places, columns.statuses, True, covered_to, text_at, is_text=True)
+    decode = bool if info.data_type == BOOLEAN else float if info.is_float else round
+    stepped = info.stepped or info.data_type == BOOLEAN
+    return Series(columns.times, info.numbers(columns.words), columns.statuses, stepped, covered_to, decode)

@@ -1,9 +1,7 @@
-"""Samples on disk: SQLite in WAL mode, one writer, many reading processes.
+"""The writing side of a store: one process, whose appends are durable when they return.
 
 A sample is known by signal, SourceTimestamp and epoch; the same one twice is stored once. The writer numbers what it
-stores, per reactor and without holes, and keeps an outbox of what still has to be published. Each `append` is one
-transaction: durable over kill -9 of any process when it returns (synchronous=NORMAL; a power cut may take the last
-transactions, never the file).
+stores, per reactor and without holes.
 """
 
 from __future__ import annotations
@@ -11,63 +9,77 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from plant.names import split_signal
 from plant.sample import Sample
-from timeseries.layout import open_for_writing, transaction
+from timeseries import log, signals
+from timeseries.columns import Columns
+from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
 from timeseries.outbox import Outbox
-
-BOOLEAN = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SignalInfo:
-    """What the store knows of a signal."""
-
-    name: str
-    unit: str
-    data_type: int
-    """Built-in type (OPC 10000-6 v1.05 §5.1.2)."""
-    stepped: bool = False
-    """True where a value holds until the next one (OPC 10000-13 v1.05 §3.1.8)."""
+from timeseries.reading import History
+from timeseries.signals import SignalInfo
 
 
 class Store:
-    """The writing side; used from one thread."""
+    """Used from one thread; archiving, sealing and forgetting go on beside it, in `Upkeep`.
 
-    def __init__(self, path: Path) -> None:
-        self._connection = open_for_writing(path)
-        self.outbox = Outbox(self._connection)
-        self._ids: dict[str, int] = dict(self._connection.execute("SELECT name, id FROM signal"))
-        self._seqs: dict[str, int] = dict(self._connection.execute("SELECT reactor, seq FROM numbering"))
-        self._newest: dict[int, tuple[int, int]] = {
-            number: (epoch, time)
-            for number, epoch, time in self._connection.execute(
-                "SELECT id, newest_epoch, newest_time FROM signal WHERE newest_time IS NOT NULL"
-            )
-        }
+    Raises:
+        sqlite3.Error: naming a file that cannot be opened, and why.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._log = open_for_writing(folder, LOG)
+        open_for_writing(folder, ARCHIVE).close()
+        self._history = History(folder)
+        self.outbox = Outbox(self._log)
+        self._numbering = _Numbering()
+        self._newest = _Newest()
+        self._known: dict[str, tuple[int, SignalInfo]] = {}
+        self._learn()
+        for signal, epoch, time in self._history.archive.execute("SELECT signal, epoch, time FROM newest"):
+            self._newest.note(np.array([signal]), np.array([epoch]), np.array([time]))
+        self._numbering.seqs.update(self._history.archive.execute("SELECT reactor, seq FROM numbering"))
+        for columns in self._history.logged():
+            self._newest.note(columns.signals, columns.epochs, columns.times)
+            self._numbering.note(columns)
 
     def close(self) -> None:
-        """Fold the log into the file and close it; on a full disk the log stays for the next start."""
+        """Fold the log's journal into its file; on a full disk it stays for the next start."""
+        self._history.close()
         with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._connection.close()
+            self._log.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._log.close()
 
-    def declare(self, signals: Iterable[SignalInfo]) -> None:
+    def declare(self, infos: Iterable[SignalInfo]) -> None:
         """Make signals known, or correct what is known of them."""
-        with transaction(self._connection) as connection:
-            connection.executemany(
-                "INSERT INTO signal (name, unit, stepped, data_type) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
-                "SET unit = excluded.unit, stepped = excluded.stepped, data_type = excluded.data_type",
-                [(info.name, info.unit, info.stepped, info.data_type) for info in signals],
-            )
-        self._ids = dict(self._connection.execute("SELECT name, id FROM signal"))
+        signals.declare(self._log, infos)
+        self._learn()
+
+    def numbers(self, names: Iterable[str]) -> NDArray[np.int32]:
+        """Return the numbers of signals that are known."""
+        return np.array([self._known[name][0] for name in names], np.int32)
+
+    def names_of(self, numbers: NDArray[np.int32]) -> list[str]:
+        """Return the names of signals by their numbers."""
+        names = {number: name for name, (number, _) in self._known.items()}
+        return [names[number] for number in numbers.tolist()]
+
+    def names(self) -> list[str]:
+        """Return all signals."""
+        return list(self._known)
 
     def newest(self) -> dict[str, tuple[int, int]]:
         """Return epoch and SourceTimestamp of the newest sample of each signal that has one."""
-        return {name: self._newest[number] for name, number in self._ids.items() if number in self._newest}
+        found = {name: self._newest.of(number) for name, (number, _) in self._known.items()}
+        return {name: when for name, when in found.items() if when is not None}
+
+    def newest_time(self) -> int:
+        """Return the newest SourceTimestamp of the newest epoch, 0 when empty."""
+        return max(self.newest().values(), default=(0, 0))[1]
 
     def open_gaps(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Note that samples may be missing from now on; return epoch and time up to which each signal is complete.
@@ -75,113 +87,163 @@ class Store:
         A gap that is open already begins where it began.
         """
         newest = self.newest()
-        rows = [(self._ids[name], *newest.get(name, (0, 0))) for name in names]
-        with transaction(self._connection) as connection:
+        rows = [(self._known[name][0], *newest.get(name, (0, 0))) for name in names]
+        with transaction(self._log) as connection:
             connection.executemany("INSERT OR IGNORE INTO gap (signal, epoch, time) VALUES (?, ?, ?)", rows)
-        query = "SELECT name, epoch, time FROM gap JOIN signal ON signal.id = gap.signal"
-        gaps = {name: (epoch, time) for name, epoch, time in self._connection.execute(query)}
-        return {name: gaps[name] for name in names}
+        gaps = {
+            signal: (epoch, time) for signal, epoch, time in self._log.execute("SELECT signal, epoch, time FROM gap")
+        }
+        return {name: gaps[self._known[name][0]] for name in names}
 
     def close_gap(self, name: str) -> None:
         """Note that nothing of a signal is missing any more."""
-        self._connection.execute("DELETE FROM gap WHERE signal = ?", (self._ids[name],))
+        self._log.execute("DELETE FROM gap WHERE signal = ?", (self._known[name][0],))
 
-    def newest_time(self) -> int:
-        """Return the newest SourceTimestamp of the newest epoch, 0 when empty."""
-        return max(self._newest.values(), default=(0, 0))[1]
-
-    def append(self, samples: Sequence[Sample]) -> list[Sample]:
-        """Store samples in one transaction and return the new ones, numbered; duplicates are left out.
+    def append(self, columns: Columns) -> Columns:
+        """Store samples, all of them or none, and return the new ones, numbered; what was there already is left out.
 
         Raises:
             sqlite3.Error: when nothing of it was stored, e.g. on a full disk; it may be tried again.
         """
-        fresh: list[Sample] = []
-        seqs = dict(self._seqs)
-        newest: dict[int, tuple[int, int]] = {}
-        seen: set[tuple[int, int, int]] = set()
-        for sample in samples:
-            number, when = self._ids[sample.signal], (sample.epoch, sample.source_time)
-            known = newest.get(number, self._newest.get(number, (-1, -1)))
-            place = (number, sample.source_time, sample.epoch)
-            if place in seen or (when <= known and self._exists(*place)):
-                continue
-            seen.add(place)
-            reactor, _ = split_signal(sample.signal)
-            seqs[reactor] = seqs.get(reactor, 0) + 1
-            newest[number] = max(known, when)
-            fresh.append(
-                Sample(
-                    sample.source_time, sample.signal, sample.value, sample.quality, sample.server_time,
-                    sample.epoch, seqs[reactor],
-                )
-            )  # fmt: skip
-        if fresh:
-            self._write(fresh, seqs, newest)
-            self._seqs = seqs
-            self._newest.update(newest)
+        fresh = self._fresh(columns)
+        if not len(fresh):
+            return fresh
+        fresh, seqs = self._numbering.numbered(fresh)
+        log.append(self._log, fresh)
+        self._numbering.seqs = seqs
+        self._newest.note(fresh.signals, fresh.epochs, fresh.times)
+        self.outbox.added(len(fresh))
         return fresh
 
-    def names(self) -> list[str]:
-        """Return all signals."""
-        return list(self._ids)
-
-    def forget(self, name: str, before: int, at_most: int) -> int:
-        """Delete a signal's oldest samples before a time, some at once and never its newest; return how many."""
-        number = self._ids[name]
-        epoch, time = self._newest.get(number, (-1, -1))
-        cursor = self._connection.execute(
-            "DELETE FROM sample WHERE (signal, time, epoch) IN (SELECT signal, time, epoch FROM sample "
-            "WHERE signal = ? AND time < ? AND NOT (time = ? AND epoch = ?) ORDER BY time LIMIT ?)",
-            (number, before, time, epoch, at_most),
+    def columns(self, samples: Sequence[Sample]) -> Columns:
+        """Return samples of signals that are known as columns."""
+        known = [self._known[each.signal] for each in samples]
+        return Columns.of(
+            len(samples),
+            {
+                row: each.value
+                for row, each in enumerate(samples)
+                if isinstance(each.value, str) and known[row][1].is_text
+            },
+            signals=[number for number, _ in known],
+            epochs=[each.epoch for each in samples],
+            times=[each.source_time for each in samples],
+            server_times=[each.server_time for each in samples],
+            statuses=[each.quality for each in samples],
+            words=[info.word(each.value) for each, (_, info) in zip(samples, known, strict=True)],
+            seqs=[each.seq for each in samples],
         )
-        return cursor.rowcount
 
-    def used_bytes(self) -> int:
-        """Return how much of the file the samples use; what waits in the outbox has a share of its own."""
-        pages, free, size = (
-            self._connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size) - self.outbox.waiting.bytes
+    def samples(self, columns: Columns) -> list[Sample]:
+        """Return columns as samples, in the same order."""
+        return signals.samples(columns, dict(self._known.values()))
 
-    def oldest(self) -> int | None:
-        """Return the oldest SourceTimestamp of all that may be forgotten."""
-        query = "SELECT time FROM sample WHERE signal = ? AND NOT (time = ? AND epoch = ?) ORDER BY time LIMIT 1"
-        found = (
-            self._connection.execute(query, (number, time, epoch)).fetchone()
-            for number, (epoch, time) in self._newest.items()
-        )
-        return min((row[0] for row in found if row is not None), default=None)
+    def take_over(self, samples: Sequence[Sample]) -> None:
+        """Store samples of another store, with the numbers that they have."""
+        columns = self.columns(samples)
+        log.append(self._log, columns)
+        self._numbering.note(columns)
+        self._newest.note(columns.signals, columns.epochs, columns.times)
+        self.outbox.added(len(columns))
 
-    def _exists(self, signal: int, time: int, epoch: int) -> bool:
-        query = "SELECT 1 FROM sample WHERE signal = ? AND time = ? AND epoch = ?"
-        return self._connection.execute(query, (signal, time, epoch)).fetchone() is not None
+    def take_over_gaps(self, gaps: Sequence[tuple[str, int, int]]) -> None:
+        """Keep the gaps of another store: of each a name, and the epoch and time where it begins."""
+        rows = [(self._known[name][0], epoch, time) for name, epoch, time in gaps]
+        with transaction(self._log) as connection:
+            connection.executemany("INSERT OR IGNORE INTO gap (signal, epoch, time) VALUES (?, ?, ?)", rows)
 
-    def _write(self, samples: Sequence[Sample], seqs: dict[str, int], newest: dict[int, tuple[int, int]]) -> None:
-        by_reactor: dict[str, list[Sample]] = {}
-        for sample in samples:
-            by_reactor.setdefault(split_signal(sample.signal)[0], []).append(sample)
-        with transaction(self._connection) as connection:
-            connection.executemany(
-                "INSERT INTO sample (signal, epoch, time, seq, value, status, server_time) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        self._ids[sample.signal], sample.epoch, sample.source_time, sample.seq, sample.value,
-                        sample.quality, sample.server_time,
-                    )
-                    for sample in samples
-                ],
-            )  # fmt: skip
-            connection.executemany(
-                "UPDATE signal SET newest_epoch = ?, newest_time = ? WHERE id = ?",
-                [(*when, number) for number, when in newest.items()],
-            )
-            connection.executemany(
-                "INSERT INTO numbering (reactor, seq) VALUES (?, ?) "
-                "ON CONFLICT (reactor) DO UPDATE SET seq = excluded.seq",
-                [(reactor, seqs[reactor]) for reactor in by_reactor],
-            )
-            waiting = self.outbox.put(by_reactor)
-        self.outbox.waiting = waiting
+    def _learn(self) -> None:
+        self._known = signals.present(self._log)
+        numbers = [(number, split_signal(name)[0]) for number, name in self._log.execute("SELECT id, name FROM signal")]
+        self._numbering.learn(numbers)
+        self._newest.grow(max((number for number, _ in numbers), default=0))
+
+    def _fresh(self, columns: Columns) -> Columns:
+        """Return what is not there yet: by far the most is newer than all of its signal."""
+        is_newer = self._newest.is_newer(columns)
+        if is_newer.all() and np.bincount(columns.signals).max(initial=0) <= 1:
+            return columns
+        order = np.lexsort((columns.epochs, columns.times, columns.signals))
+        is_fresh = np.ones(len(columns), np.bool_)
+        is_fresh[order] = ~columns.take(order).repeats()
+        late = np.flatnonzero(is_fresh & ~is_newer)
+        infos = dict(self._known.values())
+        for signal in np.unique(columns.signals[late]).tolist():
+            rows = late[columns.signals[late] == signal]
+            times = columns.times[rows]
+            there = self._history.read(signal, infos[signal], int(times.min()), int(times.max()) + 1)
+            known = set(zip(there.times.tolist(), there.epochs.tolist(), strict=True))
+            places = zip(times.tolist(), columns.epochs[rows].tolist(), strict=True)
+            is_fresh[rows] = [place not in known for place in places]
+        return columns.take(is_fresh)
+
+
+class _Newest:
+    """Epoch and time of the newest sample of each signal, by the signals' numbers."""
+
+    def __init__(self) -> None:
+        self._epochs = np.full(1, -1, np.int64)
+        self._times = np.zeros(1, np.int64)
+
+    def grow(self, highest: int) -> None:
+        """Make room for signals up to a number."""
+        more = highest + 1 - len(self._epochs)
+        if more > 0:
+            self._epochs = np.append(self._epochs, np.full(more, -1, np.int64))
+            self._times = np.append(self._times, np.zeros(more, np.int64))
+
+    def of(self, signal: int) -> tuple[int, int] | None:
+        """Return those of a signal, if it has samples."""
+        epoch = int(self._epochs[signal])
+        return (epoch, int(self._times[signal])) if epoch >= 0 else None
+
+    def is_newer(self, columns: Columns) -> NDArray[np.bool_]:
+        """Tell which samples are newer than all that is known of their signals."""
+        epochs, times = self._epochs[columns.signals], self._times[columns.signals]
+        newer: NDArray[np.bool_] = (columns.epochs > epochs) | ((columns.epochs == epochs) & (columns.times > times))
+        return newer
+
+    def note(self, numbers: NDArray[np.integer], epochs: NDArray[np.integer], times: NDArray[np.int64]) -> None:
+        """Learn of samples."""
+        order = np.lexsort((times, epochs, numbers))
+        last = order[np.flatnonzero(np.diff(numbers[order], append=-1))]
+        which, epoch, time = numbers[last], epochs[last].astype(np.int64), times[last]
+        newer = (epoch > self._epochs[which]) | ((epoch == self._epochs[which]) & (time > self._times[which]))
+        self._epochs[which[newer]], self._times[which[newer]] = epoch[newer], time[newer]
+
+
+class _Numbering:
+    """The count of each reactor's samples."""
+
+    def __init__(self) -> None:
+        self.seqs: dict[str, int] = {}
+        self._reactors: list[str] = []
+        self._reactor_of = np.zeros(1, np.intp)
+        """Of a signal's number, the place of its reactor."""
+
+    def learn(self, numbers: Sequence[tuple[int, str]]) -> None:
+        """Learn whose signals are whose."""
+        self._reactors = sorted({reactor for _, reactor in numbers})
+        places = {reactor: place for place, reactor in enumerate(self._reactors)}
+        self._reactor_of = np.zeros(max((number for number, _ in numbers), default=0) + 1, np.intp)
+        for number, reactor in numbers:
+            self._reactor_of[number] = places[reactor]
+
+    def note(self, columns: Columns) -> None:
+        """Learn how far samples are numbered."""
+        places = self._reactor_of[columns.signals]
+        for place in np.unique(places).tolist():
+            reactor = self._reactors[place]
+            self.seqs[reactor] = max(self.seqs.get(reactor, 0), int(columns.seqs[places == place].max()))
+
+    def numbered(self, columns: Columns) -> tuple[Columns, dict[str, int]]:
+        """Return samples with the numbers that follow, and the counts when they are stored."""
+        places = self._reactor_of[columns.signals]
+        order = np.argsort(places, kind="stable")
+        present, first, counts = np.unique(places[order], return_index=True, return_counts=True)
+        reactors = [self._reactors[place] for place in present.tolist()]
+        before = np.array([self.seqs.get(reactor, 0) for reactor in reactors], np.int64)
+        seqs = np.empty(len(columns), np.int64)
+        seqs[order] = np.arange(1, len(columns) + 1) + np.repeat(before - first, counts)
+        ends = (before + counts).tolist()
+        return columns.with_seqs(seqs), self.seqs | dict(zip(reactors, ends, strict=True))

@@ -1,0 +1,103 @@
+"""From the log into the archive: the samples of many appends, by signal and in order of time."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from timeseries import log
+from timeseries.columns import Columns
+from timeseries.layout import transaction
+from timeseries.packing import chunk_of, of_chunk
+
+CHUNK = 1024
+"""Samples of a chunk that is full."""
+AT_ONCE = 1_000_000
+"""Samples that are archived in one step, more or less."""
+
+
+def progress(connection: sqlite3.Connection) -> int:
+    """Return up to which block the log's samples are in the archive."""
+    return int(connection.execute("SELECT block FROM progress").fetchone()[0])
+
+
+def take_in(connection: sqlite3.Connection, source: sqlite3.Connection, reactors: Mapping[int, str]) -> int:
+    """Archive what the log has and the archive has not, in one transaction; return how many samples.
+
+    `reactors` says by whose count a signal's samples are numbered.
+
+    Raises:
+        sqlite3.Error: when nothing of it was archived, e.g. on a full disk; it may be tried again.
+    """
+    parts: list[Columns] = []
+    count, last = 0, progress(connection)
+    for number, columns in log.blocks(source, last):
+        parts.append(columns)
+        count, last = count + len(columns), number
+        if count >= AT_ONCE:
+            break
+    if not parts:
+        return 0
+    columns = Columns.joined(parts).in_order()
+    with transaction(connection):
+        for signal, samples in _by_signal(columns):
+            _put(connection, signal, samples)
+        _note_newest(connection, columns)
+        _note_numbering(connection, columns, reactors)
+        connection.execute("UPDATE progress SET block = ?", (last,))
+    return count
+
+
+def _by_signal(columns: Columns) -> Iterator[tuple[int, Columns]]:
+    """Yield each signal's rows; they stand in order of signal."""
+    edges = np.flatnonzero(np.diff(columns.signals, prepend=-1, append=-1)).tolist()
+    for first, last in itertools.pairwise(edges):
+        yield int(columns.signals[first]), columns.take(np.arange(first, last))
+
+
+def _put(connection: sqlite3.Connection, signal: int, samples: Columns) -> None:
+    """Put samples into a chunk of their own, and those that are not full together when they make a full one.
+
+    A chunk's number stands for what is in it: readers keep what they have unpacked.
+    """
+    query = "SELECT id, count FROM chunk WHERE signal = ? AND count < ?"
+    small = connection.execute(query, (signal, CHUNK)).fetchall()
+    if small and sum(count for _, count in small) + len(samples) >= CHUNK:
+        parts = [samples]
+        for number, _ in small:
+            (data,) = connection.execute("DELETE FROM chunk WHERE id = ? RETURNING data", (number,)).fetchone()
+            parts.append(of_chunk(data))
+        samples = Columns.joined(parts).in_order()
+    for start in range(0, len(samples), CHUNK):
+        part = samples.take(np.arange(start, min(start + CHUNK, len(samples))))
+        data = chunk_of(part)
+        connection.execute(
+            "INSERT INTO chunk (signal, first, last, count, bytes, data) VALUES (?, ?, ?, ?, ?, ?)",
+            (signal, int(part.times[0]), int(part.times[-1]), len(part), len(data), data),
+        )
+
+
+def _note_newest(connection: sqlite3.Connection, columns: Columns) -> None:
+    order = np.lexsort((columns.times, columns.epochs, columns.signals))
+    last = order[np.flatnonzero(np.diff(columns.signals[order], append=-1))]
+    connection.executemany(
+        "INSERT INTO newest (signal, epoch, time) VALUES (?, ?, ?) ON CONFLICT (signal) DO UPDATE SET "
+        "epoch = excluded.epoch, time = excluded.time WHERE (excluded.epoch, excluded.time) > (epoch, time)",
+        zip(columns.signals[last].tolist(), columns.epochs[last].tolist(), columns.times[last].tolist(), strict=True),
+    )
+
+
+def _note_numbering(connection: sqlite3.Connection, columns: Columns, reactors: Mapping[int, str]) -> None:
+    latest: dict[str, int] = {}
+    signals, first = np.unique(columns.signals, return_index=True)
+    highest = np.maximum.reduceat(columns.seqs, first)
+    for signal, seq in zip(signals.tolist(), highest.tolist(), strict=True):
+        latest[reactors[signal]] = max(latest.get(reactors[signal], 0), seq)
+    connection.executemany(
+        "INSERT INTO numbering (reactor, seq) VALUES (?, ?) "
+        "ON CONFLICT (reactor) DO UPDATE SET seq = max(seq, excluded.seq)",
+        latest.items(),
+    )

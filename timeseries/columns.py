@@ -1,0 +1,112 @@
+"""Samples as columns: how they arrive, are stored, and are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.intp] | NDArray[np.bool_]
+Ticks = NDArray[np.int64]
+
+DTYPES = {
+    "signals": "<i4", "epochs": "<u4", "times": "<i8", "server_times": "<i8", "statuses": "<u4", "words": "<i8",
+    "seqs": "<i8",
+}  # fmt: skip
+"""Column -> how it is kept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """Samples, a row each; columns of one length."""
+
+    signals: NDArray[np.int32]
+    """The store's numbers of signals."""
+    epochs: NDArray[np.uint32]
+    """Plant.Simulation.Epoch at the time of the sample."""
+    times: Ticks
+    """SourceTimestamp."""
+    server_times: Ticks
+    """ServerTimestamp, 0 where it is not known."""
+    statuses: NDArray[np.uint32]
+    words: NDArray[np.int64]
+    """Each value's 64 bits, by its signal's type: a double, an integer, a DateTime's ticks; 0 for text, and if Bad."""
+    seqs: NDArray[np.int64]
+    """The number of the sample, per reactor, without holes; 0 before it is stored."""
+    texts: Mapping[int, str] = field(default_factory=dict)
+    """Row -> text, of signals whose values are text."""
+
+    @classmethod
+    def of(cls, count: int, texts: Mapping[int, str] | None = None, **columns: Any) -> Self:
+        """Return columns of so many rows; what is not given is 0, a single number stands in each row."""
+        made = {}
+        for name, dtype in DTYPES.items():
+            column = np.asarray(columns.get(name, 0), dtype)
+            made[name] = column if column.ndim else np.full(count, column)
+        return cls(**made, texts=texts or {})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the rows of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        texts: dict[int, str] = {}
+        start = 0
+        for part in parts:
+            if part.texts:
+                texts |= {start + row: text for row, text in part.texts.items()}
+            start += len(part)
+        made = {
+            name: np.concatenate([np.empty(0, dtype), *(getattr(part, name) for part in parts)])
+            for name, dtype in DTYPES.items()
+        }
+        return cls(**made, texts=texts)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def take(self, rows: Rows) -> Columns:
+        """Return the rows that are chosen: by a mask, or by their places in another order."""
+        if rows.dtype == np.bool_:
+            if rows.all():
+                return self
+            rows = np.flatnonzero(rows)
+        texts = {}
+        if self.texts:
+            texts = {new: self.texts[old] for new, old in enumerate(rows.tolist()) if old in self.texts}
+        return Columns(**{name: getattr(self, name)[rows] for name in DTYPES}, texts=texts)
+
+    def between(self, low: int, high: int) -> Columns:
+        """Return the rows with low <= time < high; times are in order."""
+        first, last = np.searchsorted(self.times, (low, high)).tolist()
+        if first == 0 and last == len(self):
+            return self
+        texts = {row - first: text for row, text in self.texts.items() if first <= row < last} if self.texts else {}
+        return Columns(**{name: getattr(self, name)[first:last] for name in DTYPES}, texts=texts)
+
+    def with_seqs(self, seqs: NDArray[np.int64]) -> Columns:
+        """Return the same samples, numbered."""
+        return replace(self, seqs=seqs)
+
+    def in_order(self) -> Columns:
+        """Return the rows in order of signal, time and epoch, what is there twice once."""
+        order = np.lexsort((self.epochs, self.times, self.signals))
+        ordered = self.take(order)
+        return ordered.take(~ordered.repeats())
+
+    def newest(self) -> Columns:
+        """Return the row of the newest epoch's newest time, of one signal; none where there is none."""
+        return self.take(np.lexsort((self.times, self.epochs))[-1:])
+
+    def repeats(self) -> NDArray[np.bool_]:
+        """Tell which rows are about the same sample as the row before them."""
+        same = np.zeros(len(self), np.bool_)
+        same[1:] = (
+            (self.signals[1:] == self.signals[:-1])
+            & (self.times[1:] == self.times[:-1])
+            & (self.epochs[1:] == self.epochs[:-1])
+        )
+        return same

@@ -1,0 +1,33 @@
+"""The log of a store: each append a row, durable when it returns, kept until it is archived and published.
+
+Durable over kill -9 of any process (synchronous=NORMAL); a power cut may take the last appends, never the file, and
+with `synchronous=FULL` not even those.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from timeseries.columns import Columns
+from timeseries.packing import block_of, of_block
+
+
+def append(connection: sqlite3.Connection, columns: Columns) -> int:
+    """Add a block and return its number; one more than that of the block before."""
+    row = connection.execute("INSERT INTO block (count, data) VALUES (?, ?)", (len(columns), block_of(columns)))
+    return int(row.lastrowid or 0)
+
+
+def blocks(connection: sqlite3.Connection, after: int, at_most: int = -1) -> Iterator[tuple[int, Columns]]:
+    """Yield the blocks behind a number, in order."""
+    query = "SELECT id, data FROM block WHERE id > ? ORDER BY id LIMIT ?"
+    for number, data in connection.execute(query, (after, at_most)):
+        yield number, of_block(data)
+
+
+def drop(connection: sqlite3.Connection, through: int, at_once: int = 64) -> None:
+    """Forget blocks up to a number, some at a time: an append waits for few only."""
+    query = "DELETE FROM block WHERE id IN (SELECT id FROM block WHERE id <= ? ORDER BY id LIMIT ?)"
+    while connection.execute(query, (through, at_once)).rowcount == at_once:
+        pass

@@ -1,0 +1,188 @@
+"""Samples of one signal, wherever they are: sealed, archived or in the log; a reader sees no seam.
+
+Each question looks at one state of the archive and at the log behind it. Blocks leave the log only after the archive
+has them, so a state that is still the present one when the log has been read is whole; otherwise it is looked at again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from timeseries import archive, log
+from timeseries.columns import Columns
+from timeseries.layout import ARCHIVE, LOG, open_for_reading, transaction
+from timeseries.packing import of_chunk
+from timeseries.segments import SegmentFile
+from timeseries.signals import SignalInfo
+from timeseries.unpacked import Unpacked
+
+SEGMENTS = "segments"
+"""Folder of the Parquet files."""
+FOREVER = 2**62
+_FILES = 64
+"""How many are kept open for the next question."""
+
+
+class Damaged(Exception):  # noqa: N818
+    """A segment that cannot be read; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some samples of the signal that stand together."""
+
+    first: int
+    last: int
+    count: int
+    columns: Columns | None = None
+    """Of the log."""
+    chunk: int = 0
+    segment: str = ""
+    row_group: int = 0
+
+
+class History:
+    """The reading side; any number of them in any process, each used from one thread at a time."""
+
+    def __init__(self, folder: Path, unpacked: Unpacked | None = None) -> None:
+        self.log = open_for_reading(folder, LOG)
+        self.archive = open_for_reading(folder, ARCHIVE)
+        self._folder = folder / SEGMENTS
+        self._files: OrderedDict[str, SegmentFile] = OrderedDict()
+        self._unpacked = unpacked if unpacked is not None else Unpacked()
+
+    def close(self) -> None:
+        """Close it."""
+        self.log.close()
+        self.archive.close()
+
+    def logged(self) -> list[Columns]:
+        """Return what is in the log only, in order of arrival."""
+        while True:
+            done = archive.progress(self.archive)
+            found = self._logged(done)
+            if archive.progress(self.archive) == done:
+                return found
+
+    def read(self, signal: int, info: SignalInfo, low: int, high: int) -> Columns:
+        """Return the samples with low <= time < high, in order of time and epoch, each once."""
+        return Columns.joined([*self.pages(signal, info, low, high), Columns.of(0)])
+
+    def pages(
+        self, signal: int, info: SignalInfo, low: int, high: int, most: int = 1_000_000, *, backward: bool = False
+    ) -> Iterator[Columns]:
+        """Yield the same, some `most` samples at a time, each page in order; backward, the latest page first."""
+        while low < high:
+            columns, edge = self._page(signal, info, low, high, most, backward=backward)
+            if len(columns):
+                yield columns
+            low, high = (low, edge) if backward else (edge, high)
+
+    def edges(self, signal: int, info: SignalInfo, low: int, high: int) -> tuple[int | None, int | None]:
+        """Return the time of the last sample at or before `low`, and of the first at or after `high`."""
+        before = after = None
+        for page in self.pages(signal, info, -FOREVER, low + 1, 1, backward=True):
+            before = int(page.times[-1])
+            break
+        for page in self.pages(signal, info, high, FOREVER, 1):
+            after = int(page.times[0])
+            break
+        return before, after
+
+    def _page(
+        self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool
+    ) -> tuple[Columns, int]:
+        """Return samples at one end of a span, and where the rest of it begins (or ends)."""
+        while True:
+            chosen: list[_Part] = []
+            try:
+                with transaction(self.archive, "DEFERRED"):
+                    done = archive.progress(self.archive)
+                    parts = self._archived(signal, low, high)
+                    logged = [each.take(each.signals == signal) for each in self._logged(done)]
+                    mine = Columns.joined([Columns.of(0), *logged]).in_order().between(low, high)
+                    if len(mine):
+                        parts.append(_Part(int(mine.times[0]), int(mine.times[-1]), len(mine), mine))
+                    edge = _cut(parts, low, high, most, backward=backward)
+                    if backward:
+                        low = edge
+                    else:
+                        high = edge
+                    chosen = [part for part in parts if part.last >= low and part.first < high]
+                    found = [self._columns(part, signal, info).between(low, high) for part in chosen]
+            except Damaged:
+                if archive.progress(self.archive) == done and self._knows(chosen):
+                    raise
+                continue  # a segment that has been forgotten since
+            if archive.progress(self.archive) == done:
+                return _united(found), edge
+
+    def _archived(self, signal: int, low: int, high: int) -> list[_Part]:
+        chunks = self.archive.execute(
+            "SELECT first, last, count, id FROM chunk WHERE signal = ? AND last >= ? AND first < ?", (signal, low, high)
+        )
+        parts = [_Part(first, last, count, chunk=number) for first, last, count, number in chunks]
+        pieces = self.archive.execute(
+            "SELECT p.first, p.last, p.count, s.file, p.row_group FROM piece p JOIN segment s ON s.id = p.segment "
+            "WHERE p.signal = ? AND p.last >= ? AND p.first < ?",
+            (signal, low, high),
+        )
+        for first, last, count, file, row_group in pieces:
+            parts.append(_Part(first, last, count, segment=file, row_group=row_group))
+        return parts
+
+    def _logged(self, done: int) -> list[Columns]:
+        return [columns for _, columns in self._unpacked.blocks_behind(done, partial(log.blocks, self.log))]
+
+    def _columns(self, part: _Part, signal: int, info: SignalInfo) -> Columns:
+        if part.columns is not None:
+            return part.columns
+        if part.chunk:
+            return self._unpacked.get(part.chunk, partial(self._chunk, part.chunk))
+        return self._unpacked.get(
+            (part.segment, part.row_group), partial(self._piece, part.segment, part.row_group, signal, info)
+        )
+
+    def _chunk(self, number: int) -> Columns:
+        (data,) = self.archive.execute("SELECT data FROM chunk WHERE id = ?", (number,)).fetchone()
+        return of_chunk(data)
+
+    def _piece(self, segment: str, row_group: int, signal: int, info: SignalInfo) -> Columns:
+        path = self._folder / segment
+        try:
+            file = self._files.pop(segment, None) or SegmentFile(path)
+            columns = file.read(row_group, signal, info)
+        except (OSError, ValueError) as error:
+            message = f"{path}: {getattr(error, 'strerror', None) or error}; put the file back from a copy"
+            raise Damaged(message) from None
+        self._files[segment] = file
+        if len(self._files) > _FILES:
+            self._files.popitem(last=False)
+        return columns
+
+    def _knows(self, parts: Sequence[_Part]) -> bool:
+        """Tell whether the archive still has the segments of some parts."""
+        present = {file for (file,) in self.archive.execute("SELECT file FROM segment")}
+        return {part.segment for part in parts if part.segment} <= present
+
+
+def _cut(parts: Sequence[_Part], low: int, high: int, most: int, *, backward: bool) -> int:
+    """Return up to (or from) where parts have about `most` samples."""
+    count = 0
+    for part in sorted(parts, key=lambda each: -each.first if backward else each.last):
+        count += part.count
+        if count >= most:
+            return max(low, part.first) if backward else min(high, part.last + 1)
+    return low if backward else high
+
+
+def _united(found: Sequence[Columns]) -> Columns:
+    """Return samples in order of time and epoch; parts that follow each other need no sorting."""
+    some = sorted((part for part in found if len(part)), key=lambda part: int(part.times[0]))
+    columns = Columns.joined([Columns.of(0), *some])
+    times = columns.times
+    return columns if bool((times[1:] > times[:-1]).all()) else columns.in_order()

@@ -1,0 +1,115 @@
+"""What the store knows of signals: their numbers, types and units, kept in the log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plant import quality
+from plant.clock import text_from_ticks, ticks_from_text
+from plant.sample import Sample, Scalar
+from plant.signals import DataType
+from timeseries.columns import Columns
+from timeseries.layout import transaction
+
+BOOLEAN, UINT64, FLOAT, DOUBLE, DATETIME = DataType.BOOLEAN.value, 9, 10, DataType.DOUBLE.value, DataType.DATETIME.value
+TEXTS = (DataType.STRING.value, 21)
+"""String and LocalizedText (OPC 10000-6 v1.05 §5.1.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalInfo:
+    """A signal's name and kind."""
+
+    name: str
+    unit: str
+    data_type: int
+    """Built-in type (OPC 10000-6 v1.05 §5.1.2)."""
+    stepped: bool = False
+    """True where a value holds until the next one (OPC 10000-13 v1.05 §3.1.8)."""
+
+    @property
+    def is_text(self) -> bool:
+        """True where values are texts, and words are nothing."""
+        return self.data_type in TEXTS
+
+    @property
+    def is_float(self) -> bool:
+        """True where words are the bits of doubles."""
+        return self.data_type in (FLOAT, DOUBLE)
+
+    def numbers(self, words: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return words as numbers."""
+        if self.is_float:
+            return words.view(np.float64)
+        return (words.view(np.uint64) if self.data_type == UINT64 else words).astype(np.float64)
+
+    @property
+    def scalar(self) -> Callable[[int], Scalar]:
+        """What makes a plain value of a word that is no double's."""
+        if self.data_type == BOOLEAN:
+            return bool
+        if self.data_type == DATETIME:
+            return text_from_ticks
+        return _unsigned if self.data_type == UINT64 else int
+
+    def word(self, value: Scalar | None) -> int:
+        """Return the word of a plain value; 0 for a text, and for none."""
+        if value is None or self.is_text:
+            return 0
+        if self.data_type == DATETIME:
+            return ticks_from_text(str(value))
+        if self.is_float:
+            return int(np.float64(value).view(np.int64))
+        return int(np.uint64(value).view(np.int64)) if self.data_type == UINT64 else int(value)
+
+
+def _unsigned(word: int) -> int:
+    return int(np.int64(word).view(np.uint64))
+
+
+def declare(connection: sqlite3.Connection, signals: Iterable[SignalInfo]) -> None:
+    """Make signals known, or correct what is known of them; of one whose type has changed, the old samples stay."""
+    with transaction(connection):
+        (last,) = connection.execute("SELECT coalesce(max(declared), 0) FROM signal").fetchone()
+        connection.executemany(
+            "INSERT INTO signal (name, unit, stepped, data_type, declared) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (name, data_type) DO UPDATE SET unit = excluded.unit, stepped = excluded.stepped, "
+            "declared = excluded.declared",
+            [(info.name, info.unit, info.stepped, info.data_type, last + 1) for info in signals],
+        )
+
+
+def present(connection: sqlite3.Connection) -> dict[str, tuple[int, SignalInfo]]:
+    """Return number and kind of every signal, by name."""
+    rows = connection.execute("SELECT id, name, unit, data_type, stepped FROM signal ORDER BY declared")
+    return {row[1]: (row[0], SignalInfo(row[1], row[2], row[3], bool(row[4]))) for row in rows}
+
+
+def kinds(connection: sqlite3.Connection, name: str) -> list[tuple[int, SignalInfo]]:
+    """Return all that a name has stood for, the present one last."""
+    query = "SELECT id, name, unit, data_type, stepped FROM signal WHERE name = ? ORDER BY declared"
+    return [(row[0], SignalInfo(row[1], row[2], row[3], bool(row[4]))) for row in connection.execute(query, (name,))]
+
+
+def samples(columns: Columns, infos: Mapping[int, SignalInfo]) -> list[Sample]:
+    """Return columns as samples, in the same order; a Bad one has no value."""
+    values: list[Scalar | None] = np.ascontiguousarray(columns.words).view(np.float64).tolist()
+    names = []
+    kinds = {number: (info.name, None if info.is_float else info.scalar) for number, info in infos.items()}
+    for row, signal in enumerate(columns.signals.tolist()):
+        name, scalar = kinds[signal]
+        names.append(name)
+        if scalar is not None:
+            values[row] = columns.texts.get(row) if infos[signal].is_text else scalar(columns.words.item(row))
+    for row in np.flatnonzero(columns.statuses >= quality.BAD).tolist():
+        values[row] = None
+    rows = zip(
+        columns.times.tolist(), names, values, columns.statuses.tolist(), columns.server_times.tolist(),
+        columns.epochs.tolist(), columns.seqs.tolist(), strict=True,
+    )  # fmt: skip
+    return [Sample(*row) for row in rows]

@@ -1,0 +1,53 @@
+"""What readers of one store have unpacked last: nothing of it ever changes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+
+from timeseries.columns import Columns
+
+MOST_SAMPLES = 4_000_000
+"""Some 180 MB."""
+
+
+class Unpacked:
+    """Shared by the readers of several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parts: OrderedDict[Hashable, Columns] = OrderedDict()
+        self._samples = 0
+        self._blocks: list[tuple[int, Columns]] = []
+        """Of the log, in order; without holes."""
+
+    def get(self, key: Hashable, unpack: Callable[[], Columns]) -> Columns:
+        """Return what stands under a key of the archive."""
+        with self._lock:
+            columns = self._parts.get(key)
+            if columns is not None:
+                self._parts.move_to_end(key)
+                return columns
+        columns = unpack()
+        with self._lock:
+            if key not in self._parts:
+                self._parts[key] = columns
+                self._samples += len(columns)
+            while self._samples > MOST_SAMPLES:
+                _, gone = self._parts.popitem(last=False)
+                self._samples -= len(gone)
+        return columns
+
+    def blocks_behind(
+        self, number: int, unpack: Callable[[int], Iterator[tuple[int, Columns]]]
+    ) -> list[tuple[int, Columns]]:
+        """Return the log's blocks behind one."""
+        with self._lock:
+            known = [each for each in self._blocks if each[0] > number]
+            if known and known[0][0] != number + 1:
+                known = []
+        known += unpack(known[-1][0] if known else number)
+        with self._lock:
+            self._blocks = known
+        return list(known)

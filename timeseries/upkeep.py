@@ -1,0 +1,217 @@
+"""What goes on beside the appends: the log into the archive, old samples into Parquet, too old ones away.
+
+Each step is done whole or not at all, also when the process is killed within it, and may be tried again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from plant.names import split_signal
+from timeseries import archive, log, segments
+from timeseries.columns import Columns
+from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
+from timeseries.packing import of_chunk
+from timeseries.reading import SEGMENTS
+from timeseries.segments import Segment
+from timeseries.signals import SignalInfo
+
+_OLD = "NOT EXISTS (SELECT 1 FROM newest n WHERE n.signal = c.signal AND n.time BETWEEN c.first AND c.last)"
+"""Of a chunk `c`: it has not its signal's newest sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """Bytes of chunks."""
+
+    all: int
+    old: int
+    middle: int
+    """Time half way between the oldest and the newest of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is stored, bytes."""
+
+    log_bytes: int
+    archive_bytes: int
+    segment_bytes: int
+
+    @property
+    def kept(self) -> int:
+        """What retention is about; the log empties by itself."""
+        return self.archive_bytes + self.segment_bytes
+
+
+class Upkeep:
+    """Used from one thread of the process that has the `Store`, another than that one's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._log = open_for_writing(folder, LOG)
+        self._archive = open_for_writing(folder, ARCHIVE)
+        self._folder = folder / SEGMENTS
+        self._remove_strangers()
+
+    def close(self) -> None:
+        """Close it."""
+        self._archive.close()
+        self._log.close()
+
+    def waiting(self) -> tuple[int, int]:
+        """Return how many blocks and samples wait for the archive."""
+        query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ?"
+        blocks, samples = self._log.execute(query, (archive.progress(self._archive),)).fetchone()
+        return blocks, samples
+
+    def take_in(self) -> int:
+        """Archive what is in the log only, and let go of what is archived and published; return how many samples."""
+        reactors = {number: split_signal(name)[0] for number, (name, *_) in self._signals().items()}
+        count = archive.take_in(self._archive, self._log, reactors)
+        done = archive.progress(self._archive)
+        published = self._log.execute("SELECT block FROM published").fetchone()
+        log.drop(self._log, done if published is None else min(done, published[0]))
+        return count
+
+    def newest_time(self) -> int:
+        """Return the newest archived SourceTimestamp of the newest epoch, 0 when empty."""
+        query = "SELECT time FROM newest ORDER BY epoch DESC, time DESC LIMIT 1"
+        return int((self._archive.execute(query).fetchone() or (0,))[0])
+
+    def unsealed(self, before: int) -> Unsealed:
+        """Return what could be sealed, and what of it ends before a time."""
+        query = (
+            "SELECT coalesce(sum(bytes), 0), coalesce(sum(bytes) FILTER (WHERE last < ?), 0), "  # noqa: S608
+            f"(coalesce(min(first), 0) + coalesce(max(last), 0)) / 2 FROM chunk AS c WHERE {_OLD}"
+        )
+        return Unsealed(*self._archive.execute(query, (before,)).fetchone())
+
+    def seal(self, before: int, tell: Callable[[], None] = lambda: None) -> Segment | None:
+        """Move the chunks that end before a time into a Parquet file; None where there are none.
+
+        A chunk with the newest sample of its signal stays: more may be put into it, and it is never forgotten.
+
+        Raises:
+            OSError: when the file cannot be written, e.g. on a full disk; nothing has changed then.
+            sqlite3.Error: likewise.
+        """
+        query = f"SELECT signal, id FROM chunk AS c WHERE last < ? AND {_OLD} ORDER BY signal, first, id"  # noqa: S608
+        chunks: dict[int, list[int]] = {}
+        for signal, number in self._archive.execute(query, (before,)):
+            chunks.setdefault(signal, []).append(number)
+        if not chunks:
+            return None
+        (last,) = self._archive.execute("SELECT coalesce(max(id), 0) FROM segment").fetchone()
+        made = segments.write(self._folder, f"{last + 1:08d}", self._groups(chunks), tell)
+        is_whole = False
+        try:
+            with transaction(self._archive):
+                ids = [(number,) for numbers in chunks.values() for number in numbers]
+                is_whole = self._archive.executemany("DELETE FROM chunk WHERE id = ?", ids).rowcount == len(ids)
+                if is_whole:
+                    self._register(made)
+        except sqlite3.Error:
+            (self._folder / made.file).unlink()
+            raise
+        if not is_whole:  # something has come late for these chunks, while the file was written
+            (self._folder / made.file).unlink()
+        return made if is_whole else None
+
+    def forget(self, before: int) -> int:
+        """Remove what ends before a time, but for the newest sample of each signal; return how many samples.
+
+        Raises:
+            sqlite3.Error: when nothing has changed, e.g. on a full disk.
+        """
+        with transaction(self._archive):
+            query = f"DELETE FROM chunk AS c WHERE last < ? AND {_OLD} RETURNING count"  # noqa: S608
+            gone = self._archive.execute(query, (before,)).fetchall()
+            gone += self._archive.execute("DELETE FROM piece WHERE last < ? RETURNING count", (before,)).fetchall()
+            empty = self._archive.execute(
+                "DELETE FROM segment WHERE id NOT IN (SELECT segment FROM piece) RETURNING file"
+            ).fetchall()
+        for (file,) in empty:
+            (self._folder / file).unlink(missing_ok=True)
+        return sum(count for (count,) in gone)
+
+    def oldest(self) -> int | None:
+        """Return where the oldest of what can be forgotten ends."""
+        query = (
+            f"SELECT min(last) FROM (SELECT min(last) AS last FROM chunk AS c WHERE {_OLD} "  # noqa: S608
+            "UNION ALL SELECT min(last) FROM piece)"
+        )
+        found: int | None = self._archive.execute(query).fetchone()[0]
+        return found
+
+    def size(self) -> Size:
+        """Return how much is stored."""
+        (sealed,) = self._archive.execute("SELECT coalesce(sum(bytes), 0) FROM segment").fetchone()
+        return Size(_used_bytes(self._log), _used_bytes(self._archive), sealed)
+
+    def damaged(self, tell: Callable[[], None] = lambda: None) -> list[str]:
+        """Return the segments that are not as they were written, each with what is wrong."""
+        found = []
+        for file, wanted in self._archive.execute("SELECT file, checksum FROM segment ORDER BY id").fetchall():
+            path = self._folder / file
+            try:
+                if segments.checksum(path) != wanted:
+                    found.append(f"{path}: its checksum is not that of the file that was written")
+            except OSError as error:
+                found.append(f"{path}: {error.strerror}")
+            tell()
+        return found
+
+    def checkpoint(self) -> None:
+        """Fold the journals into their files as far as readers allow."""
+        for connection in (self._log, self._archive):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _register(self, made: Segment) -> None:
+        number = self._archive.execute(
+            "INSERT INTO segment (file, count, bytes, checksum, first, last) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                made.file, sum(piece.count for piece in made.pieces), made.bytes, made.checksum,
+                min(piece.first for piece in made.pieces), max(piece.last for piece in made.pieces),
+            ),
+        ).lastrowid  # fmt: skip
+        self._archive.executemany(
+            "INSERT INTO piece (signal, first, last, count, segment, row_group) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (piece.signal, piece.first, piece.last, piece.count, number, place)
+                for place, piece in enumerate(made.pieces)
+            ],
+        )
+
+    def _groups(self, chunks: dict[int, list[int]]) -> Iterator[tuple[SignalInfo, Columns]]:
+        infos = self._signals()
+        for signal, numbers in chunks.items():
+            found = [
+                self._archive.execute("SELECT data FROM chunk WHERE id = ?", (each,)).fetchone() for each in numbers
+            ]
+            parts = [of_chunk(row[0]) for row in found if row is not None]
+            if parts:
+                name, unit, data_type = infos[signal]
+                yield SignalInfo(name, unit, data_type), Columns.joined(parts).in_order()
+
+    def _signals(self) -> dict[int, tuple[str, str, int]]:
+        rows = self._log.execute("SELECT id, name, unit, data_type FROM signal")
+        return {number: (name, unit, data_type) for number, name, unit, data_type in rows}
+
+    def _remove_strangers(self) -> None:
+        """Remove files of a sealing or forgetting that was cut short."""
+        known = {file for (file,) in self._archive.execute("SELECT file FROM segment")}
+        for path in self._folder.glob(f"*{segments.SUFFIX}*"):
+            if path.name not in known:
+                path.unlink(missing_ok=True)
+        for path in self._folder.glob(f".*{segments.SUFFIX}.tmp"):
+            path.unlink(missing_ok=True)
+
+
+def _used_bytes(connection: sqlite3.Connection) -> int:
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * size)
