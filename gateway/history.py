@@ -16,12 +16,13 @@ from runtime.running import RUN_SETTINGS, find_running
 from runtime.settings_file import load_settings
 from timeseries.aggregates import Series, further, interpolated, query
 from timeseries.reader import Reader, UnknownSignal
-from timeseries.store import SignalInfo
+from timeseries.reading import Damaged
+from timeseries.signals import SignalInfo
 
 if TYPE_CHECKING:
     from runtime.opcua_link.link import OpcuaLink
 
-STORE = Path("historian") / "history.sqlite"
+STORE = Path("historian") / "history"
 
 
 class History(Protocol):
@@ -117,6 +118,8 @@ class StoreHistory:
             return question(*arguments)
         except UnknownSignal as error:
             raise BadInput(str(error)) from None
+        except Damaged as error:
+            raise CouldNotRun(str(error)) from None
 
 
 class Computed(ABC):

@@ -12,7 +12,7 @@ from plant import quality
 from plant.clock import datetime_from_ticks
 from plant.sample import Sample
 from plant.signals import DataType
-from timeseries.store import SignalInfo
+from timeseries.signals import SignalInfo
 
 TEXTS = (DataType.STRING.value, DataType.DATETIME.value)
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2")

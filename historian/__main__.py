@@ -16,7 +16,7 @@ from historian.collector import Collector
 from historian.commands import Commander
 from historian.metrics import Metrics
 from historian.publisher import Publisher, keep_status
-from historian.retention import keep_outbox_small, keep_small
+from historian.retention import keep_outbox_small, keep_store
 from historian.store_thread import StoreThread
 from plant.names import PLANT
 from runtime.errors import CouldNotRun
@@ -26,8 +26,9 @@ from runtime.opcua_link.link import OpcuaLink
 from runtime.ports import require_free
 from runtime.service import Context, main
 from timeseries.store import Store
+from timeseries.upgrade import upgrade
 
-STORE_FILE = "history.sqlite"
+STORE, OLD_STORE = "history", "history.sqlite"
 
 
 async def serve(context: Context) -> None:
@@ -36,11 +37,16 @@ async def serve(context: Context) -> None:
     require_free(settings.historian.http_port, settings.server.listen, "HTTP", "historian.http_port")
     for part in ("server", *(["broker"] if settings.mqtt.url is not None else [])):
         health.wait_for(part)
-    path = context.data / "historian" / STORE_FILE
+    folder = context.data / "historian" / STORE
     try:
-        store = Store(path)
+        await asyncio.to_thread(upgrade, folder.with_name(OLD_STORE), folder)
+        store = Store(folder)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
+    if settings.mqtt.url is not None:
+        store.outbox.begin()
+    else:
+        store.outbox.end()
     thread = StoreThread(health)
     metrics = Metrics(context.registry)
     publisher = Publisher(store, thread, metrics, settings.mqtt.site)
@@ -72,7 +78,7 @@ async def serve(context: Context) -> None:
 
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_serve_http(context, path), name="http")
+            group.create_task(_serve_http(context, folder), name="http")
             group.create_task(
                 connect.keep_connected(
                     settings.server.local_endpoint,
@@ -83,7 +89,7 @@ async def serve(context: Context) -> None:
                 ),
                 name="collector",
             )
-            group.create_task(keep_small(store, thread, settings.historian), name="retention")
+            group.create_task(keep_store(folder, health, settings.historian), name="upkeep")
             outbox = keep_outbox_small(store, thread, metrics, settings.historian)
             group.create_task(outbox, name="outbox")
             if settings.mqtt.url is not None:
@@ -105,10 +111,10 @@ class _Http(uvicorn.Server):
         yield
 
 
-async def _serve_http(context: Context, path: Path) -> None:
+async def _serve_http(context: Context, folder: Path) -> None:
     settings = context.settings
     config = uvicorn.Config(
-        make_app(path, settings),
+        make_app(folder, settings),
         host=settings.server.listen,
         port=settings.historian.http_port,
         log_level="warning",

@@ -1,8 +1,9 @@
-"""The HTTP API and the page (commands.md, "HTTP"); every question gets its own read-only connection."""
+"""The HTTP API and the page (commands.md, "HTTP"); questions share a few read-only connections."""
 
 from __future__ import annotations
 
 import contextlib
+import queue
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from plant.sample import Sample
 from runtime.database_role import READER, take_role
 from runtime.settings import Settings
 from timeseries.reader import Reader, UnknownSignal
+from timeseries.reading import Damaged
+from timeseries.unpacked import Unpacked
 
 MOST_SAMPLES = 50_000
 _TOKEN = re.compile(r"^([0-9]{1,18})\.([0-9]{1,10})$")
@@ -38,17 +41,25 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         description="History of the simulated plant. Times are plant time, UTC, with seven digits of a second.",
     )
 
+    unpacked = Unpacked()
+    idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+
     @contextlib.contextmanager
     def reading() -> Iterator[Reader]:
-        reader = Reader(store)
+        try:
+            reader = idle.get_nowait()
+        except queue.Empty:
+            reader = Reader(store, unpacked)
         try:
             yield reader
         except UnknownSignal as error:
             raise HTTPException(404, str(error)) from None
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
+        except Damaged as error:
+            raise HTTPException(500, str(error)) from None
         finally:
-            reader.close()
+            idle.put(reader)
 
     def answer(
         samples: list[Sample],

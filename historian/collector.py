@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from historian.epochs import EPOCH, Epochs
 from historian.intake import Intake
 from historian.metrics import Metrics
@@ -14,12 +16,13 @@ from historian.store_thread import StoreThread
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_seconds, ticks_from_unix_ns
 from plant.names import PLANT
-from plant.sample import Sample
 from plant.signals import DataType, find_signal
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification, VariableInfo
-from timeseries.store import SignalInfo, Store
+from timeseries.columns import Columns
+from timeseries.signals import SignalInfo
+from timeseries.store import Store
 
 log = logging.getLogger("historian")
 
@@ -101,32 +104,28 @@ class Collector:
         accepted, rejected = intake.accepted(data)
         for reason, count in rejected.items():
             self._metrics.rejected(reason, count)
-        samples = _samples(accepted, self._epochs)
-        if not samples:
+        if not len(accepted):
             return 0
-        fresh = await self._thread.do(self._store.append, samples)
-        self._metrics.stored([sample.signal for sample in fresh])
-        self._metrics.rejected("duplicate", len(samples) - len(fresh))
+        fresh = await self._thread.do(self._store.append, self._columns(accepted))
+        numbers, counts = np.unique(fresh.signals, return_counts=True)
+        self._metrics.stored(zip(self._store.names_of(numbers), counts.tolist(), strict=True))
+        self._metrics.rejected("duplicate", len(accepted) - len(fresh))
         self._on_stored()
         return len(fresh)
 
-
-def _samples(data: Notification, epochs: Epochs) -> list[Sample]:
-    """Return the rows as the store takes them: a Bad one has no value."""
-    is_bad = data.status >= quality.BAD
-    return [
-        Sample(source_time, name, None if bad else value, status, server_time, epoch)
-        for source_time, name, bad, value, status, server_time, epoch in zip(
-            data.source_time.tolist(),
-            data.names,
-            is_bad.tolist(),
-            data.values,
-            data.status.tolist(),
-            data.server_time.tolist(),
-            epochs.at(data.source_time).tolist(),
-            strict=True,
+    def _columns(self, data: Notification) -> Columns:
+        """Return the rows as the store takes them: a Bad one has no value."""
+        is_bad = data.status >= quality.BAD
+        return Columns.of(
+            len(data),
+            {row: text for row, text in data.texts.items() if not is_bad[row]},
+            signals=self._store.numbers(data.signals)[data.index],
+            epochs=self._epochs.at(data.source_time),
+            times=data.source_time,
+            server_times=data.server_time,
+            statuses=data.status,
+            words=np.where(is_bad, 0, data.words),
         )
-    ]
 
 
 def _signal_info(variable: VariableInfo) -> SignalInfo:

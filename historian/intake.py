@@ -11,7 +11,7 @@ from historian.epochs import EPOCH
 from historian.thinning import Thinning
 from plant import quality
 from plant.signals import DataType
-from runtime.opcua_link.builtin import BOOLEAN, IS_FLOAT, IS_INTEGER, IS_TEXT, UINT64
+from runtime.opcua_link.builtin import BOOLEAN, DATETIME, IS_FLOAT, IS_INTEGER, IS_TEXT, UINT64
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
 _FITS = np.zeros((256, 256), np.bool_)
@@ -21,8 +21,9 @@ for _whole in (DataType.INT32.value, DataType.UINT32.value):
     _FITS[_whole] = IS_INTEGER
     _FITS[_whole, UINT64] = True
 _FITS[DataType.DOUBLE.value] = IS_FLOAT
-for _text in (DataType.STRING.value, DataType.DATETIME.value):
-    _FITS[_text] = IS_TEXT
+_FITS[DataType.STRING.value] = IS_TEXT
+_FITS[DataType.STRING.value, DATETIME] = False
+_FITS[DataType.DATETIME.value, DATETIME] = True
 
 
 class Intake:
@@ -56,6 +57,7 @@ class Intake:
         """Tell which values are what their type says, finite, and text that can be written; a Bad one needs none."""
         fits = _FITS[self._data_types[data.index], data.types]
         fits &= ~IS_FLOAT[data.types] | np.isfinite(data.words.view(np.float64))
+        fits &= (data.types != UINT64) | (data.words >= 0)
         for row, text in data.texts.items():
             fits[row] &= text.isascii() or _can_be_written(text)
         fits |= data.status >= quality.BAD

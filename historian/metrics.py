@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -29,7 +28,7 @@ class Metrics:
         self._dropped = Counter(
             "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unpublished.", registry=registry
         )
-        self._outbox = Gauge("cstr_outbox_entries", "Notifications not yet published.", registry=registry)
+        self._outbox = Gauge("cstr_outbox_samples", "Samples not yet published.", registry=registry)
 
     def received(self, count: int) -> None:
         """Count what arrived: all of it is then stored or rejected."""
@@ -39,9 +38,9 @@ class Metrics:
         """Count what tells of others that were lost before they were sent."""
         self._overflowed.inc(count)
 
-    def stored(self, signals: Sequence[str]) -> None:
-        """Count what was committed."""
-        for signal, count in Tally(signals).items():
+    def stored(self, counts: Iterable[tuple[str, int]]) -> None:
+        """Count what was committed of each signal."""
+        for signal, count in counts:
             self._stored.labels(signal).inc(count)
 
     def rejected(self, reason: str, count: int) -> None:

@@ -9,12 +9,13 @@ from historian.encoding import data_set_message, line_protocol
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant.names import split_signal, topic
+from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink, Will, keep_connected
-from timeseries.outbox import OutboxEntry
+from timeseries.columns import Columns
 from timeseries.store import Store
 
-ENTRIES_AT_ONCE = 20
+BLOCKS_AT_ONCE = 20
 IN_FLIGHT = 500
 """Messages handed to the broker's link at once."""
 IDLE_S = 1.0
@@ -22,7 +23,7 @@ ONLINE, OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
 
 
 class Publisher:
-    """Empties the outbox; an entry leaves it when the broker has confirmed all of it."""
+    """Empties the outbox; what was stored at once leaves it when the broker has confirmed all of it."""
 
     def __init__(self, store: Store, thread: StoreThread, metrics: Metrics, site: str) -> None:
         self._store, self._thread, self._metrics, self._site = store, thread, metrics, site
@@ -36,26 +37,31 @@ class Publisher:
         """Publish until the link is lost; what was under way then is sent again."""
         while True:
             self._more.clear()
-            entries = await self._thread.do(self._store.outbox.oldest, ENTRIES_AT_ONCE)
-            if not entries:
+            blocks = await self._thread.do(self._store.outbox.oldest, BLOCKS_AT_ONCE)
+            if not blocks:
                 self._metrics.outbox(0)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(IDLE_S):
                         await self._more.wait()
                 continue
-            messages = [message for entry in entries for message in self._messages(entry)]
+            messages = [message for _, columns in blocks for message in self._messages(columns)]
             for start in range(0, len(messages), IN_FLIGHT):
                 await _publish(link, messages[start : start + IN_FLIGHT])
-            await self._thread.do(self._store.outbox.published, [entry.id for entry in entries])
-            self._metrics.published(sum(len(entry.samples) for entry in entries))
-            self._metrics.outbox(self._store.outbox.waiting.entries)
+            await self._thread.do(self._store.outbox.published, [(number, len(columns)) for number, columns in blocks])
+            self._metrics.published(sum(len(columns) for _, columns in blocks))
+            self._metrics.outbox(self._store.outbox.waiting.samples)
 
-    def _messages(self, entry: OutboxEntry) -> list[tuple[str, bytes]]:
-        """Return an entry's topics and payloads, in order."""
-        found = [(topic(entry.reactor, "lp", self._site), line_protocol(entry.samples, self._site))]
-        for sample in entry.samples:
-            _, name = split_signal(sample.signal)
-            found.append((topic(entry.reactor, f"json/{name}", self._site), data_set_message(sample)))
+    def _messages(self, columns: Columns) -> list[tuple[str, bytes]]:
+        """Return the topics and payloads of what was stored at once, in order."""
+        by_reactor: dict[str, list[Sample]] = {}
+        for sample in self._store.samples(columns):
+            by_reactor.setdefault(split_signal(sample.signal)[0], []).append(sample)
+        found = []
+        for reactor, samples in by_reactor.items():
+            found.append((topic(reactor, "lp", self._site), line_protocol(samples, self._site)))
+            for sample in samples:
+                _, name = split_signal(sample.signal)
+                found.append((topic(reactor, f"json/{name}", self._site), data_set_message(sample)))
         return found
 
 

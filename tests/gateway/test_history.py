@@ -30,7 +30,8 @@ from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from plant.sample import Sample, Scalar
 from runtime.opcua_link.link import OpcuaLink
 from runtime.ports import free_port
-from timeseries.store import SignalInfo, Store
+from timeseries.signals import SignalInfo
+from timeseries.store import Store
 
 HOUR = 3600
 AGGREGATES = (
@@ -81,7 +82,7 @@ SAMPLES = sorted(
 def store(tmp_path: Path) -> History:
     with contextlib.closing(Store(tmp_path / STORE)) as store:
         store.declare([SignalInfo(name, "", number, name != T) for name, number in TYPES.items()])
-        store.append(SAMPLES)
+        store.append(store.columns(SAMPLES))
     return StoreHistory(tmp_path)
 
 

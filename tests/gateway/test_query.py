@@ -18,7 +18,8 @@ from plant.clock import TICKS_PER_SECOND, datetime_from_ticks, ticks_from_text
 from plant.sample import Sample
 from runtime.errors import BadInput
 from timeseries.aggregates import FUNCTIONS
-from timeseries.store import SignalInfo, Store
+from timeseries.signals import SignalInfo
+from timeseries.store import Store
 
 T0 = ticks_from_text("2026-11-22T04:00:00Z")
 SPAN = ("--start", "2026-11-22T04:00:30Z", "--end", "2026-11-22T04:01:00Z")
@@ -34,10 +35,10 @@ INFOS = [
 def data(tmp_path: Path) -> Path:
     with contextlib.closing(Store(tmp_path / STORE)) as store:
         store.declare(INFOS)
-        store.append([sample("R101.TIC101.SP", 10, 350.0), sample("R101.TIC101.SP", 70, 360.0)])
-        store.append([sample("R101.T", second, 300.0 + second) for second in range(0, 100, 20)])
-        store.append([sample("R101.Detector.Cause", 40, "T high")])
-        store.append([sample("R101.Ca", 40, None, quality.BAD_SENSOR_FAILURE)])
+        store.append(store.columns([sample("R101.TIC101.SP", 10, 350.0), sample("R101.TIC101.SP", 70, 360.0)]))
+        store.append(store.columns([sample("R101.T", second, 300.0 + second) for second in range(0, 100, 20)]))
+        store.append(store.columns([sample("R101.Detector.Cause", 40, "T high")]))
+        store.append(store.columns([sample("R101.Ca", 40, None, quality.BAD_SENSOR_FAILURE)]))
     return tmp_path
 
 

@@ -16,9 +16,11 @@ from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_text
+from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.health import Health
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
+from timeseries.layout import LOG
 from timeseries.reader import Reader
 from timeseries.store import Store
 
@@ -70,7 +72,7 @@ class Plant:
     """What a test of the collector has at hand."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "history.sqlite"
+        self.path = folder / "history"
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.health = Health("historian")
@@ -99,9 +101,12 @@ class Plant:
 
     def gaps(self) -> list[str]:
         """Signals of which samples may be missing."""
-        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+        with contextlib.closing(sqlite3.connect(self.path / LOG.file)) as connection:
             query = "SELECT name FROM gap JOIN signal ON signal.id = gap.signal"
             return [name for (name,) in connection.execute(query)]
+
+    def put(self, *samples: Sample) -> None:
+        self.store.append(self.store.columns(samples))
 
     def stored(self, name: str) -> list[object]:
         with contextlib.closing(Reader(self.path)) as reader:

@@ -14,7 +14,7 @@ from historian.api import _rows, make_app
 from plant.sample import Sample
 from runtime.settings import Settings
 from runtime.settings_file import load_settings
-from timeseries.store import SignalInfo
+from timeseries.signals import SignalInfo
 
 Get = Callable[..., Awaitable[httpx.Response]]
 SPAN = {"signal": "R101.T", "start": "2026-11-22T04:00:00Z", "end": "2026-11-22T04:01:00Z"}
@@ -23,9 +23,9 @@ SPAN = {"signal": "R101.T", "start": "2026-11-22T04:00:00Z", "end": "2026-11-22T
 @pytest.fixture
 def get(plant, server) -> Get:
     plant.store.declare([SignalInfo("R101.T", "K", 11), SignalInfo("R101.TIC101.SP", "K", 11)])
-    plant.store.append([Sample(server.at(second), "R101.T", 300.0 + second) for second in range(6)])
-    plant.store.append([Sample(server.at(second), "R101.T", 400.0 + second, epoch=1) for second in (2, 3)])
-    plant.store.append([Sample(server.at(1), "R101.TIC101.SP", 350.0, epoch=1)])
+    plant.put(*[Sample(server.at(second), "R101.T", 300.0 + second) for second in range(6)])
+    plant.put(*[Sample(server.at(second), "R101.T", 400.0 + second, epoch=1) for second in (2, 3)])
+    plant.put(*[Sample(server.at(1), "R101.TIC101.SP", 350.0, epoch=1)])
     app = make_app(plant.path, Settings())
 
     async def ask(question: str, accept: str = "*/*", **parameters: object) -> httpx.Response:

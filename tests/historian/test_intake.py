@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from historian.epochs import EPOCH
 from historian.intake import Intake
 from plant import quality
 from plant.sample import Scalar
+from runtime.opcua_link.builtin import DATETIME, STRING
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
 INTERVAL = 10
@@ -23,7 +26,7 @@ TYPES = {
 }
 TYPES |= {EPOCH: 7, "Tank.Other": 15}
 INFOS = [VariableInfo(name, data_type, "", True) for name, data_type in TYPES.items()]
-ALLOWED: dict[int, tuple[type, ...]] = {1: (bool,), 6: (int,), 7: (int,), 11: (float,), 12: (str,), 13: (str,)}
+ALLOWED: dict[int, tuple[type, ...]] = {1: (bool,), 6: (int,), 7: (int,), 11: (float,), 12: (str,), 13: ()}
 
 values = st.sampled_from([None, 1.5, math.nan, math.inf, 7, 2**63, True, "hot", "heiß", "\udcff"])
 codes = st.sampled_from([quality.GOOD, 0x480, quality.UNCERTAIN, quality.BAD_SENSOR_FAILURE])
@@ -32,6 +35,8 @@ readings = st.builds(Reading, st.sampled_from(list(TYPES)), values, codes, st.in
 
 def is_sample(data_type: int, value: Scalar | None) -> bool:
     if isinstance(value, str) and value == "\udcff":
+        return False
+    if type(value) is int and value >= 2**63:
         return False
     return type(value) in ALLOWED.get(data_type, ()) and not (isinstance(value, float) and not math.isfinite(value))
 
@@ -61,6 +66,14 @@ def test_columns_are_taken_as_their_readings_would_be(notifications: list[list[R
         accepted, rejected = intake.accepted(Notification.of(received, list(TYPES)))
         assert [repr(each) for each in accepted.readings()] == [repr(each) for each in wanted]
         assert rejected == reasons
+
+
+def test_a_datetime_is_ticks_and_no_text() -> None:
+    name = "R101.Detector.Since"
+    received = Notification.of([Reading(name, 7, quality.GOOD, 1, 5), Reading(name, "now", quality.GOOD, 2, 5)], [name])
+    received = replace(received, types=np.array([DATETIME, STRING], np.uint8))
+    accepted, rejected = Intake([VariableInfo(name, 13, "", True)], 0).accepted(received)
+    assert (accepted.words.tolist(), rejected["type"]) == ([7], 1)
 
 
 def test_jumps_of_plant_time_are_found_wherever_they_stand() -> None:

@@ -53,6 +53,7 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
         async def publish(self, topic: str, payload: bytes) -> None:
             sent.append(topic)
 
+    plant.store.outbox.begin()
     publishing = asyncio.create_task(Publisher(plant.store, plant.thread, plant.metrics, "main").run(Broker()))  # type: ignore[arg-type]
     try:
         async with plant.collecting(server, lambda: plant.count("published") and not plant.gaps()):
@@ -69,6 +70,6 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
 
 
 async def test_a_long_refusal_is_said_once(plant, monkeypatch, caplog: pytest.LogCaptureFixture) -> None:
-    FullDisk(monkeypatch, plant.store, "used_bytes", times=20)
-    assert await plant.thread.do(plant.store.used_bytes) > 0
+    FullDisk(monkeypatch, plant.store, "newest_time", times=20)
+    assert await plant.thread.do(plant.store.newest_time) == 0
     assert [record.levelname for record in caplog.records] == ["ERROR"]

@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from plant.clock import seconds_from_duration, text_from_ticks, ticks_from_text, unix_ns_from_ticks
 from runtime.pki.own import own_identities
+from timeseries.reader import Reader
 
 from .conftest import Up, wait_until
 
@@ -81,11 +81,11 @@ Stored = list[tuple[str, str, int, int]]
 
 
 def in_store(plant: Up) -> Stored:
-    with contextlib.closing(sqlite3.connect(f"file:{plant.data}/historian/history.sqlite?mode=ro", uri=True)) as store:
-        rows = store.execute(
-            "SELECT name, sample.epoch, sample.time, seq FROM sample JOIN signal ON signal.id = sample.signal"
+    with contextlib.closing(Reader(plant.data / "historian" / "history")) as reader:
+        samples = [each for info in reader.signals() for each in reader.raw(info.name, 0, 2**62)]
+        return sorted(
+            (each.signal, str(each.epoch), unix_ns_from_ticks(each.source_time), each.seq) for each in samples
         )
-        return sorted((name, str(epoch), unix_ns_from_ticks(time), seq) for name, epoch, time, seq in rows)
 
 
 def in_influxdb(plant: Up) -> Stored:
