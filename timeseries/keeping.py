@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 import time
@@ -18,7 +19,8 @@ LOOK_S, RETRY_S = 1.0, 5.0
 BLOCKS, SAMPLES, OLDEST_S = 64, 65_536, 10.0
 """The log is archived when it has so many of one, or is so old: what is asked has to be looked for in all of it."""
 TRIM_S, SCRUB_S = 60.0, 86_400.0
-DAY, STEP = ticks_from_seconds(86_400.0), ticks_from_seconds(600.0)
+DAY_S = 86_400.0
+DAY, STEP = ticks_from_seconds(DAY_S), ticks_from_seconds(600.0)
 MOST_UNSEALED = 2_000_000_000
 """Bytes of chunks: where a day has more, the older half is sealed."""
 
@@ -31,15 +33,14 @@ class Retention:
     """Ticks."""
     bytes: int
 
+    @classmethod
+    def of(cls, days: float, gigabytes: float) -> Retention:
+        """Return what the settings say."""
+        return cls(ticks_from_seconds(days * DAY_S), round(gigabytes * 1e9))
 
-async def keep(
-    folder: Path,
-    retention: Retention,
-    on_state: Callable[[str], None],
-    on_forgotten: Callable[[int], None],
-    on_damaged: Callable[[str], None],
-) -> None:
-    """Keep a store in order, for ever; `on_state` is told why it cannot be done, and "" when it can again.
+
+async def keep(folder: Path, retention: Retention, log: logging.Logger, on_trouble: Callable[[str], None]) -> None:
+    """Keep a store in order, for ever; `on_trouble` is told what is wrong, and "" when it is no more.
 
     Checksums are looked at in the beginning, and each day.
 
@@ -54,18 +55,22 @@ async def keep(
         while True:
             try:
                 for damage in await loop.run_in_executor(worker, keeper.scrub_when_due):
-                    on_damaged(damage)
+                    log.error("history is damaged: %s; put the file back from a copy", damage)
+                    on_trouble(f"history: {damage}")
                 forgotten = await loop.run_in_executor(worker, keeper.do_what_is_due)
             except (sqlite3.Error, OSError) as error:
+                if not is_failing:
+                    log.error("the archive cannot be written (%s); samples stay in the log until it can", error)
+                    on_trouble(f"archive: {error}")
                 is_failing = True
-                on_state(str(error))
                 await asyncio.sleep(RETRY_S)
                 continue
             if is_failing:
+                log.info("the archive can be written again")
+                on_trouble("")
                 is_failing = False
-                on_state("")
             if forgotten:
-                on_forgotten(forgotten)
+                log.info("%d samples beyond the retention were deleted", forgotten)
             await asyncio.sleep(LOOK_S)
     finally:
         keeper.is_ending.set()

@@ -77,9 +77,13 @@ class Store:
         found = {name: self._newest.of(number) for name, (number, _) in self._known.items()}
         return {name: when for name, when in found.items() if when is not None}
 
+    def newest_place(self) -> tuple[int, int]:
+        """Return the newest epoch, and the newest SourceTimestamp of it; zeros when empty."""
+        return max(self.newest().values(), default=(0, 0))
+
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of the newest epoch, 0 when empty."""
-        return max(self.newest().values(), default=(0, 0))[1]
+        return self.newest_place()[1]
 
     def open_gaps(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Note that samples may be missing from now on; return epoch and time up to which each signal is complete.
