@@ -13,7 +13,7 @@ from timeseries import signals
 from timeseries.aggregates import Aggregated, Series, further, interpolated, query
 from timeseries.columns import Columns
 from timeseries.reading import History
-from timeseries.signals import BOOLEAN, SignalInfo
+from timeseries.signals import BOOLEAN, DATETIME, SignalInfo
 from timeseries.unpacked import Unpacked
 
 PAGE = 100_000
@@ -137,14 +137,19 @@ class Reader:
 
 
 def series_of(info: SignalInfo, columns: Columns, covered_to: int | None = None) -> Series:
-    """Return samples of one signal as aggregates take them; each time may stand there once."""
-    if info.is_text:
+    """Return samples of one signal as aggregates take them; each time may stand there once.
+
+    What is no quantity, text and DateTimes, is held, and stands there by its place.
+    """
+    if info.is_text or info.data_type == DATETIME:
+        scalar = info.scalar
+
+        def held(place: float) -> Scalar:
+            row = int(place)
+            return columns.texts[row] if info.is_text else scalar(columns.words.item(row))
+
         places = np.arange(len(columns), dtype=np.float64)
-
-        def text_at(place: float) -> Scalar:
-            return columns.texts[int(place)]
-
-        return Series(columns.times, places, columns.statuses, True, covered_to, text_at, is_text=True)
+        return Series(columns.times, places, columns.statuses, True, covered_to, held, is_text=True)
     decode = bool if info.data_type == BOOLEAN else float if info.is_float else round
     stepped = info.stepped or info.data_type == BOOLEAN
     return Series(columns.times, info.numbers(columns.words), columns.statuses, stepped, covered_to, decode)

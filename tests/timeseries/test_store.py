@@ -63,6 +63,23 @@ def test_bad_values_have_none_and_types_are_kept(store: Store, reader: Reader) -
         assert (last.value, type(last.value), last.quality) == (each.value, type(each.value), each.quality)
 
 
+def test_text_and_datetimes_are_held_and_exact(store: Store, reader: Reader) -> None:
+    held = {
+        "R101.Text": (12, "zu heiß", "kalt"),
+        "R101.When": (13, "2026-11-22T04:00:00.1234567Z", "2026-11-22T05:00:00.0000001Z"),
+    }
+    store.declare([SignalInfo(name, "", number) for name, (number, *_) in held.items()])
+    for name, (_, first, second) in held.items():
+        put(store, sample(name, 1, first), sample(name, 3, second), sample(name, 5, None, quality.BAD_SENSOR_FAILURE))
+        assert [reader.at(name, at(place)).value for place in (0, 1, 2, 3, 4.5, 6)] == [
+            None, first, first, second, second, None
+        ]  # fmt: skip
+        starts = reader.aggregated(name, at(1), at(7), at(2) - at(0), "Start")
+        assert [each.value for each in starts] == [first, second, None]
+        assert reader.aggregated(name, at(1), at(7), 0, "Count")[0].value == 2
+        assert reader.aggregated(name, at(1), at(7), 0, "Average")[0].value is None
+
+
 def test_an_unknown_signal_names_its_neighbours(reader: Reader) -> None:
     with pytest.raises(UnknownSignal, match=r"R101\.T"):
         reader.last("R101.Tt")
