@@ -101,6 +101,7 @@ async def serve(context: Context) -> None:
         publisher.publish_all()
         await server.stop()
         await asyncio.to_thread(trail.close)
+        await asyncio.to_thread(reader.close)
         await asyncio.to_thread(store.close)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
@@ -40,17 +41,13 @@ class Result:
     """Encoded, some at a time."""
     count: int = 0
 
-    def encoded(self) -> Iterator[bytes]:
-        """Yield the parts of a HistoryReadResult."""
+    def encoded(self) -> list[bytes]:
+        """Return the parts of a HistoryReadResult."""
         if quality.is_bad(self.status):
-            yield self.head(None)
-            return
-        values: list[bytes] = []
-        for part in self.values:
-            values.append(part)
-            yield b""
-        yield self.head(_LENGTH.size + sum(map(len, values)))
-        yield _LENGTH.pack(self.count) + b"".join(values)
+            return [self.head(None)]
+        values = list(self.values)
+        size = _LENGTH.size + sum(map(len, values))
+        return [self.head(size), _LENGTH.pack(self.count), *values]
 
     def head(self, size: int | None) -> bytes:
         """Return a HistoryReadResult up to its data of so many bytes; None: without data."""
@@ -60,13 +57,14 @@ class Result:
 
 def samples(columns: Columns, info: SignalInfo, wanted: ua.TimestampsToReturn) -> Iterator[bytes]:
     """Yield samples of one signal as DataValues; a Bad one has no value."""
-    if info.is_text:
+    if info.data_type not in records.WIDTHS:
         for row in range(len(columns)):
             status = int(columns.statuses[row])
-            text = None if quality.is_bad(status) else columns.texts.get(row)
+            scalar = None if quality.is_bad(status) else _plain(columns, row, info)
+            kind = ua.VariantType.Null if scalar is None else ua.VariantType(info.data_type)
             yield value(
                 ua.DataValue(
-                    Value=ua.Variant(text, ua.VariantType.Null if text is None else ua.VariantType(info.data_type)),
+                    Value=ua.Variant(scalar, kind),
                     StatusCode=status_code(status),
                     SourceTimestamp=FileTime.of(int(columns.times[row])),
                     ServerTimestamp=FileTime.of(int(columns.server_times[row])),
@@ -83,6 +81,13 @@ def samples(columns: Columns, info: SignalInfo, wanted: ua.TimestampsToReturn) -
             columns.times,
             columns.server_times,
         )
+
+
+def _plain(columns: Columns, row: int, info: SignalInfo) -> Any:
+    """Return a value of a type that has no fixed width, or is not only a number."""
+    if info.data_type == ua.VariantType.StatusCode.value:
+        return status_code(columns.words.item(row))
+    return columns.texts.get(row)
 
 
 def no_bound(time: int, wanted: ua.TimestampsToReturn) -> bytes:

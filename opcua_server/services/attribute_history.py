@@ -2,113 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from asyncua import ua
 from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
-from opcua_server.historical_access import raw
-from opcua_server.historical_access.encoding import TIMESTAMPS, Result, no_bound, samples
+from opcua_server.historical_access.answer import Answer
+from opcua_server.historical_access.encoding import TIMESTAMPS, Result
 from opcua_server.recorder import Recorder
 from opcua_server.tags import Tags
 from plant import quality
-from plant.clock import TICKS_PER_SECOND
-from runtime.opcua_link.filetime import ticks_of
 from timeseries.reading import Damaged, History
-from timeseries.signals import SignalInfo
 
 MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""
-_NO_TIME_BELOW = TICKS_PER_SECOND
-"""StartTime or EndTime that is not given arrives as DateTime.MinValue."""
 _UNSUPPORTED = Result(int(ua.StatusCodes.BadHistoryOperationUnsupported))
 
 
 class HistoryReader:
-    """Answers HistoryRead; stands where asyncua keeps its history manager."""
+    """Answers HistoryRead, in a thread of its own: however much is read, the plant goes on.
+
+    Stands where asyncua keeps its history manager.
+    """
 
     def __init__(self, tags: Tags, recorder: Recorder, history: History, exists: Callable[[ua.NodeId], bool]) -> None:
         self._tags = tags
         self._recorder = recorder
         self._history = history
         self._exists = exists
+        self._worker = ThreadPoolExecutor(1, "history")
 
-    def read(self, rights: Rights, params: ua.HistoryReadParameters) -> Iterator[bytes]:
-        """Yield the parts of one HistoryReadResult after the other.
+    def close(self) -> None:
+        """Let what is under way finish, and answer nothing more."""
+        self._worker.shutdown()
+        self._history.close()
+
+    async def read(self, rights: Rights, params: ua.HistoryReadParameters) -> list[bytes]:
+        """Return HistoryReadResults, each in parts.
 
         Raises:
             ua.uaerrors.UaStatusCodeError: when the whole call is refused.
         """
-        wanted = params.TimestampsToReturn
-        if wanted not in TIMESTAMPS:
+        details = params.HistoryReadDetails
+        if params.TimestampsToReturn not in TIMESTAMPS:
             raise ua.uaerrors.BadTimestampsToReturnInvalid
+        if isinstance(details, ua.ReadProcessedDetails) and len(details.AggregateType) != len(params.NodesToRead):
+            raise ua.uaerrors.BadAggregateListMismatch
+        if params.ReleaseContinuationPoints:
+            return [Result(quality.GOOD).head(None) for _ in params.NodesToRead]
         self._recorder.flush()
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._results, rights, params)
+
+    def _results(self, rights: Rights, params: ua.HistoryReadParameters) -> list[bytes]:
         left = MAX_VALUES_PER_CALL
-        for node in params.NodesToRead:
-            if params.ReleaseContinuationPoints:
-                yield Result(int(ua.StatusCodes.Good)).head(None)
-                continue
-            result = self._result(rights, params.HistoryReadDetails, node, wanted, max(1, left))
+        parts: list[bytes] = []
+        for place, node in enumerate(params.NodesToRead):
+            result = self._result(rights, params, place, node, max(1, left))
             left -= result.count
-            yield from result.encoded()
+            parts += result.encoded()
+        return parts
 
     def _result(
-        self,
-        rights: Rights,
-        details: Any,
-        node: ua.HistoryReadValueId,
-        wanted: ua.TimestampsToReturn,
-        most: int,
+        self, rights: Rights, params: ua.HistoryReadParameters, place: int, node: ua.HistoryReadValueId, most: int
     ) -> Result:
         row = self._tags.row_of(nodeid_to_binary(node.NodeId))
         recorded = self._recorder.signals.get(row) if row is not None else None
         if recorded is None:
             known = self._exists(node.NodeId) and rights.sees(node.NodeId)
-            return _UNSUPPORTED if known else Result(int(ua.StatusCodes.BadNodeIdUnknown))
+            return _UNSUPPORTED if known else Result(quality.BAD_NODE_ID_UNKNOWN)
         status = rights.status(node.NodeId, READ_HISTORY)
         if quality.is_bad(status):
             return Result(status)
-        if not isinstance(details, ua.ReadRawModifiedDetails) or details.IsReadModified:
-            return _UNSUPPORTED
+        if node.IndexRange:
+            return Result(int(ua.StatusCodes.BadIndexRangeNoData))
+        answer = Answer(self._history, *recorded, params.TimestampsToReturn, node.ContinuationPoint or b"")
+        details, room = params.HistoryReadDetails, min(MAX_VALUES_PER_READ, most)
         try:
-            return self._raw(*recorded, details, node, wanted, most)
+            if isinstance(details, ua.ReadRawModifiedDetails) and not details.IsReadModified:
+                return answer.raw(details, room)
+            if isinstance(details, ua.ReadAtTimeDetails):
+                return answer.at_time(details, room)
+            if isinstance(details, ua.ReadProcessedDetails):
+                return answer.processed(details, details.AggregateType[place], room)
         except Damaged:
             return Result(quality.BAD_DATA_LOST)
-
-    def _raw(
-        self,
-        number: int,
-        info: SignalInfo,
-        details: ua.ReadRawModifiedDetails,
-        node: ua.HistoryReadValueId,
-        wanted: ua.TimestampsToReturn,
-        most: int,
-    ) -> Result:
-        start, end = _given(details.StartTime), _given(details.EndTime)
-        limit = details.NumValuesPerNode
-        if (not start and not end) or ((not start or not end) and not limit):
-            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
-        try:
-            point = raw.Point.of(node.ContinuationPoint) if node.ContinuationPoint else None
-        except ValueError:
-            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
-        span = raw.Span(start, end, bool(details.ReturnBounds))
-        room = min(limit or MAX_VALUES_PER_READ, MAX_VALUES_PER_READ, most)
-        page = raw.read(self._history, number, info, span, room, point)
-        before, after = ([no_bound(time, wanted)] if time is not None else [] for time in (page.before, page.after))
-        return Result(
-            quality.GOOD if len(page) else quality.GOOD_NO_DATA,
-            page.point.packed() if page.point is not None else b"",
-            chain(before, samples(page.samples, info, wanted), after),
-            len(page),
-        )
-
-
-def _given(time: Any) -> int:
-    """Return ticks, 0 for a time that is not given."""
-    ticks = ticks_of(time)
-    return ticks if ticks > _NO_TIME_BELOW else 0
+        return _UNSUPPORTED

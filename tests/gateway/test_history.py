@@ -100,7 +100,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
     rights = Rights(frozenset({OBSERVER}), None, Policies(tags))
 
     async def answer(request: ua.HistoryReadRequest, timeout: float | None) -> Buffer:
-        parts = list(reader.read(rights, request.Parameters))
+        parts = await reader.read(rights, request.Parameters)
         return Buffer(
             response(ua.ObjectIds.HistoryReadRequest_Encoding_DefaultBinary, 0)
             + array_of(len(request.Parameters.NodesToRead), parts)
