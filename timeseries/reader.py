@@ -12,7 +12,7 @@ from timeseries.aggregates import Aggregated, interpolated, query
 from timeseries.columns import Columns
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
-from timeseries.spans import around
+from timeseries.spans import around, for_aggregates
 from timeseries.unpacked import Unpacked
 
 PAGE = 100_000
@@ -109,7 +109,7 @@ class Reader:
         Raises:
             ValueError: naming an aggregate that is not known, or an interval that is not allowed.
         """
-        series = around(self.history, *self.find(name), start, end, interval)
+        series = for_aggregates(self.history, *self.find(name), start, end, interval)
         return query(series, start, end, interval, function)
 
     def find(self, name: str) -> tuple[int, SignalInfo]:

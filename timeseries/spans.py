@@ -11,21 +11,30 @@ from timeseries.reading import History
 from timeseries.signals import BOOLEAN, DATETIME, SignalInfo
 
 
-def around(
-    history: History, number: int, info: SignalInfo, start: int, end: int, interval: int | None = None
+def for_aggregates(
+    history: History,
+    number: int,
+    info: SignalInfo,
+    start: int,
+    end: int,
+    interval: int,
+    whole: tuple[int, int] | None = None,
 ) -> Series:
-    """Return the samples from the last before a span to the first behind it, which may run either way.
+    """Return what aggregates of a span are made of, which may be a part of a `whole` one; either may run backward.
 
-    With an interval of aggregates, as much more on either side as they may need to find one that is not bad.
+    Where its ends are bad, what is not bad is looked for in all of the whole, and an interval beyond.
     """
-    low, high = min(start, end), max(start, end)
-    found = _between(history, number, info, low, high)
-    if interval is not None and (reach := further(found, start, end, interval)):
-        found = _between(history, number, info, low - reach, high + reach)
+    found = around(history, number, info, start, end)
+    if reach := further(found, start, end, interval):
+        start, end = whole or (start, end)
+        reach = max(reach, min(interval, abs(end - start)))
+        found = around(history, number, info, min(start, end) - reach, max(start, end) + reach)
     return found
 
 
-def _between(history: History, number: int, info: SignalInfo, low: int, high: int) -> Series:
+def around(history: History, number: int, info: SignalInfo, low: int, high: int) -> Series:
+    """Return the samples from the last at or before a time to the first at or after another."""
+    low, high = min(low, high), max(low, high)
     before, after = history.edges(number, info, low, high)
     first, last = low if before is None else before, high if after is None else after
     columns = history.read(number, info, first, last + 1)

@@ -93,8 +93,7 @@ class Answer:
         count = -(-abs(end - start) // interval) if interval else 1
         if done is None or done >= count:
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
-        page = asked.behind(done).first(room)
-        found = processed.read(self.history, self.number, self.info, page, name, configuration)
+        found = processed.read(self.history, self.number, self.info, asked, done, room, name, configuration)
         done += len(found)
         kind = processed.kind_of(name, self.info)
         return Result(

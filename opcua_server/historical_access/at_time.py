@@ -31,7 +31,7 @@ def read(history: History, number: int, info: SignalInfo, times: NDArray[np.int6
 
 
 def _near(history: History, number: int, info: SignalInfo, times: NDArray[np.int64], *, simple: bool) -> Columns:
-    series = around(history, number, info, int(times[0]), int(times[-1]) + 1, 0)
+    series = around(history, number, info, int(times[0]), int(times[-1]))
     found = at_times(series, times, simple=simple)
     return columns_of(Results(times, found.values, found.statuses, series.decode), info)
 

@@ -12,7 +12,7 @@ from timeseries.aggregates import FUNCTIONS, AggregateConfiguration, aggregate
 from timeseries.columns import Columns
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
-from timeseries.spans import around
+from timeseries.spans import for_aggregates
 
 AGGREGATES: dict[ua.NodeId, str] = {
     ua.NodeId(number): name
@@ -64,15 +64,26 @@ def kind_of(name: str, info: SignalInfo) -> SignalInfo:
 
 
 def read(
-    history: History, number: int, info: SignalInfo, asked: Asked, name: str, configuration: AggregateConfiguration
+    history: History,
+    number: int,
+    info: SignalInfo,
+    asked: Asked,
+    done: int,
+    most: int,
+    name: str,
+    configuration: AggregateConfiguration,
 ) -> Columns:
-    """Return one result for each interval.
+    """Return one result for each interval behind so many, at most so many of what was asked.
 
     Raises:
         ValueError: naming an interval that is not allowed.
     """
-    series = around(history, number, info, asked.start, asked.end, asked.interval)
-    rows = aggregate(series, asked.start, asked.end, asked.interval, name, configuration)
+    whole = (asked.start, asked.end)
+    again = min(done, 1)
+    """Alone, an interval that is what is left over would not be known as that."""
+    page = asked.behind(done - again).first(most + again)
+    series = for_aggregates(history, number, info, page.start, page.end, page.interval, whole)
+    rows = aggregate(series, page.start, page.end, page.interval, name, configuration)[again:]
     return columns_of(
         Results(
             np.array([row.time for row in rows], np.int64),
