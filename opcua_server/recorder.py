@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sqlite3
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ from timeseries.store import Store
 
 log = logging.getLogger("server")
 
+AT_ONCE = 10_000
+"""Samples that are appended at the latest, e.g. within a long Step."""
 MOST_WAITING = 2_000_000
 """Samples that wait in memory while the disk takes none; the oldest go first."""
 
@@ -48,9 +52,10 @@ class Recorder:
             row: (int(number), info) for (row, info), number in zip(infos.items(), numbers, strict=True)
         }
         """Number and kind in the store, of each recorded row of the bank."""
-        self._waiting: list[Columns] = []
+        self._waiting: list[_Change] = []
         self._count = 0
-        self._is_refused = False
+        self._refused: list[Columns] = []
+        """What the disk has not taken."""
         self._lost = Counter("cstr_history_lost", "Samples that the history could not take.", registry=registry)
         self._bank.listeners.append(self)
 
@@ -65,48 +70,65 @@ class Recorder:
             if not kept.any():
                 return
             numbers, bits, status, source = numbers[kept], bits[kept], status[kept], source[kept]
-        texts: dict[int, str] = {}
-        words: NDArray[Any] = bits
-        if len(rows) == 1 and (row := int(rows[0])) in self._bank.texts:
-            text = self._bank.texts[row]
-            words, texts = np.zeros(1, np.int64), {} if text is None else {0: text}
-        self._waiting.append(
-            Columns.of(
-                len(numbers),
-                texts,
-                signals=numbers,
-                epochs=self._epoch.value or 0,
-                times=source,
-                server_times=server_time,
-                statuses=status,
-                words=words.view(np.int64),
-            )
-        )
+        text = self._bank.texts.get(int(rows[0])) if len(rows) == 1 else None
+        if text is not None:
+            bits = np.zeros(1, np.uint64)
+        self._waiting.append(_Change(numbers, bits, status, source, server_time, int(self._epoch.value or 0), text))
         self._count += len(numbers)
+        if self._count >= AT_ONCE:
+            self.flush()
 
     def flush(self) -> None:
         """Append what was taken; where the disk refuses, it waits in memory."""
-        if not self._waiting:
+        if not self._waiting and not self._refused:
             return
-        columns = Columns.joined(self._waiting)
+        taken = [_joined(self._waiting)] if self._waiting else []
+        columns = Columns.joined([*self._refused, *taken])
+        self._waiting, self._count = [], 0
         try:
             self._store.append(columns)
         except sqlite3.Error as error:
-            self._refused(columns, error)
+            self._keep(columns, error)
             return
-        self._waiting, self._count = [], 0
-        if self._is_refused:
+        if self._refused:
             log.info("the history works again")
-            self._is_refused = False
+            self._refused = []
             self._health.last_error = ""
 
-    def _refused(self, columns: Columns, error: sqlite3.Error) -> None:
-        if not self._is_refused:
+    def _keep(self, columns: Columns, error: sqlite3.Error) -> None:
+        """Keep what the disk has not taken, as much as there may be."""
+        if not self._refused:
             log.error("the history refuses (%s); samples wait in memory until it takes them", error)
-        self._is_refused = True
         self._health.last_error = f"history: {error}"
         lost = max(0, len(columns) - MOST_WAITING)
-        if lost:
-            self._lost.inc(lost)
-            columns = columns.take(np.arange(lost, len(columns)))
-        self._waiting, self._count = [columns], len(columns)
+        self._lost.inc(lost)
+        self._refused = [columns.take(np.arange(lost, len(columns)))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What the bank has told at once."""
+
+    signals: NDArray[np.int32]
+    bits: Bits
+    status: Statuses
+    source: Ticks
+    server_time: int
+    epoch: int
+    text: str | None
+
+
+def _joined(changes: Sequence[_Change]) -> Columns:
+    counts = [len(each.signals) for each in changes]
+    starts = itertools.accumulate(counts, initial=0)
+    texts = {start: each.text for start, each in zip(starts, changes, strict=False) if each.text is not None}
+    return Columns.of(
+        sum(counts),
+        texts,
+        signals=np.concatenate([each.signals for each in changes]),
+        epochs=np.repeat([each.epoch for each in changes], counts),
+        times=np.concatenate([each.source for each in changes]),
+        server_times=np.repeat([each.server_time for each in changes], counts),
+        statuses=np.concatenate([each.status for each in changes]),
+        words=np.concatenate([each.bits for each in changes]).view(np.int64),
+    )

@@ -165,7 +165,7 @@ class Store:
     def _fresh(self, columns: Columns) -> Columns:
         """Return what is not there yet: by far the most is newer than all of its signal."""
         is_newer = self._newest.is_newer(columns)
-        if is_newer.all() and np.bincount(columns.signals).max(initial=0) <= 1:
+        if is_newer.all() and columns.goes_on():
             return columns
         order = np.lexsort((columns.epochs, columns.times, columns.signals))
         is_fresh = np.ones(len(columns), np.bool_)
