@@ -25,7 +25,8 @@ from runtime.opcua_link import connect
 from runtime.opcua_link.link import OpcuaLink
 from runtime.ports import require_free
 from runtime.service import Context, main
-from timeseries.keeping import Retention, keep
+from timeseries.keeping import keep
+from timeseries.retention import Retention
 from timeseries.store import Store
 from timeseries.upgrade import upgrade
 

@@ -26,8 +26,9 @@ from runtime.pki.renewal import OwnCertificates
 from runtime.ports import require_free
 from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
-from timeseries.keeping import Retention, keep
+from timeseries.keeping import keep
 from timeseries.reading import History
+from timeseries.retention import Retention
 from timeseries.store import Store
 
 HISTORY = "history"

@@ -32,7 +32,7 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._log = open_for_writing(folder, LOG)
+        self._log = open_for_writing(folder, LOG, fold=False)
         open_for_writing(folder, ARCHIVE).close()
         self._history = History(folder)
         self.outbox = Outbox(self._log)
