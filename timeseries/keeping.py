@@ -92,7 +92,6 @@ class _Keeper:
         """Return what is damaged."""
         if time.monotonic() - self._scrubbed < SCRUB_S:
             return []
-        self.is_ending = threading.Event()
         self._scrubbed = time.monotonic()
         return self._upkeep.damaged(self._between)
 
