@@ -26,7 +26,7 @@ from runtime.opcua_link.link import OpcuaLink
 from runtime.ports import require_free
 from runtime.service import Context, main
 from timeseries.keeping import keep
-from timeseries.retention import Retention
+from timeseries.retention import DAY_S, Retention
 from timeseries.store import Store
 from timeseries.upgrade import upgrade
 
@@ -57,7 +57,9 @@ async def serve(context: Context) -> None:
     async def collect(link: OpcuaLink) -> None:
         present.append(link)
         try:
-            await Collector(store, thread, metrics, health, settings.historian.sampling_s, publisher.wake).run(link)
+            reach_s = settings.historian.retention_days * DAY_S
+            sampling_s = settings.historian.sampling_s
+            await Collector(store, thread, metrics, health, sampling_s, reach_s, publisher.wake).run(link)
         finally:
             present.clear()
 
