@@ -51,8 +51,8 @@ class Columns:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Return the rows of all parts, one after the other."""
-        if len(parts) == 1:
-            return parts[0]
+        if len(parts) <= 1:
+            return parts[0] if parts else cls.of(0)
         texts: dict[int, str] = {}
         start = 0
         for part in parts:

@@ -13,10 +13,9 @@ from timeseries.columns import Columns
 from timeseries.packing import block_of, of_block
 
 
-def append(connection: sqlite3.Connection, columns: Columns) -> int:
-    """Add a block and return its number; one more than that of the block before."""
-    row = connection.execute("INSERT INTO block (count, data) VALUES (?, ?)", (len(columns), block_of(columns)))
-    return int(row.lastrowid or 0)
+def append(connection: sqlite3.Connection, columns: Columns) -> None:
+    """Add a block; its number is one more than that of the block before."""
+    connection.execute("INSERT INTO block (count, data) VALUES (?, ?)", (len(columns), block_of(columns)))
 
 
 def blocks(connection: sqlite3.Connection, after: int, at_most: int = -1) -> Iterator[tuple[int, Columns]]:

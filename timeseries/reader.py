@@ -63,7 +63,7 @@ class Reader:
         """Return the newest sample."""
         number, info = self.find(name)
         logged = [each.take(each.signals == number) for each in self.history.logged()]
-        newest = Columns.joined([Columns.of(0), *logged]).newest()
+        newest = Columns.joined(logged).newest()
         query = "SELECT epoch, time FROM newest WHERE signal = ?"
         archived = self.history.archive.execute(query, (number,)).fetchone()
         if archived is not None and (not len(newest) or archived > (int(newest.epochs[0]), int(newest.times[0]))):

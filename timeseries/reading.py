@@ -70,7 +70,7 @@ class History:
 
     def read(self, signal: int, info: SignalInfo, low: int, high: int) -> Columns:
         """Return the samples with low <= time < high, in order of time and epoch, each once."""
-        return Columns.joined([*self.pages(signal, info, low, high), Columns.of(0)])
+        return Columns.joined(list(self.pages(signal, info, low, high)))
 
     def pages(
         self, signal: int, info: SignalInfo, low: int, high: int, most: int = 1_000_000, *, backward: bool = False
@@ -104,7 +104,7 @@ class History:
                     done = archive.progress(self.archive)
                     parts = self._archived(signal, low, high)
                     logged = [each.take(each.signals == signal) for each in self._logged(done)]
-                    mine = Columns.joined([Columns.of(0), *logged]).in_order().between(low, high)
+                    mine = Columns.joined(logged).in_order().between(low, high)
                     if len(mine):
                         parts.append(_Part(int(mine.times[0]), int(mine.times[-1]), len(mine), mine))
                     edge = _cut(parts, low, high, most, backward=backward)
@@ -183,6 +183,6 @@ def _cut(parts: Sequence[_Part], low: int, high: int, most: int, *, backward: bo
 def _united(found: Sequence[Columns]) -> Columns:
     """Return samples in order of time and epoch; parts that follow each other need no sorting."""
     some = sorted((part for part in found if len(part)), key=lambda part: int(part.times[0]))
-    columns = Columns.joined([Columns.of(0), *some])
+    columns = Columns.joined(some)
     times = columns.times
     return columns if bool((times[1:] > times[:-1]).all()) else columns.in_order()

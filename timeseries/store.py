@@ -39,6 +39,8 @@ class Store:
         self._numbering = _Numbering()
         self._newest = _Newest()
         self._known: dict[str, tuple[int, SignalInfo]] = {}
+        self._infos: dict[int, SignalInfo] = {}
+        """The same, by number."""
         self._learn()
         for signal, epoch, time in self._history.archive.execute("SELECT signal, epoch, time FROM newest"):
             self._newest.note(np.array([signal]), np.array([epoch]), np.array([time]))
@@ -65,8 +67,7 @@ class Store:
 
     def names_of(self, numbers: NDArray[np.int32]) -> list[str]:
         """Return the names of signals by their numbers."""
-        names = {number: name for name, (number, _) in self._known.items()}
-        return [names[number] for number in numbers.tolist()]
+        return [self._infos[number].name for number in numbers.tolist()]
 
     def names(self) -> list[str]:
         """Return all signals."""
@@ -140,7 +141,7 @@ class Store:
 
     def samples(self, columns: Columns) -> list[Sample]:
         """Return columns as samples, in the same order."""
-        return signals.samples(columns, dict(self._known.values()))
+        return signals.samples(columns, self._infos)
 
     def take_over(self, samples: Sequence[Sample]) -> None:
         """Store samples of another store, with the numbers that they have."""
@@ -158,6 +159,7 @@ class Store:
 
     def _learn(self) -> None:
         self._known = signals.present(self._log)
+        self._infos = dict(self._known.values())
         numbers = [(number, split_signal(name)[0]) for number, name in self._log.execute("SELECT id, name FROM signal")]
         self._numbering.learn(numbers)
         self._newest.grow(max((number for number, _ in numbers), default=0))
@@ -171,11 +173,10 @@ class Store:
         is_fresh = np.ones(len(columns), np.bool_)
         is_fresh[order] = ~columns.take(order).repeats()
         late = np.flatnonzero(is_fresh & ~is_newer)
-        infos = dict(self._known.values())
         for signal in np.unique(columns.signals[late]).tolist():
             rows = late[columns.signals[late] == signal]
             times = columns.times[rows]
-            there = self._history.read(signal, infos[signal], int(times.min()), int(times.max()) + 1)
+            there = self._history.read(signal, self._infos[signal], int(times.min()), int(times.max()) + 1)
             known = set(zip(there.times.tolist(), there.epochs.tolist(), strict=True))
             places = zip(times.tolist(), columns.epochs[rows].tolist(), strict=True)
             is_fresh[rows] = [place not in known for place in places]
