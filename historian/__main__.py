@@ -14,9 +14,11 @@ import uvicorn
 from historian.api import make_app
 from historian.collector import Collector
 from historian.commands import Commander
+from historian.confirmation import Confirmation, Influx
 from historian.metrics import Metrics
 from historian.outbox import keep_outbox_small
-from historian.publisher import Publisher, keep_status
+from historian.publisher import Publisher
+from historian.status import keep_status
 from historian.store_thread import StoreThread
 from plant.names import PLANT
 from runtime.errors import CouldNotRun
@@ -51,7 +53,8 @@ async def serve(context: Context) -> None:
         store.outbox.end()
     thread = StoreThread(health)
     metrics = Metrics(context.registry)
-    publisher = Publisher(store, thread, metrics, settings.mqtt.site)
+    has_influxdb = settings.influxdb.url is not None
+    publisher = Publisher(store, thread, metrics, settings.mqtt, broker_confirms=not has_influxdb)
     present: list[OpcuaLink] = []
 
     async def collect(link: OpcuaLink) -> None:
@@ -95,9 +98,14 @@ async def serve(context: Context) -> None:
             )
             retention = Retention.of(settings.historian.retention_days, settings.historian.retention_gb)
             group.create_task(keep(folder, retention, context.log, health.trouble), name="upkeep")
-            outbox = keep_outbox_small(store, thread, metrics, settings.historian)
+            outbox = keep_outbox_small(store, thread, metrics, settings.historian, publisher.lanes.drop)
             group.create_task(outbox, name="outbox")
             if settings.mqtt.url is not None:
+                if has_influxdb:
+                    confirmation = Confirmation(
+                        Influx(settings.influxdb, settings.mqtt.site), publisher, metrics, health
+                    )
+                    group.create_task(confirmation.run(), name="confirmation")
                 url = settings.mqtt.url.get_secret_value()
                 identifier = f"cstr-historian-{settings.mqtt.site}"
                 group.create_task(keep_connected(url, identifier, publish, on_state=on_broker), name="mqtt")

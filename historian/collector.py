@@ -83,7 +83,7 @@ class Collector:
             if start < end:
                 intake = Intake([self._infos[name]], self._sampling)
                 async for page in link.history_pages(name, start, end):
-                    found += await self._keep(page, intake)
+                    found += await self._keep(page, intake, historical=True)
             await self._thread.do(self._store.close_gap, name)
         if found:
             log.info("%d samples were fetched from the server's history", found)
@@ -99,7 +99,7 @@ class Collector:
             self._has_overflowed = True
         await self._keep(data, self._live)
 
-    async def _keep(self, data: Notification, intake: Intake) -> int:
+    async def _keep(self, data: Notification, intake: Intake, *, historical: bool = False) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""
         self._metrics.received(len(data))
         self._epochs.learn(intake.jumps(data))
@@ -108,7 +108,7 @@ class Collector:
             self._metrics.rejected(reason, count)
         if not len(accepted):
             return 0
-        fresh = await self._thread.do(self._store.append, self._columns(accepted))
+        fresh = await self._thread.do(self._store.append, self._columns(accepted), historical=historical)
         numbers, counts = np.unique(fresh.signals, return_counts=True)
         self._metrics.stored(zip(self._store.names_of(numbers), counts.tolist(), strict=True))
         self._metrics.rejected("duplicate", len(accepted) - len(fresh))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from historian.epochs import EPOCH
+from historian.messages.line_protocol import EARLIEST, LATEST
 from historian.thinning import Thinning
 from plant import quality
 from plant.signals import DataType
@@ -42,16 +44,13 @@ class Intake:
     def accepted(self, data: Notification) -> tuple[Notification, dict[str, int]]:
         """Return what is kept, and how much is not for which reason."""
         measured = data.source_time != 0
-        typed = measured & self._is_sample(data)
+        in_time = measured & (data.source_time >= EARLIEST) & (data.source_time <= LATEST)
+        typed = in_time & self._is_sample(data)
         kept = typed.copy()
         kept[typed] = self._thinning.keeps(data.index[typed], data.source_time[typed])
-        received, with_time, of_type, remaining = (
-            len(data), *(int(np.count_nonzero(rows)) for rows in (measured, typed, kept))
-        )  # fmt: skip
-        rejected = {
-            "never_measured": received - with_time, "type": with_time - of_type, "thinned": of_type - remaining,
-        }  # fmt: skip
-        return data.take(kept), rejected
+        stages = (len(data), *(int(np.count_nonzero(rows)) for rows in (measured, in_time, typed, kept)))
+        rejected = [before - after for before, after in itertools.pairwise(stages)]
+        return data.take(kept), dict(zip(("never_measured", "time", "type", "thinned"), rejected, strict=True))
 
     def _is_sample(self, data: Notification) -> NDArray[np.bool_]:
         """Tell which values are what their type says, finite, and text that can be written; a Bad one needs none."""

@@ -23,12 +23,16 @@ class Metrics:
             "Samples marked Overflow: before or after each of them the server's queue has lost some.",
             registry=registry,
         )
-        self._published = Counter("cstr_samples_published", "Samples confirmed by the broker.", registry=registry)
+        self._published = Counter("cstr_samples_published", "Samples acknowledged by the broker.", registry=registry)
+        self._confirmed = Counter("cstr_samples_confirmed", "Samples that InfluxDB has.", registry=registry)
+        self._sent_again = Counter(
+            "cstr_samples_sent_again", "Samples sent again, since InfluxDB has not got them in time.", registry=registry
+        )
         self._commands = Counter("cstr_commands", "Commands from MQTT.", ["result"], registry=registry)
         self._dropped = Counter(
-            "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unpublished.", registry=registry
+            "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unconfirmed.", registry=registry
         )
-        self._outbox = Gauge("cstr_outbox_samples", "Samples not yet published.", registry=registry)
+        self._outbox = Gauge("cstr_outbox_samples", "Samples stored and not yet confirmed.", registry=registry)
 
     def received(self, count: int) -> None:
         """Count what arrived: all of it is then stored or rejected."""
@@ -49,11 +53,19 @@ class Metrics:
             self._rejected.labels(reason).inc(count)
 
     def published(self, count: int) -> None:
-        """Count what the broker confirmed."""
+        """Count what the broker acknowledged."""
         self._published.inc(count)
 
+    def confirmed(self, count: int) -> None:
+        """Count what InfluxDB has."""
+        self._confirmed.inc(count)
+
+    def sent_again(self, count: int) -> None:
+        """Count what InfluxDB has not."""
+        self._sent_again.inc(count)
+
     def dropped(self, count: int) -> None:
-        """Count what will not be published."""
+        """Count what will not be published, or not be confirmed."""
         self._dropped.inc(count)
 
     def command(self, result: str) -> None:

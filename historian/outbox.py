@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
@@ -19,22 +20,25 @@ OUTBOX_SHARE = 0.5
 BLOCKS_AT_ONCE = 100
 
 
-async def keep_outbox_small(store: Store, thread: StoreThread, metrics: Metrics, settings: HistorianSettings) -> None:
-    """Keep what waits for the broker to its share of the disk, for ever."""
-    dropping = False
+Drop = Callable[[int], None]
+"""Told up to which block nothing is to be published any more."""
+
+
+async def keep_outbox_small(
+    store: Store, thread: StoreThread, metrics: Metrics, settings: HistorianSettings, drop: Drop
+) -> None:
+    """Keep what waits to its share of the disk, for ever."""
+    most = round(OUTBOX_SHARE * settings.retention_gb * 1e9 / SAMPLE_BYTES)
+    is_dropping = False
     while True:
         await asyncio.sleep(OUTBOX_EVERY_S)
-        dropped = await trim_outbox(store, thread, settings)
+        metrics.outbox(store.outbox.waiting.samples)
+        dropped = 0
+        while store.outbox.waiting.samples > most:
+            through, samples = await thread.do(store.outbox.drop_oldest, most, BLOCKS_AT_ONCE)
+            drop(through)
+            dropped += samples
         metrics.dropped(dropped)
-        if dropped and not dropping:
+        if dropped and not is_dropping:
             log.warning("the outbox is full: its oldest samples are stored, but will not be published")
-        dropping = dropped > 0
-
-
-async def trim_outbox(store: Store, thread: StoreThread, settings: HistorianSettings) -> int:
-    """Let the oldest blocks wait no more while too much waits; return how many samples."""
-    most = round(OUTBOX_SHARE * settings.retention_gb * 1e9 / SAMPLE_BYTES)
-    dropped = 0
-    while store.outbox.waiting.samples > most:
-        dropped += await thread.do(store.outbox.drop_oldest, most, BLOCKS_AT_ONCE)
-    return dropped
+        is_dropping = dropped > 0

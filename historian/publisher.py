@@ -1,72 +1,156 @@
-"""From the outbox to MQTT: line protocol a notification, JSON a sample, in order for each reactor."""
+"""From the outbox to MQTT, in order for each reactor; a sample leaves the outbox when it is confirmed."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from collections.abc import Sequence
 
-from historian.encoding import data_set_message, line_protocol
+import numpy as np
+
+from historian.lanes import Lane, Lanes, Shipment
+from historian.messages.data_set import data_set_message
+from historian.messages.line_protocol import LineProtocol
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant.names import split_signal, topic
 from plant.sample import Sample
 from runtime.errors import LinkLost
-from runtime.mqtt_link import MqttLink, Will, keep_connected
+from runtime.mqtt_link import MqttLink
+from runtime.settings import MqttSettings
 from timeseries.columns import Columns
+from timeseries.outbox import Block
 from timeseries.store import Store
 
 BLOCKS_AT_ONCE = 20
 IN_FLIGHT = 500
 """Messages handed to the broker's link at once."""
 IDLE_S = 1.0
-ONLINE, OFFLINE = b'{"state":"online"}', b'{"state":"offline"}'
+MOST_IN_A_MESSAGE = 2000
+"""Samples; `config/telegraf.conf` counts on it."""
+
+Messages = list[tuple[str, bytes]]
+"""Topics and payloads."""
 
 
 class Publisher:
-    """Empties the outbox; what was stored at once leaves it when the broker has confirmed all of it."""
+    """Empties the outbox; where nobody else confirms, the broker's acknowledgement does."""
 
-    def __init__(self, store: Store, thread: StoreThread, metrics: Metrics, site: str) -> None:
-        self._store, self._thread, self._metrics, self._site = store, thread, metrics, site
+    def __init__(
+        self, store: Store, thread: StoreThread, metrics: Metrics, settings: MqttSettings, *, broker_confirms: bool
+    ) -> None:
+        self._store, self._thread, self._metrics = store, thread, metrics
+        self._site, self._formats = settings.site, settings.formats
+        self._broker_confirms = broker_confirms
+        self._line_protocol = LineProtocol(settings.site)
         self._more = asyncio.Event()
+        self._recent: dict[int, Block] = {}
+        """What was read last, by number."""
+        self.lanes = Lanes(store.by_reactor)
 
     def wake(self) -> None:
         """Say that there is something to publish."""
         self._more.set()
 
     async def run(self, link: MqttLink) -> None:
-        """Publish until the link is lost; what was under way then is sent again."""
+        """Publish until the link is lost; what the broker had not acknowledged is sent again over the next."""
         while True:
             self._more.clear()
-            blocks = await self._thread.do(self._store.outbox.oldest, BLOCKS_AT_ONCE)
-            if not blocks:
-                self._metrics.outbox(0)
+            await self._read()
+            if not await self._send(link):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(IDLE_S):
                         await self._more.wait()
-                continue
-            messages = [message for _, columns in blocks for message in self._messages(columns)]
-            for start in range(0, len(messages), IN_FLIGHT):
-                await _publish(link, messages[start : start + IN_FLIGHT])
-            await self._thread.do(self._store.outbox.published, [(number, len(columns)) for number, columns in blocks])
-            self._metrics.published(sum(len(columns) for _, columns in blocks))
-            self._metrics.outbox(self._store.outbox.waiting.samples)
 
-    def _messages(self, columns: Columns) -> list[tuple[str, bytes]]:
-        """Return the topics and payloads of what was stored at once, in order."""
-        by_reactor: dict[str, list[Sample]] = {}
-        for sample in self._store.samples(columns):
-            by_reactor.setdefault(split_signal(sample.signal)[0], []).append(sample)
-        found = []
-        for reactor, samples in by_reactor.items():
-            found.append((topic(reactor, "lp", self._site), line_protocol(samples, self._site)))
-            for sample in samples:
-                _, name = split_signal(sample.signal)
-                found.append((topic(reactor, f"json/{name}", self._site), data_set_message(sample)))
+    async def let_go(self) -> None:
+        """Have nothing wait any more that is confirmed."""
+        await self._thread.do(self._store.outbox.let_go, self.lanes.done)
+        self._metrics.outbox(self._store.outbox.waiting.samples)
+
+    async def _read(self) -> None:
+        """Put what is new in the outbox into the lanes."""
+        blocks: list[Block] = []
+        if self.lanes.have_room:
+            blocks = await self._thread.do(self._store.outbox.blocks, self.lanes.offered, limit=BLOCKS_AT_ONCE)
+        for block in blocks:
+            self.lanes.offer(block.number, block.columns)
+        self._recent = {block.number: block for block in blocks}
+
+    async def _send(self, link: MqttLink) -> bool:
+        """Publish the next of each lane; tell whether there was any."""
+        taken = [(reactor, lane, shipment) for reactor, lane in self.lanes if (shipment := lane.take()) is not None]
+        try:
+            sent = await self._publish(link, taken)
+        except BaseException:
+            for _, lane, _ in taken:
+                lane.put_back()
+            raise
+        now = time.monotonic()
+        for lane, shipment in sent:
+            lane.sent(shipment, now)
+            self._metrics.published(shipment.count)
+        if self._broker_confirms and sent:
+            for lane, _ in sent:
+                lane.confirm_all()
+            await self.let_go()
+        return bool(taken)
+
+    async def _publish(
+        self, link: MqttLink, taken: Sequence[tuple[str, Lane, Shipment]]
+    ) -> list[tuple[Lane, Shipment]]:
+        """Publish what is still there of some shipments, and return that."""
+        messages: Messages = []
+        sent = []
+        for reactor, lane, shipment in taken:
+            parts = await self._parts(reactor, shipment)
+            if not parts:
+                lane.lose()
+                continue
+            for block, columns in parts:
+                messages += self._messages(reactor, columns, block.is_historical, is_again=lane.is_again)
+            sent.append((lane, Shipment.of([(block.number, columns) for block, columns in parts])))
+        for start in range(0, len(messages), IN_FLIGHT):
+            await _publish(link, messages[start : start + IN_FLIGHT])
+        return sent
+
+    async def _parts(self, reactor: str, shipment: Shipment) -> list[tuple[Block, Columns]]:
+        """Return what is still there of a shipment: blocks, and the reactor's samples of each."""
+        first, last = shipment.blocks
+        blocks = [self._recent[number] for number in range(first, last + 1) if number in self._recent]
+        if len(blocks) <= last - first:
+            blocks = await self._thread.do(self._store.outbox.blocks, first - 1, last)
+        parts = []
+        for block in blocks:
+            columns = dict(self._store.by_reactor(block.columns)).get(reactor)
+            if columns is not None:
+                parts.append((block, columns))
+        return parts
+
+    def _messages(self, reactor: str, columns: Columns, is_historical: bool, *, is_again: bool) -> Messages:
+        """Return the messages about one reactor's samples, in order; again, only those that InfluxDB is fed with."""
+        found: Messages = []
+        for start in range(0, len(columns), MOST_IN_A_MESSAGE):
+            some = columns.take(np.arange(start, min(start + MOST_IN_A_MESSAGE, len(columns))))
+            if "lp" in self._formats:
+                lines = self._line_protocol.lines(self._store.names_of(some.signals), some, self._store.values(some))
+                found.append((topic(reactor, "lp", self._site), lines))
+            if "json" in self._formats and not is_again:
+                found += self._json(reactor, self._store.samples(some), is_historical=is_historical)
         return found
 
+    def _json(self, reactor: str, samples: Sequence[Sample], *, is_historical: bool) -> Messages:
+        return [
+            (
+                topic(reactor, f"json/{split_signal(sample.signal)[1]}", self._site),
+                data_set_message(sample, is_historical=is_historical),
+            )
+            for sample in samples
+        ]
 
-async def _publish(link: MqttLink, messages: list[tuple[str, bytes]]) -> None:
-    """Publish side by side, in order, and return when the broker has confirmed all of it."""
+
+async def _publish(link: MqttLink, messages: Messages) -> None:
+    """Publish side by side, in order, and return when the broker has acknowledged all of it."""
     try:
         async with asyncio.TaskGroup() as group:
             for where, payload in messages:
@@ -76,18 +160,3 @@ async def _publish(link: MqttLink, messages: list[tuple[str, bytes]]) -> None:
         if lost is None or other is not None:
             raise
         raise LinkLost(str(lost.exceptions[0])) from failed
-
-
-async def keep_status(url: str, reactor: str, site: str) -> None:
-    """Keep a reactor's retained status; a session of its own, since a session has but one last will."""
-    where = topic(reactor, "status", site)
-
-    async def work(link: MqttLink) -> None:
-        await link.publish(where, ONLINE, retain=True)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            with contextlib.suppress(LinkLost):
-                await asyncio.shield(link.publish(where, OFFLINE, retain=True))
-
-    await keep_connected(url, f"cstr-historian-status-{site}-{reactor}", work, will=Will(where, OFFLINE))

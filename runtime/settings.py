@@ -154,6 +154,8 @@ class MqttSettings(Section):
     port: Port = 1883
     """Of the embedded broker."""
     site: str = Field(default="main", pattern=r"^[A-Za-z0-9_-]+$")
+    formats: tuple[Literal["lp", "json"], ...] = ("lp", "json")
+    """What samples are published as: InfluxDB line protocol, JSON DataSetMessages of OPC 10000-14."""
 
 
 class PostgresSettings(Section):
@@ -230,6 +232,8 @@ class Settings(Section):
                     yield "controller.loops", f"{name!r} is not a reactor; allowed are {allowed}"
         if self.influxdb.url is not None and self.influxdb.token_file is None:
             yield "influxdb.token_file", "is not set; allowed is the file that holds the token for influxdb.url"
+        if self.influxdb.url is not None and "lp" not in self.mqtt.formats:
+            yield "mqtt.formats", "has no lp, which is how samples get to influxdb.url; allowed is a list with lp"
         if self.server.login.longest_lock_s < self.server.login.lock_s:
             shortest = self.server.login.lock_s
             yield "server.login.longest_lock_s", f"is below server.login.lock_s; allowed is {shortest:g} or more"

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-VERSION = 3
-"""Of the tables; raised with each release that changes them."""
 BUSY_S = 10.0
 """How long a writer waits for another."""
 
@@ -23,24 +21,33 @@ class Layout:
     """A file and what is in it."""
 
     file: str
+    version: int
+    """Of the tables; raised with each release that changes them."""
     tables: str
+    changes: Mapping[int, str] = field(default_factory=dict)
+    """Version -> what makes its tables those of the next one."""
 
 
 LOG = Layout(
     "log.sqlite",
+    4,
     """
     CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL, data_type INTEGER NOT NULL, unit TEXT NOT NULL,
         stepped INTEGER NOT NULL, declared INTEGER NOT NULL, UNIQUE (name, data_type));
     CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
-    CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, count INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, count INTEGER NOT NULL, data BLOB NOT NULL,
+        historical INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE published (block INTEGER NOT NULL);
     """,
+    {3: "ALTER TABLE block ADD COLUMN historical INTEGER NOT NULL DEFAULT 0;"},
 )
 """`declared` grows with each declaration, so that of one name the highest is the present one; a gap's `epoch` and
-`time` say where it begins; blocks up to `published` need not be published any more."""
+`time` say where it begins; a `historical` block was read back from a history; blocks up to `published` need not be
+published any more."""
 
 ARCHIVE = Layout(
     "archive.sqlite",
+    3,
     """
     CREATE TABLE chunk (id INTEGER PRIMARY KEY AUTOINCREMENT, signal INTEGER NOT NULL, first INTEGER NOT NULL,
         last INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL, data BLOB NOT NULL);
@@ -89,9 +96,9 @@ def _open(path: Path, layout: Layout, mode: str, *pragmas: str) -> sqlite3.Conne
         connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
         for pragma in pragmas:
             connection.execute(pragma)
-        if mode == "rwc" and _version(connection) == 0:
-            connection.executescript(f"BEGIN; {layout.tables} PRAGMA user_version={VERSION}; COMMIT;")
-        _require_our_layout(connection)
+        if mode == "rwc":
+            _bring_up(connection, layout)
+        _require_our_layout(connection, layout)
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
@@ -116,11 +123,24 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _require_our_layout(connection: sqlite3.Connection) -> None:
+def _bring_up(connection: sqlite3.Connection, layout: Layout) -> None:
+    """Make the tables of a new file, or ours of an earlier release's."""
     version = _version(connection)
-    if version != VERSION:
+    if version == 0:
+        connection.executescript(f"BEGIN; {layout.tables} PRAGMA user_version={layout.version}; COMMIT;")
+    while change := layout.changes.get(version):
+        version += 1
+        connection.executescript(f"BEGIN; {change} PRAGMA user_version={version}; COMMIT;")
+
+
+def _require_our_layout(connection: sqlite3.Connection, layout: Layout) -> None:
+    version = _version(connection)
+    if version in layout.changes:
+        message = f"its layout is {version}, this program's is {layout.version}; start the plant once, which changes it"
+        raise sqlite3.DatabaseError(message)
+    if version != layout.version:
         message = (
-            f"its layout is {version}, this program reads and writes {VERSION}; "
+            f"its layout is {version}, this program reads and writes {layout.version}; "
             "move the folder away (a new one is begun), or use the program that wrote it"
         )
         raise sqlite3.DatabaseError(message)

@@ -13,9 +13,10 @@ from timeseries.columns import Columns
 from timeseries.packing import block_of, of_block
 
 
-def append(connection: sqlite3.Connection, columns: Columns) -> None:
+def append(connection: sqlite3.Connection, columns: Columns, *, historical: bool = False) -> None:
     """Add a block; its number is one more than that of the block before."""
-    connection.execute("INSERT INTO block (count, data) VALUES (?, ?)", (len(columns), block_of(columns)))
+    row = (len(columns), block_of(columns), historical)
+    connection.execute("INSERT INTO block (count, data, historical) VALUES (?, ?, ?)", row)
 
 
 def blocks(connection: sqlite3.Connection, after: int, at_most: int = -1) -> Iterator[tuple[int, Columns]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from timeseries import log
 from timeseries.columns import Columns
+from timeseries.packing import of_block
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +15,16 @@ class Waiting:
 
     blocks: int
     samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What was stored at once."""
+
+    number: int
+    columns: Columns
+    is_historical: bool
+    """True for what was read back from a source's history."""
 
 
 class Outbox:
@@ -32,8 +41,9 @@ class Outbox:
         """Have what is stored from now on wait for a publisher."""
         if self._mark is None:
             found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
-            self._mark = found[0] if found is not None else 0
-            self._connection.execute("INSERT INTO published VALUES (?)", (self._mark,))
+            mark = found[0] if found is not None else 0
+            self._connection.execute("INSERT INTO published VALUES (?)", (mark,))
+            self._mark = mark
 
     def end(self) -> None:
         """Have nothing wait any more: there is no publisher in the settings."""
@@ -41,29 +51,36 @@ class Outbox:
         self._mark = None
         self.waiting = Waiting(0, 0)
 
-    def oldest(self, limit: int) -> list[tuple[int, Columns]]:
-        """Return the oldest blocks, with their numbers."""
-        return list(log.blocks(self._connection, self._mark or 0, limit)) if self._mark is not None else []
+    def blocks(self, after: int, through: int | None = None, limit: int = -1) -> list[Block]:
+        """Return what waits behind a block's number, in order."""
+        if self._mark is None:
+            return []
+        query = "SELECT id, data, historical FROM block WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+        span = (max(after, self._mark), 2**62 if through is None else through, limit)
+        return [
+            Block(number, of_block(data), bool(historical))
+            for number, data, historical in self._connection.execute(query, span)
+        ]
 
-    def published(self, blocks: Sequence[tuple[int, int]]) -> None:
-        """Note that the oldest blocks are published: number and samples of each."""
-        if blocks:
-            self._mark = blocks[-1][0]
-            self._connection.execute("UPDATE published SET block = ?", (self._mark,))
-            samples = sum(count for _, count in blocks)
-            self.waiting = Waiting(self.waiting.blocks - len(blocks), self.waiting.samples - samples)
+    def let_go(self, through: int) -> None:
+        """Have blocks up to a number wait no more."""
+        if self._mark is not None and through > self._mark:
+            query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ? AND id <= ?"
+            blocks, samples = self._connection.execute(query, (self._mark, through)).fetchone()
+            self._connection.execute("UPDATE published SET block = ?", (through,))
+            self._mark = through
+            self.waiting = Waiting(self.waiting.blocks - blocks, self.waiting.samples - samples)
 
-    def drop_oldest(self, most_samples: int, at_once: int) -> int:
-        """Have some of the oldest blocks wait no more while too much waits; return how many samples that were."""
+    def drop_oldest(self, most_samples: int, at_once: int) -> tuple[int, int]:
+        """While too much waits, let go of some of the oldest blocks; return up to which, and how many samples."""
         query = "SELECT id, count FROM block WHERE id > ? ORDER BY id LIMIT ?"
-        left, dropped = self.waiting.samples, []
-        for number, count in self._connection.execute(query, (self._mark or 0, at_once)).fetchall():
-            if left <= most_samples:
+        left, through, dropped = self.waiting.samples, self._mark or 0, 0
+        for number, count in self._connection.execute(query, (through, at_once)).fetchall():
+            if left - dropped <= most_samples:
                 break
-            left -= count
-            dropped.append((number, count))
-        self.published(dropped)
-        return sum(count for _, count in dropped)
+            through, dropped = number, dropped + count
+        self.let_go(through)
+        return through, dropped
 
     def added(self, samples: int) -> None:
         """Note that a block was stored."""

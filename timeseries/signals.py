@@ -96,20 +96,25 @@ def kinds(connection: sqlite3.Connection, name: str) -> list[tuple[int, SignalIn
     return [(row[0], SignalInfo(row[1], row[2], row[3], bool(row[4]))) for row in connection.execute(query, (name,))]
 
 
+def values(columns: Columns, infos: Mapping[int, SignalInfo]) -> list[Scalar | None]:
+    """Return the plain value of each row; a Bad one has none."""
+    found: list[Scalar | None] = np.ascontiguousarray(columns.words).view(np.float64).tolist()
+    scalars = {number: info.scalar for number, info in infos.items() if not info.is_float}
+    if scalars:
+        is_other = np.isin(columns.signals, list(scalars))
+        for row, signal in zip(np.flatnonzero(is_other).tolist(), columns.signals[is_other].tolist(), strict=True):
+            is_text = infos[signal].is_text
+            found[row] = columns.texts.get(row) if is_text else scalars[signal](columns.words.item(row))
+    for row in np.flatnonzero(columns.statuses >= quality.BAD).tolist():
+        found[row] = None
+    return found
+
+
 def samples(columns: Columns, infos: Mapping[int, SignalInfo]) -> list[Sample]:
     """Return columns as samples, in the same order; a Bad one has no value."""
-    values: list[Scalar | None] = np.ascontiguousarray(columns.words).view(np.float64).tolist()
-    names = []
-    kinds = {number: (info.name, None if info.is_float else info.scalar) for number, info in infos.items()}
-    for row, signal in enumerate(columns.signals.tolist()):
-        name, scalar = kinds[signal]
-        names.append(name)
-        if scalar is not None:
-            values[row] = columns.texts.get(row) if infos[signal].is_text else scalar(columns.words.item(row))
-    for row in np.flatnonzero(columns.statuses >= quality.BAD).tolist():
-        values[row] = None
     rows = zip(
-        columns.times.tolist(), names, values, columns.statuses.tolist(), columns.server_times.tolist(),
-        columns.epochs.tolist(), columns.seqs.tolist(), strict=True,
+        columns.times.tolist(), [infos[signal].name for signal in columns.signals.tolist()], values(columns, infos),
+        columns.statuses.tolist(), columns.server_times.tolist(), columns.epochs.tolist(), columns.seqs.tolist(),
+        strict=True,
     )  # fmt: skip
     return [Sample(*row) for row in rows]

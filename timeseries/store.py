@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant.names import split_signal
-from plant.sample import Sample
+from plant.sample import Sample, Scalar
 from timeseries import log, signals
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
@@ -104,8 +104,10 @@ class Store:
         """Note that nothing of a signal is missing any more."""
         self._log.execute("DELETE FROM gap WHERE signal = ?", (self._known[name][0],))
 
-    def append(self, columns: Columns) -> Columns:
+    def append(self, columns: Columns, *, historical: bool = False) -> Columns:
         """Store samples, all of them or none, and return the new ones, numbered; what was there already is left out.
+
+        `historical` marks what was read back from a source's history.
 
         Raises:
             sqlite3.Error: when nothing of it was stored, e.g. on a full disk; it may be tried again.
@@ -114,7 +116,7 @@ class Store:
         if not len(fresh):
             return fresh
         fresh, seqs = self._numbering.numbered(fresh)
-        log.append(self._log, fresh)
+        log.append(self._log, fresh, historical=historical)
         self._numbering.seqs = seqs
         self._newest.note(fresh.signals, fresh.epochs, fresh.times)
         self.outbox.added(len(fresh))
@@ -138,6 +140,14 @@ class Store:
             words=[info.word(each.value) for each, (_, info) in zip(samples, known, strict=True)],
             seqs=[each.seq for each in samples],
         )
+
+    def by_reactor(self, columns: Columns) -> list[tuple[str, Columns]]:
+        """Return each reactor's samples, in the same order."""
+        return self._numbering.parted(columns)
+
+    def values(self, columns: Columns) -> list[Scalar | None]:
+        """Return the plain value of each sample; a Bad one has none."""
+        return signals.values(columns, self._infos)
 
     def samples(self, columns: Columns) -> list[Sample]:
         """Return columns as samples, in the same order."""
@@ -240,6 +250,11 @@ class _Numbering:
         for place in np.unique(places).tolist():
             reactor = self._reactors[place]
             self.seqs[reactor] = max(self.seqs.get(reactor, 0), int(columns.seqs[places == place].max()))
+
+    def parted(self, columns: Columns) -> list[tuple[str, Columns]]:
+        """Return each reactor's samples."""
+        places = self._reactor_of[columns.signals]
+        return [(self._reactors[place], columns.take(places == place)) for place in np.unique(places).tolist()]
 
     def numbered(self, columns: Columns) -> tuple[Columns, dict[str, int]]:
         """Return samples with the numbers that follow, and the counts when they are stored."""

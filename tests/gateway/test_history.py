@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from gateway.components.influxdb import InfluxDB
 from gateway.history import STORE, History, ServerHistory, StoreHistory
 from gateway.influx_history import InfluxHistory
-from historian.encoding import line_protocol
+from historian.messages.line_protocol import LineProtocol
 from opcua_server.access.policies import Policies
 from opcua_server.access.rights import Rights
 from opcua_server.access.roles import OBSERVER
@@ -119,9 +119,13 @@ async def influxdb(component: Callable[[str], Path], serving, tmp_path: Path) ->
     component("influxd")
     database = InfluxDB(tmp_path / "influx", free_port())
     where = {"url": database.url, "org": "plant", "bucket": "plant", "token_file": str(database.token_file)}
+    store = Store(tmp_path / "sent")
+    store.declare([SignalInfo(name, "", number, name != T) for name, number in TYPES.items()])
 
     def write(samples: list[Sample], site: str) -> None:
-        lines = line_protocol(samples, site).replace(b's="",', b"")
+        columns = store.columns(samples)
+        written = LineProtocol(site).lines([each.signal for each in samples], columns, store.values(columns))
+        lines = written.replace(b's="",', b"")
         headers = {"Authorization": f"Token {database.token_file.read_text().strip()}"}
         request = urllib.request.Request(f"{database.url}/api/v2/write?org=plant&bucket=plant", lines, headers)
         urllib.request.urlopen(request, timeout=10).close()

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from historian.epochs import EPOCH
 from historian.intake import Intake
+from historian.messages.line_protocol import EARLIEST, LATEST
 from plant import quality
+from plant.clock import ticks_from_text
 from plant.sample import Scalar
 from runtime.opcua_link.builtin import DATETIME, STRING
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
 INTERVAL = 10
+T0 = ticks_from_text("2026-11-22T04:00:00Z")
 TYPES = {
     "R101.T": 11,
     "R101.Alarms.T_H": 1,
@@ -30,7 +33,8 @@ ALLOWED: dict[int, tuple[type, ...]] = {1: (bool,), 6: (int,), 7: (int,), 11: (f
 
 values = st.sampled_from([None, 1.5, math.nan, math.inf, 7, 2**63, True, "hot", "heiß", "\udcff"])
 codes = st.sampled_from([quality.GOOD, 0x480, quality.UNCERTAIN, quality.BAD_SENSOR_FAILURE])
-readings = st.builds(Reading, st.sampled_from(list(TYPES)), values, codes, st.integers(0, 60), st.just(5))
+times = st.sampled_from([0, 1, EARLIEST - 1, EARLIEST, LATEST, LATEST + 1]) | st.integers(T0, T0 + 60)
+readings = st.builds(Reading, st.sampled_from(list(TYPES)), values, codes, times, st.just(5))
 
 
 def is_sample(data_type: int, value: Scalar | None) -> bool:
@@ -43,10 +47,12 @@ def is_sample(data_type: int, value: Scalar | None) -> bool:
 
 def one_by_one(received: list[Reading], kept: dict[str, int]) -> tuple[list[Reading], dict[str, int]]:
     accepted: list[Reading] = []
-    rejected = {"never_measured": 0, "type": 0, "thinned": 0}
+    rejected = {"never_measured": 0, "time": 0, "type": 0, "thinned": 0}
     for each in received:
         if each.source_time == 0:
             rejected["never_measured"] += 1
+        elif not EARLIEST <= each.source_time <= LATEST:
+            rejected["time"] += 1
         elif not quality.is_bad(each.status) and not is_sample(TYPES[each.name], each.value):
             rejected["type"] += 1
         elif each.name in kept and 0 <= each.source_time - kept[each.name] < INTERVAL:
@@ -70,7 +76,8 @@ def test_columns_are_taken_as_their_readings_would_be(notifications: list[list[R
 
 def test_a_datetime_is_ticks_and_no_text() -> None:
     name = "R101.Detector.Since"
-    received = Notification.of([Reading(name, 7, quality.GOOD, 1, 5), Reading(name, "now", quality.GOOD, 2, 5)], [name])
+    both = [Reading(name, 7, quality.GOOD, T0, 5), Reading(name, "now", quality.GOOD, T0 + 1, 5)]
+    received = Notification.of(both, [name])
     received = replace(received, types=np.array([DATETIME, STRING], np.uint8))
     accepted, rejected = Intake([VariableInfo(name, 13, "", True)], 0).accepted(received)
     assert (accepted.words.tolist(), rejected["type"]) == ([7], 1)

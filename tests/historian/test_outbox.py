@@ -29,7 +29,10 @@ async def test_the_outbox_keeps_to_its_share_and_drops_the_oldest(filled, monkey
     monkeypatch.setattr(outbox, "OUTBOX_EVERY_S", 0.0)
     before = filled.store.outbox.waiting.samples
     settings = HistorianSettings(retention_gb=before * SAMPLE_BYTES / 1e9)
-    keeping = asyncio.create_task(outbox.keep_outbox_small(filled.store, filled.thread, filled.metrics, settings))
+    told: list[int] = []
+    keeping = asyncio.create_task(
+        outbox.keep_outbox_small(filled.store, filled.thread, filled.metrics, settings, told.append)
+    )
     try:
         async with asyncio.timeout(30):
             while not filled.registry.get_sample_value("cstr_outbox_dropped_total"):  # noqa: ASYNC110
@@ -38,7 +41,9 @@ async def test_the_outbox_keeps_to_its_share_and_drops_the_oldest(filled, monkey
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
     assert 0.45 * before < filled.store.outbox.waiting.samples <= 0.5 * before
-    left = [columns for _, columns in filled.store.outbox.oldest(1000)]
+    blocks = filled.store.outbox.blocks(0)
+    assert told[-1] == blocks[0].number - 1
+    left = [block.columns for block in blocks]
     assert filled.store.samples(left[-1])[-1].value == 47 + 359 / 361
     dropped = filled.registry.get_sample_value("cstr_outbox_dropped_total")
     assert dropped + sum(map(len, left)) == HOURS * 360

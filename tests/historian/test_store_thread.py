@@ -10,6 +10,7 @@ import pytest
 
 from historian import store_thread
 from historian.publisher import Publisher
+from runtime.settings import MqttSettings
 from timeseries.store import Store
 
 SLOWEST_S = 0.001
@@ -31,11 +32,11 @@ class FullDisk:
             monkeypatch.setattr(holder, name, self.refusing(name, getattr(holder, name)))
 
     def refusing(self, name: str, function):
-        def run(*arguments):
+        def run(*arguments, **options):
             if self.left[name]:
                 self.left[name] -= 1
                 raise sqlite3.OperationalError("database or disk is full")
-            return function(*arguments)
+            return function(*arguments, **options)
 
         return run
 
@@ -44,7 +45,7 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
     plant, server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    writes = ("declare", "open_gaps", "append", "close_gap", "published")
+    writes = ("declare", "open_gaps", "append", "close_gap", "let_go")
     disk = FullDisk(monkeypatch, plant.store, *writes)
     server.live = [server.measure("R101.T", 350.0, 1)]
     sent: list[str] = []
@@ -54,9 +55,10 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
             sent.append(topic)
 
     plant.store.outbox.begin()
-    publishing = asyncio.create_task(Publisher(plant.store, plant.thread, plant.metrics, "main").run(Broker()))  # type: ignore[arg-type]
+    publisher = Publisher(plant.store, plant.thread, plant.metrics, MqttSettings(), broker_confirms=True)
+    publishing = asyncio.create_task(publisher.run(Broker()))  # type: ignore[arg-type]
     try:
-        async with plant.collecting(server, lambda: plant.count("published") and not plant.gaps()):
+        async with plant.collecting(server, lambda: not any(disk.left.values()) and not plant.gaps()):
             assert plant.stored("R101.T") == [350.0]
     finally:
         publishing.cancel()

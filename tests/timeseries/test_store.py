@@ -14,7 +14,7 @@ import pytest
 
 from plant import quality
 from plant.sample import Sample
-from timeseries.layout import VERSION
+from timeseries.layout import LOG
 from timeseries.reader import Reader, UnknownSignal
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
@@ -112,20 +112,28 @@ def test_the_newest_is_of_the_newest_epoch(store: Store, reader: Reader, folder:
 
 def test_the_outbox_keeps_what_is_not_published(store: Store, folder: Path) -> None:
     put(store, sample("R101.T", 1, 350.0))
-    assert store.outbox.oldest(10) == []
+    assert store.outbox.blocks(0) == []
     store.outbox.begin()
     put(store, sample("R101.T", 2, 350.0), sample("R102.T", 2, 340.0))
     put(store, sample("R101.T", 3, 350.0))
-    (first, columns), (second, _) = store.outbox.oldest(10)
-    assert [each.signal for each in store.samples(columns)] == ["R101.T", "R102.T"]
+    first, second = store.outbox.blocks(0)
+    assert [each.signal for each in store.samples(first.columns)] == ["R101.T", "R102.T"]
     assert (store.outbox.waiting.blocks, store.outbox.waiting.samples) == (2, 3)
-    store.outbox.published([(first, 2)])
+    store.outbox.let_go(first.number)
     for known in (store, Store(folder)):
-        assert [number for number, _ in known.outbox.oldest(10)] == [second]
+        assert [block.number for block in known.outbox.blocks(0)] == [second.number]
         assert (known.outbox.waiting.blocks, known.outbox.waiting.samples) == (1, 1)
-    assert store.outbox.drop_oldest(most_samples=1, at_once=10) == 0
-    assert store.outbox.drop_oldest(most_samples=0, at_once=10) == 1
-    assert store.outbox.oldest(10) == []
+    store.outbox.let_go(0)
+    assert store.outbox.drop_oldest(most_samples=1, at_once=10) == (first.number, 0)
+    assert store.outbox.drop_oldest(most_samples=0, at_once=10) == (second.number, 1)
+    assert store.outbox.blocks(0) == []
+
+
+def test_what_was_read_back_waits_as_such(store: Store) -> None:
+    store.outbox.begin()
+    put(store, sample("R101.T", 2, 350.0))
+    store.append(store.columns([sample("R101.T", 1, 350.0)]), historical=True)
+    assert [block.is_historical for block in store.outbox.blocks(0)] == [False, True]
 
 
 def test_what_append_returned_survives_kill_9(folder: Path) -> None:
@@ -213,8 +221,21 @@ def test_gaps_stay_open_until_they_are_closed(store: Store, folder: Path) -> Non
     assert again.open_gaps(["R101.T"]) == {"R101.T": (0, at(9))}
 
 
+def test_the_log_of_the_release_before_is_brought_up(folder: Path) -> None:
+    store = Store(folder)
+    store.declare([SignalInfo("R101.T", "K", 11)])
+    put(store, sample("R101.T", 1, 350.0))
+    store._log.executescript("ALTER TABLE block DROP COLUMN historical; PRAGMA user_version=3;")
+    store.close()
+    with pytest.raises(sqlite3.DatabaseError, match=r"log\.sqlite: its layout is 3, .*; start the plant once"):
+        Reader(folder)
+    again = Store(folder)
+    put(again, sample("R101.T", 2, 351.0))
+    assert [each.value for each in Reader(folder).raw("R101.T", 0, 2**62)] == [350.0, 351.0]
+
+
 def test_another_layout_is_refused_by_name(folder: Path) -> None:
     Store(folder)._log.execute("PRAGMA user_version=1")
     for opening in (Store, Reader):
-        with pytest.raises(sqlite3.DatabaseError, match=rf"log\.sqlite: .*layout is 1, .*{VERSION}; move"):
+        with pytest.raises(sqlite3.DatabaseError, match=rf"log\.sqlite: .*layout is 1, .*{LOG.version}; move"):
             opening(folder)

@@ -56,7 +56,7 @@ def test_all_of_it_is_taken_over(old: Path, folder: Path) -> None:
     causes = [(each.value, each.quality, each.epoch, each.seq) for each in reader.raw("R101.Cause", 0, 2**62)]
     assert causes == [("T high", 0, 0, 2001), (None, 0x808C0000, 1, 2002)]
     assert [each.value for each in reader.raw("R101.Time", 0, 2**62)] == ["2026-11-22T04:00:00.1234567Z"]
-    assert [store.samples(columns)[0].seq for _, columns in store.outbox.oldest(9)] == [2002]
+    assert [store.samples(block.columns)[0].seq for block in store.outbox.blocks(0)] == [2002]
     assert store.open_gaps(["R101.Cause"]) == {"R101.Cause": (1, at(6))}
     assert put(store, sample("R101.T", 5000, 1.0)).seqs.tolist() == [2004]
     assert [path.name for path in old.parent.iterdir() if "sqlite" in path.name] == ["history.sqlite.old"]

@@ -1,0 +1,201 @@
+"""Each reactor's samples on their way: in order, sent again when they are lost, none delayed by another's."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from historian import lanes
+from historian.lanes import Lane, Lanes, Shipment
+from timeseries.columns import Columns
+
+
+def shipment(block: int, first: int, count: int = 1) -> Shipment:
+    return Shipment((block, block), (first, first + count - 1), (100 * first, 100 * (first + count - 1)))
+
+
+def confirm(lane: Lane, there: set[int], now: float) -> None:
+    """Let the lane ask and be told of what InfluxDB has."""
+    if (asked := lane.asked()) is not None:
+        lane.answer(asked, len(there & set(range(asked.seqs[0], asked.seqs[1] + 1))), now)
+
+
+def send_all(lane: Lane, now: float) -> list[Shipment]:
+    found = []
+    while (taken := lane.take()) is not None:
+        found.append(taken)
+        lane.sent(taken, now)
+    return found
+
+
+def test_what_is_confirmed_is_asked_of_in_ever_longer_ranges() -> None:
+    lane = Lane()
+    for place in range(100):
+        lane.offer(shipment(place, place))
+        send_all(lane, 0.0)
+    sizes = []
+    while (asked := lane.asked()) is not None:
+        sizes.append(asked.count)
+        lane.answer(asked, asked.count, 1.0)
+    assert sizes == [1, 2, 4, 8, 16, 32, 37]
+    assert lane.oldest is None
+
+
+def test_what_waits_to_be_sent_is_put_together_as_far_as_it_follows() -> None:
+    lane = Lane()
+    for place in (1, 2, 3, 7, 8):
+        lane.offer(shipment(place, place))
+    assert [each.seqs for each in send_all(lane, 0.0)] == [(1, 3), (7, 8)]
+
+
+def test_a_hole_keeps_all_waiting_until_it_is_sent_again() -> None:
+    lane = Lane()
+    for place in range(4):
+        lane.offer(shipment(place, 10 * place, 10))
+        send_all(lane, 0.0)
+    there = set(range(40)) - {17}
+    for second in range(9):
+        confirm(lane, there, float(second))
+        assert not lane.send_again(float(second))
+    assert lane.oldest is not None
+    assert lane.oldest.seqs == (10, 19)
+    assert lane.send_again(11.0) == 30
+    assert lane.take() is not None
+    assert lane.is_again
+    lane.put_back()
+    assert [each.seqs for each in send_all(lane, 11.0)] == [(10, 19), (20, 29), (30, 39)]
+    there.add(17)
+    for second in range(4):
+        confirm(lane, there, 12.0 + second)
+    assert lane.oldest is None
+
+
+def test_each_time_in_vain_the_patience_is_twice_as_long() -> None:
+    lane = Lane()
+    lane.offer(shipment(1, 1))
+    send_all(lane, 0.0)
+    again = []
+    for second in range(1000):
+        confirm(lane, set(), float(second))
+        if lane.send_again(float(second)):
+            again.append(second)
+            send_all(lane, float(second))
+    assert again == [10, 30, 70, 150, 310, 630]
+
+
+def test_what_is_refused_for_good_is_given_up_only_when_later_samples_are_there() -> None:
+    lane = Lane()
+    for place in range(3):
+        lane.offer(shipment(place, place))
+        send_all(lane, 0.0)
+    there: set[int] = set()
+    given_up = []
+    for second in range(10_000):
+        confirm(lane, there, float(second))
+        if (behind := lane.behind()) is not None and there & set(range(behind.seqs[0], behind.seqs[1] + 1)):
+            lane.passed(float(second))
+            if (lost := lane.give_up(float(second))) is not None:
+                given_up.append((second, lost.seqs))
+        if lane.send_again(float(second)):
+            send_all(lane, float(second))
+        if second == 5000:
+            there = {1, 2}
+    assert [seqs for _, seqs in given_up] == [(0, 0)]
+    assert given_up[0][0] > 5000 + 10 + 20 + 40 + 80 + 160
+    assert lane.oldest is None
+
+
+def test_while_too_much_is_unconfirmed_nothing_more_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "ROOM", 10)
+    lane = Lane()
+    for place in range(5):
+        lane.offer(shipment(place, 6 * place, 6))
+        send_all(lane, 0.0)
+    assert lane.take() is None
+    confirm(lane, set(range(6)), 1.0)
+    assert lane.take() == Shipment((2, 4), (12, 29), (1200, 2900))
+
+
+def of(block: int, **counts: int) -> Columns:
+    """A block's samples: so many of each reactor, numbered as of block times ten."""
+    reactors = np.repeat(np.arange(len(counts)), list(counts.values()))
+    seqs = np.concatenate([10 * block + np.arange(count) for count in counts.values()])
+    return Columns.of(len(seqs), signals=reactors, times=seqs, seqs=seqs)
+
+
+def parted(columns: Columns) -> list[tuple[str, Columns]]:
+    return [(f"R10{signal}", columns.take(columns.signals == signal)) for signal in np.unique(columns.signals).tolist()]
+
+
+def test_one_reactors_trouble_does_not_keep_another_back_and_the_outbox_keeps_what_it_needs() -> None:
+    both = Lanes(parted)
+    assert both.have_room
+    assert both.done == 0
+    for block in range(1, 6):
+        both.offer(block, of(block, a=2, b=3))
+    assert both.done == 0
+    (_, one), (_, other) = both
+    send_all(one, 0.0)
+    send_all(other, 0.0)
+    one.confirm_all()
+    assert both.done == 0
+    both.offer(6, of(6, a=1))
+    other.confirm_all()
+    assert both.done == 5
+    assert len(send_all(one, 0.0)) == 1
+    one.confirm_all()
+    assert both.done == 6
+
+
+def test_what_was_dropped_from_the_outbox_is_waited_for_no_more() -> None:
+    both = Lanes(parted)
+    for block in range(1, 6):
+        both.offer(block, of(block, a=1))
+        send_all(next(iter(both))[1], 0.0)
+    both.drop(3)
+    assert both.done == 3
+    both.drop(9)
+    assert (both.done, both.offered) == (9, 9)
+
+
+class Sea:
+    """Takes what is sent, loses some of it, and delivers late."""
+
+    def __init__(self) -> None:
+        self.under_way: deque[Shipment] = deque()
+        self.there: set[int] = set()
+
+    def deliver(self, *, loses: bool) -> None:
+        if self.under_way:
+            first, last = self.under_way.popleft().seqs
+            arrived = set(range(first, last + 1))
+            self.there |= arrived - {min(arrived)} if loses else arrived
+
+
+@given(st.lists(st.sampled_from(["offer", "send", "deliver", "lose", "lose_link", "ask", "wait"]), max_size=200))
+def test_whatever_is_lost_all_is_there_in_the_end_and_nothing_is_let_go_before(steps: list[str]) -> None:
+    lane, sea, now, offered, let_go = Lane(), Sea(), 0.0, 0, -1
+    for step in [*steps, *["send", "deliver", "ask", "ask", "wait"] * (3 * len(steps) + 20)]:
+        if step == "offer":
+            lane.offer(shipment(offered, 3 * offered, 3))
+            offered += 1
+        elif step == "send" and (taken := lane.take()) is not None:
+            lane.sent(taken, now)
+            sea.under_way.append(taken)
+        elif step == "lose_link" and lane.take() is not None:
+            lane.put_back()
+        elif step in ("deliver", "lose"):
+            sea.deliver(loses=step == "lose")
+        elif step == "ask":
+            confirm(lane, sea.there, now)
+            let_go = lane.oldest.seqs[0] - 1 if lane.oldest is not None else 3 * offered - 1
+            assert set(range(let_go + 1)) <= sea.there
+        elif step == "wait":
+            now += 4000.0
+            lane.send_again(now)
+    assert lane.oldest is None
+    assert let_go == 3 * offered - 1
