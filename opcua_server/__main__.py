@@ -10,6 +10,7 @@ from opcua_server import server as serving
 from opcua_server.auditing.trail import AuditTrail
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
+from opcua_server.ledger import Ledger
 from opcua_server.pacing import Pacer
 from opcua_server.recorder import Recorder
 from opcua_server.registration import Registration, registered_server
@@ -52,6 +53,7 @@ async def serve(context: Context) -> None:
         store = await asyncio.to_thread(Store, folder)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
+    ledger = Ledger(tags, settings.server.ledger) if settings.server.ledger is not None else None
     recorder = Recorder(tags, store, context.health, context.registry)
     simulator = Simulator(
         settings.reactors,
@@ -73,7 +75,13 @@ async def serve(context: Context) -> None:
     lines = RotatingLines(context.data / AUDIT, round(audit.megabytes * 1e6), audit.files)
     trail = AuditTrail(lines, context.registry)
     reader = HistoryReader(tags, recorder, History(folder), server.aspace.__contains__)
-    publisher = server.serve(simulator, commands, reader, recorder.flush, trail)
+
+    def record() -> None:
+        recorder.flush()
+        if ledger is not None and not recorder.is_behind:
+            ledger.recorded()
+
+    publisher = server.serve(simulator, commands, reader, record, trail)
     context.registry.register(server.metrics())
     simulator.show()
     await serving.listen(server, settings.server)

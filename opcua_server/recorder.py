@@ -78,6 +78,11 @@ class Recorder:
         if self._count >= AT_ONCE:
             self.flush()
 
+    @property
+    def is_behind(self) -> bool:
+        """True when the disk has not taken all."""
+        return bool(self._refused or self._waiting)
+
     def flush(self) -> None:
         """Append what was taken; where the disk refuses, it waits in memory."""
         if not self._waiting and not self._refused:

@@ -136,7 +136,7 @@ class PlantServer(InternalServer):
         )
         dispatcher = Dispatcher(
             attributes,
-            WriteService(nodes, simulator, commands, access, audit, limits),
+            WriteService(nodes, simulator, commands, access, audit, limits, record),
             ViewService(nodes, limits),
             MethodService(nodes, commands, subscriptions, access, audit),
             items,

@@ -70,6 +70,8 @@ class ServerSettings(Section):
     history_days: Number = Field(default=7.0, gt=0.0)
     history_gb: Number = Field(default=5.0, gt=0.0)
     """Disk for the server's own history; whichever comes first."""
+    ledger: Path | None = None
+    """A file of every value that the server takes, to prove a historian by."""
     policy_none: Flag | None = None
     """Sessions without security; None: on loopback only."""
     anonymous_roles: tuple[Literal[Role, "Anonymous"], ...] | None = None

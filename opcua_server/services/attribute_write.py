@@ -6,6 +6,7 @@ asyncua's setters see no session and cannot refuse, and one that raises fails th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from asyncua import ua
 from asyncua.common.utils import Buffer
@@ -48,6 +49,7 @@ class WriteService:
         access: AccessControl,
         audit: Audit,
         limits: ServerLimits,
+        record: Callable[[], None],
     ) -> None:
         self._address_space = address_space
         self._access = access
@@ -56,9 +58,12 @@ class WriteService:
         self._audit = audit
         self._control = ControlTraffic()
         self._limits = limits
+        self._record = record
 
     def write(self, session: PlantSession, body: bytes, at: int, entry_id: str = "") -> list[int]:
         """Return each item's StatusCode; a heartbeat in the call counts first, so that one call can claim a loop.
+
+        What is answered Good is in the history.
 
         Raises:
             ua.uaerrors.UaStatusCodeError: when the whole call is refused.
@@ -72,6 +77,7 @@ class WriteService:
         rights = self._access.of(session)
         for place in order:
             results[place] = self._write(session, rights, items[place], tags[place], entry_id)
+        self._record()
         if any(writer in _ANSWERS for writer in writers):
             self._commands.note_demands()
         return results

@@ -1,0 +1,188 @@
+"""The whole chain in processes of its own, each kept running as `up` keeps it, with a proxy on every connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import signal
+import sqlite3
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.components.component import ChildSpec
+from gateway.components.influxdb import InfluxDB
+from gateway.components.nats import USER, Nats
+from gateway.components.telegraf import Telegraf
+from gateway.services import PACKAGES, service_options
+from gateway.up.parts import Plan, ServicePart, totals
+from gateway.up.supervisor import Supervisor
+from runtime.opcua_link.connect import connected
+from runtime.opcua_link.link import OpcuaLink
+from runtime.ports import free_port
+from runtime.running import secret
+from runtime.settings import Settings
+from runtime.settings_file import dump_settings
+from runtime.whole_files import write_private
+from timeseries.layout import LOG
+
+from .proxy import Proxy, mqtt_packets, opcua_chunks
+
+KILLED = ("server", "historian", "mqtt", "telegraf", "influxdb")
+JUMPING = Path(__file__).with_name("jumping.py")
+READY_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class JumpingPart(ServicePart):
+    """A service whose wall clock can be moved."""
+
+    def spec(self) -> ChildSpec:
+        """The process."""
+        spec = ServicePart.spec(self)
+        argv = (sys.executable, "-P", str(JUMPING), str(self.clock), PACKAGES[self.name])
+        options = service_options(self.settings_file, self.data)
+        return ChildSpec(spec.name, (*argv, *options), spec.cwd, spec.env)
+
+    @property
+    def clock(self) -> Path:
+        """Where it is said by how many seconds."""
+        return self.data / f"{self.name}.clock"
+
+
+class Rig:
+    """Server, controller, historian, broker, Telegraf and InfluxDB."""
+
+    def __init__(
+        self, data: Path, *, reactors: int = 2, scan_s: float = 0.1, formats: tuple[str, ...] = ("lp",)
+    ) -> None:
+        self.data = data
+        ports = {name: free_port() for name in ("server", "mqtt", "nats", "influxdb", "http", "s", "c", "h")}
+        proxied = {name: free_port() for name in ("opcua", "mqtt", "telegraf", "write", "confirm")}
+        self.proxies = {
+            "opcua": Proxy("opcua", proxied["opcua"], ports["server"], opcua_chunks),
+            "mqtt": Proxy("mqtt", proxied["mqtt"], ports["mqtt"], mqtt_packets),
+            "telegraf": Proxy("telegraf", proxied["telegraf"], ports["mqtt"], mqtt_packets),
+            "write": Proxy("write", proxied["write"], ports["influxdb"]),
+            "confirm": Proxy("confirm", proxied["confirm"], ports["influxdb"]),
+        }
+        """By what they carry: OPC UA and MQTT of the historian, MQTT of Telegraf, its writes, the historian's queries."""
+        self.ledger = data / "ledger.csv"
+        password = secret(data / "secrets" / "mqtt")
+        broker = Nats(data, ports["mqtt"], ports["nats"], password=password)
+        self.influxdb = InfluxDB(data, ports["influxdb"])
+        telegraf = Telegraf(
+            data, _mqtt(password, proxied["telegraf"]), _http(proxied["write"]), self.influxdb.token_file
+        )
+        plant = {"reactors": reactors, "seed": 5}
+        server = {"port": ports["server"], "health_port": ports["s"], "scan_s": scan_s, "ledger": str(self.ledger)}
+        controller = {"health_port": ports["c"]}
+        at_server = Settings.model_validate({"plant": plant, "server": server, "controller": controller})
+        through_proxy = Settings.model_validate(
+            {
+                "plant": plant,
+                "server": {"url": f"opc.tcp://127.0.0.1:{proxied['opcua']}/cstr-gateway"},
+                "historian": {"http_port": ports["http"], "health_port": ports["h"]},
+                "mqtt": {"url": _mqtt(password, proxied["mqtt"]), "formats": formats},
+                "influxdb": {"url": _http(proxied["confirm"]), "token_file": str(self.influxdb.token_file)},
+            }
+        )
+        self.endpoint = at_server.server.endpoint
+        self.health = ports["h"]
+        write_private(data / "server.yaml", dump_settings(at_server))
+        write_private(data / "historian.yaml", dump_settings(through_proxy))
+        services = (
+            JumpingPart("server", data / "server.yaml", data, ports["s"]),
+            ServicePart("controller", data / "server.yaml", data, ports["c"]),
+            JumpingPart("historian", data / "historian.yaml", data, ports["h"]),
+        )
+        after = {"telegraf": ("mqtt", "influxdb")}
+        self.supervisor = Supervisor(Plan(at_server, (broker, self.influxdb, telegraf), services, after), data)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run all of it, ready at the beginning; nothing is left at the end."""
+        for proxy in self.proxies.values():
+            await proxy.start()
+        keeping = asyncio.create_task(self.supervisor.run(), name="rig")
+        try:
+            async with asyncio.timeout(READY_WITHIN_S):
+                await self.supervisor.all_ready()
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            for proxy in self.proxies.values():
+                await proxy.stop()
+
+    async def kill(self, name: str) -> None:
+        """End a part by SIGKILL, and return when it is there again; a part that is just starting is killed, too."""
+        part = self.supervisor.parts[name]
+        child = part.child
+        if child is None or child.returncode is not None:
+            return
+        os.kill(child.pid, signal.SIGKILL)
+        await child.wait()
+        async with asyncio.timeout(READY_WITHIN_S):
+            while part.child is child or part.state != "ready":  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    async def fill_disk(self, name: str, seconds: float) -> None:
+        """Have every write of a service beyond a file's first page refused for a time."""
+        child = self.supervisor.parts[name].child
+        assert child is not None
+        _limit_files(child.pid, 4096)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            _limit_files(child.pid, resource.RLIM_INFINITY)
+
+    async def set_clock(self, name: str, offset_s: float, seconds: float) -> None:
+        """Set a service's wall clock forward or back for a time."""
+        part = self.supervisor.parts[name].part
+        assert isinstance(part, JumpingPart)
+        part.clock.write_text(str(offset_s))
+        await asyncio.sleep(seconds)
+        part.clock.write_text("0")
+
+    @asynccontextmanager
+    async def link(self) -> AsyncIterator[OpcuaLink]:
+        """Connect to the server, by no proxy."""
+        async with connected(self.endpoint, "proof") as link:
+            yield link
+
+    async def waiting(self) -> tuple[int, int]:
+        """Return how many samples wait for InfluxDB, and of how many signals the historian may lack samples."""
+        return await asyncio.to_thread(self._waiting)
+
+    def _waiting(self) -> tuple[int, int]:
+        path = self.data / "historian" / "history" / LOG.file
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as log:
+            (mark,) = log.execute("SELECT block FROM published").fetchone()
+            (samples,) = log.execute("SELECT coalesce(sum(count), 0) FROM block WHERE id > ?", (mark,)).fetchone()
+            (gaps,) = log.execute("SELECT count(*) FROM gap").fetchone()
+            return samples, gaps
+
+    async def totals(self) -> dict[str, float]:
+        """Return the historian's counters."""
+        return await asyncio.to_thread(totals, self.health)
+
+
+def _mqtt(password: str, port: int) -> str:
+    return f"mqtt://{USER}:{password}@127.0.0.1:{port}"
+
+
+def _http(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _limit_files(pid: int, size: int) -> None:
+    try:
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    except ProcessLookupError:
+        pass
