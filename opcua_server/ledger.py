@@ -29,7 +29,7 @@ STARTED, RECORDED = "# started\n", "# recorded\n"
 
 
 class Ledger:
-    """Writes while it can; a ledger that lacks a line says so, and is ended there."""
+    """Used by the server's event loop."""
 
     def __init__(self, tags: Tags, path: Path) -> None:
         self._path, self._bank = path, tags.bank
@@ -38,8 +38,10 @@ class Ledger:
         self._shown = {tag.row: _shown(tag.signal.data_type) for tag in tags if tag.signal.recorded}
         self._is_recorded = np.zeros(len(tags.bank), np.bool_)
         self._is_recorded[list(self._names)] = True
-        self._is_open = True
         self._is_behind = False
+        self._refused = b""
+        """What the disk has not taken."""
+        self._is_refusing = False
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._write(STARTED if os.fstat(self._file).st_size else HEAD + STARTED)
@@ -77,16 +79,17 @@ class Ledger:
         return self._shown[row](bits)
 
     def _write(self, text: str) -> None:
-        if not self._is_open:
-            return
-        octets = text.encode()
+        """Write at once; where the disk refuses, it is written with what follows."""
+        self._refused += text.encode()
         try:
-            if os.write(self._file, octets) < len(octets):
-                raise OSError(None, "not all of it could be written")
+            while self._refused:
+                self._refused = self._refused[os.write(self._file, self._refused) :]
         except OSError as error:
-            log.error("the ledger %s ends: %s", self._path, error.strerror)
-            self._is_open = False
-            os.close(self._file)
+            if not self._is_refusing:
+                log.error("the ledger %s is refused (%s); values wait in memory until it is not", self._path, error)
+            self._is_refusing = True
+            return
+        self._is_refusing = False
 
 
 def _shown(data_type: DataType) -> Callable[[int], str]:

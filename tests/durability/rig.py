@@ -9,6 +9,7 @@ import resource
 import signal
 import sqlite3
 import sys
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from .proxy import Proxy, mqtt_packets, opcua_chunks
 KILLED = ("server", "historian", "mqtt", "telegraf", "influxdb")
 JUMPING = Path(__file__).with_name("jumping.py")
 READY_WITHIN_S = 120.0
+DISK_TAKES_AGAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Rig:
         self, data: Path, *, reactors: int = 2, scan_s: float = 0.1, formats: tuple[str, ...] = ("lp",)
     ) -> None:
         self.data = data
+        self._disks = defaultdict[str, asyncio.Lock](asyncio.Lock)
         ports = {name: free_port() for name in ("server", "mqtt", "nats", "influxdb", "http", "s", "c", "h")}
         proxied = {name: free_port() for name in ("opcua", "mqtt", "telegraf", "write", "confirm")}
         self.proxies = {
@@ -122,24 +125,30 @@ class Rig:
     async def kill(self, name: str) -> None:
         """End a part by SIGKILL, and return when it is there again; a part that is just starting is killed, too."""
         part = self.supervisor.parts[name]
-        child = part.child
-        if child is None or child.returncode is not None:
-            return
-        os.kill(child.pid, signal.SIGKILL)
-        await child.wait()
+        async with self._disks[name]:
+            child = part.child
+            if child is None or child.returncode is not None:
+                return
+            os.kill(child.pid, signal.SIGKILL)
+            await child.wait()
         async with asyncio.timeout(READY_WITHIN_S):
             while part.child is child or part.state != "ready":  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
     async def fill_disk(self, name: str, seconds: float) -> None:
-        """Have every write of a service beyond a file's first page refused for a time."""
-        child = self.supervisor.parts[name].child
-        assert child is not None
-        _limit_files(child.pid, 4096)
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            _limit_files(child.pid, resource.RLIM_INFINITY)
+        """Have every write of a service beyond a file's first page refused for a time.
+
+        It is not killed meanwhile: what a disk does not take is kept in memory.
+        """
+        async with self._disks[name]:
+            child = self.supervisor.parts[name].child
+            assert child is not None
+            _limit_files(child.pid, 4096)
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                _limit_files(child.pid, resource.RLIM_INFINITY)
+            await asyncio.sleep(DISK_TAKES_AGAIN_S)
 
     async def set_clock(self, name: str, offset_s: float, seconds: float) -> None:
         """Set a service's wall clock forward or back for a time."""
