@@ -15,8 +15,8 @@ from historian.api import make_app
 from historian.collector import Collector
 from historian.commands import Commander
 from historian.metrics import Metrics
+from historian.outbox import keep_outbox_small
 from historian.publisher import Publisher, keep_status
-from historian.retention import keep_outbox_small, keep_store
 from historian.store_thread import StoreThread
 from plant.names import PLANT
 from runtime.errors import CouldNotRun
@@ -25,6 +25,8 @@ from runtime.opcua_link import connect
 from runtime.opcua_link.link import OpcuaLink
 from runtime.ports import require_free
 from runtime.service import Context, main
+from timeseries.keeping import keep
+from timeseries.retention import DAY_S, Retention
 from timeseries.store import Store
 from timeseries.upgrade import upgrade
 
@@ -55,7 +57,9 @@ async def serve(context: Context) -> None:
     async def collect(link: OpcuaLink) -> None:
         present.append(link)
         try:
-            await Collector(store, thread, metrics, health, settings.historian.sampling_s, publisher.wake).run(link)
+            reach_s = settings.historian.retention_days * DAY_S
+            sampling_s = settings.historian.sampling_s
+            await Collector(store, thread, metrics, health, sampling_s, reach_s, publisher.wake).run(link)
         finally:
             present.clear()
 
@@ -89,7 +93,8 @@ async def serve(context: Context) -> None:
                 ),
                 name="collector",
             )
-            group.create_task(keep_store(folder, health, settings.historian), name="upkeep")
+            retention = Retention.of(settings.historian.retention_days, settings.historian.retention_gb)
+            group.create_task(keep(folder, retention, context.log, health.trouble), name="upkeep")
             outbox = keep_outbox_small(store, thread, metrics, settings.historian)
             group.create_task(outbox, name="outbox")
             if settings.mqtt.url is not None:

@@ -27,8 +27,6 @@ from timeseries.store import Store
 log = logging.getLogger("historian")
 
 CLOCK = f"{PLANT}.Simulation.Time"
-LONGEST_GAP_TICKS = 2 * 3600 * TICKS_PER_SECOND
-"""The server remembers an hour."""
 PUBLISHING_S = 0.1
 
 
@@ -42,10 +40,13 @@ class Collector:
         metrics: Metrics,
         health: Health,
         sampling_s: float,
+        reach_s: float,
         on_stored: Callable[[], None],
     ) -> None:
         self._store, self._thread, self._metrics, self._health = store, thread, metrics, health
         self._sampling = ticks_from_seconds(sampling_s)
+        self._reach = ticks_from_seconds(reach_s)
+        """What is older would not be kept."""
         self._on_stored = on_stored
         self._live = Intake((), self._sampling)
         self._infos: dict[str, VariableInfo] = {}
@@ -78,10 +79,11 @@ class Collector:
         found = 0
         for name, (epoch, last) in gaps.items():
             begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
-            start = max(begin, end - LONGEST_GAP_TICKS)
+            start = max(begin, end - self._reach)
             if start < end:
                 intake = Intake([self._infos[name]], self._sampling)
-                found += await self._keep(await link.history(name, start, end), intake)
+                async for page in link.history_pages(name, start, end):
+                    found += await self._keep(page, intake)
             await self._thread.do(self._store.close_gap, name)
         if found:
             log.info("%d samples were fetched from the server's history", found)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
 
 from opcua_server import server as serving
 from opcua_server.auditing.trail import AuditTrail
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
-from opcua_server.history import History
 from opcua_server.pacing import Pacer
+from opcua_server.recorder import Recorder
 from opcua_server.registration import Registration, registered_server
 from opcua_server.security.identities import ServerIdentities
 from opcua_server.services.attribute_history import HistoryReader
@@ -20,11 +21,17 @@ from opcua_server.users import users_of
 from opcua_server.wire.messages import now_ticks
 from plant.simulation import PlantConfig
 from runtime.addresses import is_unspecified
+from runtime.errors import CouldNotRun
 from runtime.pki.renewal import OwnCertificates
 from runtime.ports import require_free
 from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
+from timeseries.keeping import keep
+from timeseries.reading import History
+from timeseries.retention import Retention
+from timeseries.store import Store
 
+HISTORY = "history"
 LAST_PUBLISHING_S = 0.3
 """Plant time has stopped: subscribers get what was sampled last, and that the server ends."""
 
@@ -40,7 +47,12 @@ async def serve(context: Context) -> None:
     identities = ServerIdentities(certificates.present)
     server = await serving.make_server(settings.server, users, identities, settings.reactors, context.data)
     tags = Tags(settings.reactors, context.registry)
-    history = History(tags.bank, tags.recorded, round(settings.server.history_gb * 1e9))
+    folder = context.data / "server" / HISTORY
+    try:
+        store = await asyncio.to_thread(Store, folder)
+    except sqlite3.Error as error:
+        raise CouldNotRun(str(error)) from None
+    recorder = Recorder(tags, store, context.health, context.registry)
     simulator = Simulator(
         settings.reactors,
         PlantConfig(settings.plant.reactors, settings.plant.seed, settings.plant.ideal),
@@ -55,13 +67,13 @@ async def serve(context: Context) -> None:
         now_ticks,
     )
     checkpoints = Checkpoints(context.data / "server")
-    checkpoints.restore(simulator, now_ticks())
+    checkpoints.restore(simulator, now_ticks(), store.newest_place())
     commands = Commands(simulator, server.longest_queue)
     audit = settings.server.audit
     lines = RotatingLines(context.data / AUDIT, round(audit.megabytes * 1e6), audit.files)
     trail = AuditTrail(lines, context.registry)
-    reader = HistoryReader(tags, history, server.aspace.__contains__)
-    publisher = server.serve(simulator, commands, reader, trail)
+    reader = HistoryReader(tags, recorder, History(folder), server.aspace.__contains__)
+    publisher = server.serve(simulator, commands, reader, recorder.flush, trail)
     context.registry.register(server.metrics())
     simulator.show()
     await serving.listen(server, settings.server)
@@ -76,6 +88,8 @@ async def serve(context: Context) -> None:
             group.create_task(pacer.run(), name="scan")
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
+            retention = Retention.of(settings.server.history_days, settings.server.history_gb)
+            group.create_task(keep(folder, retention, context.log, context.health.trouble), name="history")
             group.create_task(users.watch(server.end_refused_sessions), name="users")
             group.create_task(server.watch_trust(), name="trust")
             group.create_task(certificates.keep(), name="certificates")
@@ -88,6 +102,8 @@ async def serve(context: Context) -> None:
         publisher.publish_all()
         await server.stop()
         await asyncio.to_thread(trail.close)
+        await asyncio.to_thread(reader.close)
+        await asyncio.to_thread(store.close)
 
 
 if __name__ == "__main__":

@@ -22,13 +22,13 @@ class Checkpoints:
         self._failing = False
         self._writing = threading.Lock()
 
-    def restore(self, simulator: Simulator, now: int) -> None:
-        """Go on from the last checkpoint, if there is one of this plant."""
+    def restore(self, simulator: Simulator, now: int, recorded: tuple[int, int]) -> None:
+        """Go on from the last checkpoint, if there is one of this plant, behind what is recorded (epoch, time)."""
         try:
             data = self._path.read_bytes()
-            simulator.restore(data, now)
+            simulator.restore(data, now, recorded)
         except FileNotFoundError:
-            return
+            simulator.begin_behind(recorded)
         except (ValueError, KeyError, TypeError) as error:
             log.warning("%s: %s; starting anew", self._path, error)
         else:

@@ -301,11 +301,15 @@ class Dispatcher:
 
         request.answer_later(call)
 
-    def _history_read(self, request: Request) -> bytes | None:
+    def _history_read(self, request: Request) -> None:
         params = request.parameters(ua.HistoryReadParameters)
         require(len(params.NodesToRead), self._limits.max_nodes_per_history_read_data)
-        results = self._history.read(self._rights(request), params)
-        return request.answer_in_turns(results, lambda parts: array_of(len(params.NodesToRead), parts))
+        rights = self._rights(request)
+
+        async def read() -> bytes:
+            return array_of(len(params.NodesToRead), await self._history.read(rights, params))
+
+        request.answer_later(read)
 
 
 def _structures(results: Sequence[Any]) -> bytes:

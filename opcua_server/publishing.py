@@ -1,10 +1,14 @@
-"""Runs the subscriptions by the clock: with each scan, and by a timer for what finds none."""
+"""Runs the subscriptions by the clock: with each scan, and by a timer for what finds none.
+
+What is published is recorded before.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from opcua_server.monitoring.engine import Engine
 
@@ -16,8 +20,9 @@ LONGEST_WAIT_S = 60.0
 class Publisher:
     """Calls the engine when something is due."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, record: Callable[[], None]) -> None:
         self._engine = engine
+        self._record = record
         self._timer: asyncio.TimerHandle | None = None
 
     def align(self, scan_s: float) -> None:
@@ -27,11 +32,13 @@ class Publisher:
 
     def on_scan(self) -> None:
         """Publish what is due about now."""
+        self._record()
         self._engine.on_scan(time.monotonic())
         self.wake()
 
     def publish_all(self) -> None:
         """Publish what there is: the server ends."""
+        self._record()
         self._engine.publish_all(time.monotonic())
 
     def wake(self) -> None:
@@ -49,6 +56,7 @@ class Publisher:
 
     def _on_timer(self) -> None:
         try:
+            self._record()
             self._engine.on_timer(time.monotonic())
         except Exception:
             log.exception("publishing failed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from asyncua import Server, ua
@@ -98,7 +99,14 @@ class PlantServer(InternalServer):
         self._engine: Engine | None = None
         self._subscriptions: Subscriptions | None = None
 
-    def serve(self, simulator: Simulator, commands: Commands, history: HistoryReader, trail: Trail) -> Publisher:
+    def serve(
+        self,
+        simulator: Simulator,
+        commands: Commands,
+        history: HistoryReader,
+        record: Callable[[], None],
+        trail: Trail,
+    ) -> Publisher:
         """Say which plant the sessions see, and where what they do is told; return what publishes it."""
         tags, limits, nodes = simulator.tags, self.limits, self.aspace
         engine = Engine(tags.bank, lambda subscription: subscriptions.expire(subscription))
@@ -150,7 +158,7 @@ class PlantServer(InternalServer):
             return PlantProcessor(dispatcher, sessionless, sessions, connection_audit, channel, transport, limits)
 
         self.listener = Listener(make_processor, limits)
-        self.publisher = Publisher(engine)
+        self.publisher = Publisher(engine, record)
         subscriptions.on_change = self.publisher.wake
         self._engine, self._subscriptions = engine, all_subscriptions
         return self.publisher

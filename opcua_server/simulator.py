@@ -39,10 +39,6 @@ class Timing:
     speed: float
 
 
-CHECKPOINT_AGE_S = 2.0
-"""A checkpoint is never older, wall time, while the server runs."""
-
-
 class Simulator:
     """Physics, faceplates and tags of all reactors; everything here happens on the server's event loop."""
 
@@ -222,8 +218,15 @@ class Simulator:
         }
         return json.dumps(facts).encode() + b"\n" + self.plant.checkpoint()
 
-    def restore(self, data: bytes, start: int) -> None:
+    def begin_behind(self, recorded: tuple[int, int]) -> None:
+        """Begin anew, in an epoch of its own where the epoch and time that are recorded were later."""
+        epoch, latest = recorded
+        self.epoch = epoch + 1 if latest >= self.now else epoch
+
+    def restore(self, data: bytes, start: int, recorded: tuple[int, int]) -> None:
         """Go on from a checkpoint at `start`, or one scan after what was sent, whichever is later.
+
+        All that was sent is recorded before; `recorded` is the latest of it, epoch and time.
 
         A killed lockstep plant may have gone anywhere since its checkpoint: what it sent then is of an epoch that
         is over. So is all that a plant configured otherwise sent.
@@ -237,18 +240,18 @@ class Simulator:
             raise ValueError(message)
         facts = json.loads(line)
         jumped = facts["lockstep"] and not facts["last"]
-        latest = facts["time"] if jumped else _latest_sent(facts["time"], start, facts["last"], facts["speed"])
+        latest = facts["time"] if jumped or recorded[0] != facts["epoch"] else max(facts["time"], recorded[1])
         begin = latest + self.timing.scan
         if not self.timing.lockstep:
             begin = max(start, begin)
         try:
             plant = Plant.restored(rest, self.plant.config)
         except ValueError:
-            self.epoch = facts["epoch"] + 1
+            self.epoch = max(facts["epoch"], recorded[0]) + 1
             self.plant.time = begin
             raise
         plant.time = begin
-        self.plant, self.epoch, self.gap_from = plant, facts["epoch"] + jumped, latest
+        self.plant, self.epoch, self.gap_from = plant, max(facts["epoch"], recorded[0]) + jumped, latest
         both = min(len(self.reactors), len(facts["faceplates"]))
         self._kept[:both] = facts["faceplates"][:both]
         self.loops.restore(facts["controlled"], plant.time)
@@ -262,14 +265,6 @@ class Simulator:
 
     def _show_clock(self, server_time: int) -> None:
         self._display.show_clock(self.plant, server_time, state=self.state, speed=self.speed, epoch=self.epoch)
-
-
-def _latest_sent(checkpoint: int, now: int, was_last: bool, speed: float) -> int:
-    """Return the latest SourceTimestamp that can have been sent: after a kill, some were after the checkpoint."""
-    if was_last:
-        return checkpoint
-    bound = checkpoint + ticks_from_seconds(CHECKPOINT_AGE_S * max(speed, 1.0))
-    return min(bound, now) if speed <= 1.0 and now > checkpoint else bound
 
 
 def timing_of(scan_s: float, interval_s: float, *, lockstep: bool, speed: float) -> Timing:

@@ -43,6 +43,10 @@ class Health:
             self.last_error = why
         self.wait_for(part, why)
 
+    def trouble(self, what: str) -> None:
+        """Say what is wrong beside all that is waited for; "" when it is no more."""
+        self.last_error = what
+
     def ready(self, part: str) -> None:
         """Say that a part is there now."""
         self._seen.add(part)

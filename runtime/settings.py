@@ -67,8 +67,9 @@ class ServerSettings(Section):
     scan_s: Number = Field(default=0.1, ge=0.01, le=1.0)
     lockstep: Flag = False
     """True: the plant advances only by Step, or by the controller's interval when it has written Tc."""
-    history_gb: Number = Field(default=1.0, gt=0.0, le=64.0)
-    """Memory for the last hour of history, 32 bytes a sample; where that is too little, the oldest goes first."""
+    history_days: Number = Field(default=7.0, gt=0.0)
+    history_gb: Number = Field(default=5.0, gt=0.0)
+    """Disk for the server's own history; whichever comes first."""
     policy_none: Flag | None = None
     """Sessions without security; None: on loopback only."""
     anonymous_roles: tuple[Literal[Role, "Anonymous"], ...] | None = None

@@ -101,6 +101,15 @@ class Columns:
         """Return the row of the newest epoch's newest time, of one signal; none where there is none."""
         return self.take(np.lexsort((self.times, self.epochs))[-1:])
 
+    def goes_on(self) -> bool:
+        """Tell whether of each signal every sample is later than the one before it, in one epoch."""
+        if np.bincount(self.signals).max(initial=0) <= 1:
+            return True
+        order = np.argsort(self.signals, kind="stable")
+        signals, times = self.signals[order], self.times[order]
+        is_later = (times[1:] > times[:-1]) | (signals[1:] != signals[:-1])
+        return bool(is_later.all()) and bool((self.epochs == self.epochs[0]).all())
+
     def repeats(self) -> NDArray[np.bool_]:
         """Tell which rows are about the same sample as the row before them."""
         same = np.zeros(len(self), np.bool_)

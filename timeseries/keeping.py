@@ -1,138 +1,59 @@
-"""The upkeep of a store as a task of the service that writes it: what is due is done in a thread of its own."""
+"""The upkeep of a store as a task of the service that writes it: a process of its own, begun anew when it dies."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import threading
-import time
+import contextlib
+import json
+import logging
+import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-from plant.clock import ticks_from_seconds
-from timeseries.upkeep import Upkeep
+from timeseries.retention import Retention
 
-LOOK_S, RETRY_S = 1.0, 5.0
-BLOCKS, SAMPLES, OLDEST_S = 64, 65_536, 10.0
-"""The log is archived when it has so many of one, or is so old: what is asked has to be looked for in all of it."""
-TRIM_S, SCRUB_S = 60.0, 86_400.0
-DAY, STEP = ticks_from_seconds(86_400.0), ticks_from_seconds(600.0)
-MOST_UNSEALED = 2_000_000_000
-"""Bytes of chunks: where a day has more, the older half is sealed."""
+AGAIN_S, END_S = 2.0, 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """How much is kept."""
+async def keep(folder: Path, retention: Retention, log: logging.Logger, on_trouble: Callable[[str], None]) -> None:
+    """Keep a store in order, for ever; `on_trouble` is told what is wrong, and "" when it is no more."""
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "timeseries.keeper", str(folder), str(retention.age), str(retention.bytes),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            assert process.stdout is not None  # noqa: S101
+            async for line in process.stdout:
+                _tell(json.loads(line), log, on_trouble)
+            log.error("the upkeep of %s ended with %d; it is begun anew", folder, await process.wait())
+        finally:
+            await asyncio.shield(_end(process))
+        await asyncio.sleep(AGAIN_S)
 
-    age: int
-    """Ticks."""
-    bytes: int
+
+def _tell(said: dict[str, str | int], log: logging.Logger, on_trouble: Callable[[str], None]) -> None:
+    for what, of_it in said.items():
+        if what == "forgotten":
+            log.info("%s samples beyond the retention were deleted", of_it)
+        elif what == "damaged":
+            log.error("history is damaged: %s; put the file back from a copy", of_it)
+            on_trouble(f"history: {of_it}")
+        elif of_it:
+            log.error("the archive cannot be written (%s); samples stay in the log until it can", of_it)
+            on_trouble(f"archive: {of_it}")
+        else:
+            log.info("the archive can be written again")
+            on_trouble("")
 
 
-async def keep(
-    folder: Path,
-    retention: Retention,
-    on_state: Callable[[str], None],
-    on_forgotten: Callable[[int], None],
-    on_damaged: Callable[[str], None],
-) -> None:
-    """Keep a store in order, for ever; `on_state` is told why it cannot be done, and "" when it can again.
-
-    Checksums are looked at in the beginning, and each day.
-
-    Raises:
-        sqlite3.Error: naming a file that cannot be opened, and why.
-    """
-    worker = ThreadPoolExecutor(1, "upkeep")
-    loop = asyncio.get_running_loop()
-    keeper = await loop.run_in_executor(worker, _Keeper, folder, retention)
-    is_failing = False
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
     try:
-        while True:
-            try:
-                for damage in await loop.run_in_executor(worker, keeper.scrub_when_due):
-                    on_damaged(damage)
-                forgotten = await loop.run_in_executor(worker, keeper.do_what_is_due)
-            except (sqlite3.Error, OSError) as error:
-                is_failing = True
-                on_state(str(error))
-                await asyncio.sleep(RETRY_S)
-                continue
-            if is_failing:
-                is_failing = False
-                on_state("")
-            if forgotten:
-                on_forgotten(forgotten)
-            await asyncio.sleep(LOOK_S)
-    finally:
-        keeper.is_ending.set()
-        worker.submit(keeper.close)
-        worker.shutdown()
-
-
-class _Ending(Exception):  # noqa: N818
-    """Leaves what takes long, and is begun anew by the next start."""
-
-
-class _Keeper:
-    def __init__(self, folder: Path, retention: Retention) -> None:
-        self._upkeep = Upkeep(folder)
-        self._retention = retention
-        self._archived = self._trimmed = time.monotonic()
-        self.is_ending = threading.Event()
-        self._scrubbed = time.monotonic() - SCRUB_S
-
-    def close(self) -> None:
-        self._upkeep.close()
-
-    def scrub_when_due(self) -> list[str]:
-        """Return what is damaged."""
-        if time.monotonic() - self._scrubbed < SCRUB_S:
-            return []
-        self._scrubbed = time.monotonic()
-        return self._upkeep.damaged(self._between)
-
-    def do_what_is_due(self) -> int:
-        """Return how many samples were forgotten."""
-        self._archive()
-        if time.monotonic() - self._trimmed < TRIM_S:
-            return 0
-        self._seal()
-        forgotten = self._trim()
-        self._upkeep.checkpoint()
-        self._trimmed = time.monotonic()
-        return forgotten
-
-    def _between(self) -> None:
-        """Do between two parts of what takes long what cannot wait."""
-        if self.is_ending.is_set():
-            raise _Ending
-        self._archive()
-
-    def _archive(self) -> None:
-        blocks, samples = self._upkeep.waiting()
-        now = time.monotonic()
-        if blocks >= BLOCKS or samples >= SAMPLES or (blocks and now - self._archived >= OLDEST_S):
-            self._upkeep.take_in()
-            self._archived = now
-
-    def _seal(self) -> None:
-        """Seal what is older than a day, a day at once."""
-        newest = self._upkeep.newest_time()
-        unsealed = self._upkeep.unsealed(newest - 2 * DAY)
-        if unsealed.old:
-            self._upkeep.seal(newest - DAY, self._between)
-        elif unsealed.all > MOST_UNSEALED:
-            self._upkeep.seal(unsealed.middle, self._between)
-
-    def _trim(self) -> int:
-        forgotten = self._upkeep.forget(self._upkeep.newest_time() - self._retention.age)
-        while self._upkeep.size().kept > self._retention.bytes:
-            oldest = self._upkeep.oldest()
-            if oldest is None:
-                break
-            forgotten += self._upkeep.forget(oldest + STEP)
-        return forgotten
+        async with asyncio.timeout(END_S):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()

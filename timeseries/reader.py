@@ -6,14 +6,13 @@ import difflib
 import itertools
 from pathlib import Path
 
-import numpy as np
-
-from plant.sample import Sample, Scalar
+from plant.sample import Sample
 from timeseries import signals
-from timeseries.aggregates import Aggregated, Series, further, interpolated, query
+from timeseries.aggregates import Aggregated, interpolated, query
 from timeseries.columns import Columns
 from timeseries.reading import History
-from timeseries.signals import BOOLEAN, DATETIME, SignalInfo
+from timeseries.signals import SignalInfo
+from timeseries.spans import around, for_aggregates
 from timeseries.unpacked import Unpacked
 
 PAGE = 100_000
@@ -101,7 +100,7 @@ class Reader:
 
     def at(self, name: str, time: int) -> Sample:
         """Return the value at a time: interpolated, or held where the signal is stepped."""
-        value, status = interpolated(self._around(name, time, time), time)
+        value, status = interpolated(around(self.history, *self.find(name), time, time), time)
         return Sample(time, name, value, status)
 
     def aggregated(self, name: str, start: int, end: int, interval: int, function: str) -> list[Aggregated]:
@@ -110,22 +109,8 @@ class Reader:
         Raises:
             ValueError: naming an aggregate that is not known, or an interval that is not allowed.
         """
-        low, high = min(start, end), max(start, end)
-        found = self._around(name, low, high)
-        if reach := further(found, start, end, interval):
-            found = self._around(name, low - reach, high + reach)
-        return query(found, start, end, interval, function)
-
-    def _around(self, name: str, start: int, end: int) -> Series:
-        """Return the samples from the last before `start` to the first at or after `end`."""
-        number, info = self.find(name)
-        before, after = self.history.edges(number, info, start, end)
-        low, high = start if before is None else before, end if after is None else after
-        columns = self.history.read(number, info, low, high + 1)
-        times = columns.times
-        is_latest = np.append(times[1:] != times[:-1], [True] * min(1, len(times)))
-        """Of a time that was there twice, the later epoch's."""
-        return series_of(info, columns.take(is_latest), end if info.stepped else None)
+        series = for_aggregates(self.history, *self.find(name), start, end, interval)
+        return query(series, start, end, interval, function)
 
     def find(self, name: str) -> tuple[int, SignalInfo]:
         """Return number and kind of a signal; raises `UnknownSignal`."""
@@ -134,22 +119,3 @@ class Reader:
             names = list(signals.present(self.history.log))
             raise UnknownSignal(name, difflib.get_close_matches(name, names, 3))
         return found[-1]
-
-
-def series_of(info: SignalInfo, columns: Columns, covered_to: int | None = None) -> Series:
-    """Return samples of one signal as aggregates take them; each time may stand there once.
-
-    What is no quantity, text and DateTimes, is held, and stands there by its place.
-    """
-    if info.is_text or info.data_type == DATETIME:
-        scalar = info.scalar
-
-        def held(place: float) -> Scalar:
-            row = int(place)
-            return columns.texts[row] if info.is_text else scalar(columns.words.item(row))
-
-        places = np.arange(len(columns), dtype=np.float64)
-        return Series(columns.times, places, columns.statuses, True, covered_to, held, is_text=True)
-    decode = bool if info.data_type == BOOLEAN else float if info.is_float else round
-    stepped = info.stepped or info.data_type == BOOLEAN
-    return Series(columns.times, info.numbers(columns.words), columns.statuses, stepped, covered_to, decode)

@@ -32,7 +32,7 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._log = open_for_writing(folder, LOG)
+        self._log = open_for_writing(folder, LOG, fold=False)
         open_for_writing(folder, ARCHIVE).close()
         self._history = History(folder)
         self.outbox = Outbox(self._log)
@@ -78,9 +78,13 @@ class Store:
         found = {name: self._newest.of(number) for name, (number, _) in self._known.items()}
         return {name: when for name, when in found.items() if when is not None}
 
+    def newest_place(self) -> tuple[int, int]:
+        """Return the newest epoch, and the newest SourceTimestamp of it; zeros when empty."""
+        return max(self.newest().values(), default=(0, 0))
+
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of the newest epoch, 0 when empty."""
-        return max(self.newest().values(), default=(0, 0))[1]
+        return self.newest_place()[1]
 
     def open_gaps(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Note that samples may be missing from now on; return epoch and time up to which each signal is complete.
@@ -163,7 +167,7 @@ class Store:
     def _fresh(self, columns: Columns) -> Columns:
         """Return what is not there yet: by far the most is newer than all of its signal."""
         is_newer = self._newest.is_newer(columns)
-        if is_newer.all() and np.bincount(columns.signals).max(initial=0) <= 1:
+        if is_newer.all() and columns.goes_on():
             return columns
         order = np.lexsort((columns.epochs, columns.times, columns.signals))
         is_fresh = np.ones(len(columns), np.bool_)

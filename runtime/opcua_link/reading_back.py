@@ -1,6 +1,8 @@
-"""Raw history of one signal, all pages."""
+"""Raw history of one signal, page by page."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
 
 from asyncua import ua
 
@@ -13,8 +15,8 @@ from runtime.opcua_link.session import Session
 from runtime.opcua_link.values import Notification
 
 
-async def history(session: Session, name: str, start: int, end: int, *, bounds: bool) -> Notification:
-    """Read from `start` to `end` (ticks); with `bounds`, the samples around it too."""
+async def history(session: Session, name: str, start: int, end: int, *, bounds: bool) -> AsyncIterator[Notification]:
+    """Yield what is from `start` to `end` (ticks), page by page; with `bounds`, the samples around it too."""
     request = ua.HistoryReadRequest()
     request.Parameters = ua.HistoryReadParameters(
         HistoryReadDetails=ua.ReadRawModifiedDetails(
@@ -28,15 +30,14 @@ async def history(session: Session, name: str, start: int, end: int, *, bounds: 
         ReleaseContinuationPoints=False,
         NodesToRead=[ua.HistoryReadValueId(NodeId=session.node_id(name))],
     )
-    pages: list[Notification] = []
     while True:
         page, values = await session.answer(_page(session, request, name))
         if quality.is_bad(page.status):
             message = f"{name}: the server's history answers {quality.name_of(page.status)}"
             raise BadInput(message)
-        pages.append(values.take(values.status != quality.BAD_BOUND_NOT_FOUND))
+        yield values.take(values.status != quality.BAD_BOUND_NOT_FOUND)
         if not page.continuation_point:
-            return Notification.joined(pages)
+            return
         request.Parameters.NodesToRead[0].ContinuationPoint = page.continuation_point
 
 

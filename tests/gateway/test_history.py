@@ -21,15 +21,17 @@ from historian.encoding import line_protocol
 from opcua_server.access.policies import Policies
 from opcua_server.access.rights import Rights
 from opcua_server.access.roles import OBSERVER
-from opcua_server.history import History as RecordedHistory
+from opcua_server.recorder import Recorder
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.tags import Tags
 from opcua_server.wire.messages import array_of, response
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from plant.sample import Sample, Scalar
+from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
 from runtime.ports import free_port
+from timeseries.reading import History as RecordedHistory
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 
@@ -90,14 +92,15 @@ def store(tmp_path: Path) -> History:
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
     """The link's own HistoryRead, and the server's own answer, as bytes without a wire."""
     tags = Tags(["R101"], CollectorRegistry())
-    recorded = RecordedHistory(tags.bank, tags.recorded, 1 << 30)
+    folder = tmp_path / "server" / "history"
+    recorder = Recorder(tags, Store(folder), Health("server"), CollectorRegistry())
     for each in SAMPLES:
         tags[each.signal].set(each.value, each.source_time, each.server_time, each.quality)
-    reader = HistoryReader(tags, recorded, lambda node: True)
+    reader = HistoryReader(tags, recorder, RecordedHistory(folder), lambda node: True)
     rights = Rights(frozenset({OBSERVER}), None, Policies(tags))
 
     async def answer(request: ua.HistoryReadRequest, timeout: float | None) -> Buffer:
-        parts = list(reader.read(rights, request.Parameters))
+        parts = await reader.read(rights, request.Parameters)
         return Buffer(
             response(ua.ObjectIds.HistoryReadRequest_Encoding_DefaultBinary, 0)
             + array_of(len(request.Parameters.NodesToRead), parts)

@@ -61,11 +61,15 @@ class Server:
         return 1
 
     async def history(self, name: str, start: int, end: int) -> Notification:
+        return Notification.joined([page async for page in self.history_pages(name, start, end)])
+
+    async def history_pages(self, name: str, start: int, end: int) -> AsyncIterator[Notification]:
         if name == self.dies_at:
             raise LinkLost("the server went away")
         self.asked[name] = start
         past = [each for each in self.past if each.name == name and start <= each.source_time < end]
-        return Notification.of(past, [name])
+        for first in range(0, len(past) + 1, 7):
+            yield Notification.of(past[first : first + 7], [name])
 
 
 class Plant:
@@ -80,7 +84,7 @@ class Plant:
         self.thread = StoreThread(self.health)
 
     def collector(self, sampling_s: float = 0.0) -> Collector:
-        return Collector(self.store, self.thread, self.metrics, self.health, sampling_s, lambda: None)
+        return Collector(self.store, self.thread, self.metrics, self.health, sampling_s, 7 * 86_400.0, lambda: None)
 
     @contextlib.asynccontextmanager
     async def collecting(

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -44,6 +45,7 @@ def serving(data: Path) -> Serving:
     async def run(overrides: dict[str, object] | None = None, folder: Path = data) -> AsyncIterator[str]:
         if folder is data:
             (data / "server" / "checkpoint").unlink(missing_ok=True)
+            shutil.rmtree(data / "server" / "history", ignore_errors=True)
         wanted = {"plant.reactors": 2, "server.lockstep": True, "server.port": free_port(), **(overrides or {})}
         settings = load_settings(None, wanted, env={})
         context = Context("server", settings, folder, Health("server"), logging.getLogger("test"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,8 +20,15 @@ START_S = 90.0
 class ServerProcess:
     """One server; started again when a test has killed it."""
 
-    def __init__(self, folder: Path, *, stock: bool = False, settings: Mapping[str, object] | None = None) -> None:
-        self._folder, self._stock, self._settings = folder, stock, settings or {}
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        stock: bool = False,
+        goes_on: bool = False,
+        settings: Mapping[str, object] | None = None,
+    ) -> None:
+        self._folder, self._stock, self._goes_on, self._settings = folder, stock, goes_on, settings or {}
         self.health_port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._failed = 0
@@ -54,7 +62,9 @@ class ServerProcess:
             self._process.wait()
 
     def _start(self) -> None:
-        (self._folder / "server" / "checkpoint").unlink(missing_ok=True)
+        if not self._goes_on:
+            (self._folder / "server" / "checkpoint").unlink(missing_ok=True)
+            shutil.rmtree(self._folder / "server" / "history", ignore_errors=True)
         port, self.health_port = free_port(), free_port()
         settings = {
             "PLANT__REACTORS": 2,

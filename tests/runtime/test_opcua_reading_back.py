@@ -51,7 +51,8 @@ class Server:
 
 
 async def read(server: Server) -> list[object]:
-    return (await history(server, "R101.T", 0, 100, bounds=True)).values  # type: ignore[arg-type]
+    pages = history(server, "R101.T", 0, 100, bounds=True)  # type: ignore[arg-type]
+    return [value async for page in pages for value in page.values]
 
 
 async def test_all_pages_are_read_and_a_bound_that_was_not_found_is_none() -> None:

@@ -4,6 +4,7 @@
 Where the text and the part's examples differ, `tests/timeseries/test_annex_a.py` says which is followed, and why.
 """
 
+from timeseries.aggregates.at_times import at_times
 from timeseries.aggregates.configuration import AggregateConfiguration
 from timeseries.aggregates.functions import ACTUAL_TIME, FUNCTIONS, Aggregated, aggregate
 from timeseries.aggregates.intervals import MOST_INTERVALS
@@ -18,6 +19,7 @@ __all__ = [
     "Aggregated",
     "Series",
     "aggregate",
+    "at_times",
     "further",
     "interpolated",
     "query",

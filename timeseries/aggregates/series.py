@@ -67,12 +67,12 @@ class Series:
         return replace(self, times=columns[0], values=columns[1], statuses=columns[2])
 
     def covered(self) -> Series:
-        """Return the series with another raw value at the time up to which the last one holds (§3.1.9)."""
+        """Return the series with another value behind the time up to which the last one holds (§3.1.9)."""
         if self.covered_to is None or not len(self.times) or self.covered_to <= self.times[-1]:
             return self
         return replace(
             self,
-            times=np.append(self.times, np.int64(self.covered_to)),
+            times=np.append(self.times, np.int64(self.covered_to + 1)),
             values=np.append(self.values, self.values[-1]),
             statuses=np.append(self.statuses, self.statuses[-1]),
         )

@@ -1,48 +1,22 @@
-"""Keeps the store and its outbox to the settings, beside the running collection."""
+"""Keeps the outbox to its share of the disk, beside the running collection."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
 
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
-from plant.clock import ticks_from_seconds
-from runtime.health import Health
 from runtime.settings import HistorianSettings
-from timeseries.keeping import Retention, keep
 from timeseries.packing import SAMPLE_BYTES
 from timeseries.store import Store
 
 log = logging.getLogger("historian")
 
-DAY_S = 86_400.0
 OUTBOX_EVERY_S = 1.0
 OUTBOX_SHARE = 0.5
 """Of `retention_gb`, beside the samples' own."""
 BLOCKS_AT_ONCE = 100
-
-
-async def keep_store(folder: Path, health: Health, settings: HistorianSettings) -> None:
-    """Archive, seal and forget, for ever."""
-
-    def tell(why: str) -> None:
-        if why:
-            log.error("the archive cannot be written (%s); samples stay in the log until it can", why)
-        else:
-            log.info("the archive can be written again")
-        health.last_error = f"archive: {why}" if why else ""
-
-    def tell_forgotten(count: int) -> None:
-        log.info("%d samples beyond the retention were deleted", count)
-
-    def tell_damaged(what: str) -> None:
-        log.error("history is damaged: %s; put the file back from a copy", what)
-        health.last_error = f"history: {what}"
-
-    retention = Retention(ticks_from_seconds(settings.retention_days * DAY_S), round(settings.retention_gb * 1e9))
-    await keep(folder, retention, tell, tell_forgotten, tell_damaged)
 
 
 async def keep_outbox_small(store: Store, thread: StoreThread, metrics: Metrics, settings: HistorianSettings) -> None:

@@ -1,0 +1,126 @@
+"""The answer for one node, by what kind of details were asked for."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from asyncua import ua
+
+from opcua_server.historical_access import at_time, processed, raw
+from opcua_server.historical_access.encoding import Result, no_bound, samples
+from plant import quality
+from plant.clock import TICKS_PER_SECOND
+from runtime.opcua_link.filetime import ticks_of
+from timeseries.aggregates import AggregateConfiguration
+from timeseries.reading import History
+from timeseries.signals import SignalInfo
+
+_NO_TIME_BELOW = TICKS_PER_SECOND
+"""A time that is not given arrives as DateTime.MinValue."""
+_TICKS_PER_MILLISECOND = TICKS_PER_SECOND // 1000
+_DONE = struct.Struct("<I")
+"""Continuation point of what is answered by number: how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Reads what one node has recorded."""
+
+    history: History
+    number: int
+    info: SignalInfo
+    wanted: ua.TimestampsToReturn
+    point: bytes
+    """Continuation point; empty in the beginning."""
+
+    def raw(self, details: ua.ReadRawModifiedDetails, room: int) -> Result:
+        """Return samples as they are."""
+        start, end = _given(details.StartTime), _given(details.EndTime)
+        limit = details.NumValuesPerNode
+        if (not start and not end) or ((not start or not end) and not limit):
+            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+        try:
+            point = raw.Point.of(self.point) if self.point else None
+        except ValueError:
+            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
+        span = raw.Span(start, end, bool(details.ReturnBounds))
+        page = raw.read(self.history, self.number, self.info, span, min(limit or room, room), point)
+        before, after = (
+            [no_bound(time, self.wanted)] if time is not None else [] for time in (page.before, page.after)
+        )
+        return Result(
+            quality.GOOD if len(page) else quality.GOOD_NO_DATA,
+            page.point.packed() if page.point is not None else b"",
+            chain(before, samples(page.samples, self.info, self.wanted), after),
+            len(page),
+        )
+
+    def at_time(self, details: ua.ReadAtTimeDetails, room: int) -> Result:
+        """Return the value at each time, raw or interpolated."""
+        times = [ticks_of(time) for time in details.ReqTimes]
+        done = _done(self.point)
+        if done is None or done > len(times):
+            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
+        if not times or min(times) < _NO_TIME_BELOW:
+            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+        page = np.array(times[done : done + room], np.int64)
+        found = at_time.read(self.history, self.number, self.info, page, simple=bool(details.UseSimpleBounds))
+        more = done + len(page) < len(times)
+        point = _DONE.pack(done + len(page)) if more else b""
+        return Result(quality.GOOD, point, samples(found, self.info, self.wanted), len(found))
+
+    def processed(self, details: ua.ReadProcessedDetails, function: ua.NodeId, room: int) -> Result:
+        """Return an aggregate of each interval."""
+        name = processed.AGGREGATES.get(function)
+        if name is None:
+            return Result(int(ua.StatusCodes.BadAggregateNotSupported))
+        start, end = _given(details.StartTime), _given(details.EndTime)
+        if not start or not end or start == end:
+            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+        if not 0 <= details.ProcessingInterval < 2**63 / _TICKS_PER_MILLISECOND:
+            return Result(int(ua.StatusCodes.BadInvalidArgument))
+        try:
+            configuration = _configuration(details.AggregateConfiguration)
+        except ValueError:
+            return Result(int(ua.StatusCodes.BadAggregateConfigurationRejected))
+        done = _done(self.point)
+        interval = round(details.ProcessingInterval * _TICKS_PER_MILLISECOND)
+        asked = processed.Asked(start, end, interval)
+        count = -(-abs(end - start) // interval) if interval else 1
+        if done is None or done >= count:
+            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
+        found = processed.read(self.history, self.number, self.info, asked, done, room, name, configuration)
+        done += len(found)
+        kind = processed.kind_of(name, self.info)
+        return Result(
+            quality.GOOD, _DONE.pack(done) if done < count else b"", samples(found, kind, self.wanted), len(found)
+        )
+
+
+def _given(time: Any) -> int:
+    """Return ticks, 0 for a time that is not given."""
+    ticks = ticks_of(time)
+    return ticks if ticks > _NO_TIME_BELOW else 0
+
+
+def _done(point: bytes) -> int | None:
+    """Return how much is answered; None for a point that is none of ours."""
+    if not point:
+        return 0
+    return int(_DONE.unpack(point)[0]) if len(point) == _DONE.size else None
+
+
+def _configuration(asked: ua.AggregateConfiguration) -> AggregateConfiguration:
+    """Return what was asked for, or the server's own; raises ValueError."""
+    if asked.UseServerCapabilitiesDefaults:
+        return AggregateConfiguration()
+    return AggregateConfiguration(
+        bool(asked.TreatUncertainAsBad),
+        int(asked.PercentDataBad),
+        int(asked.PercentDataGood),
+        bool(asked.UseSlopedExtrapolation),
+    )

@@ -1,0 +1,111 @@
+"""HistoryReadResults on the wire (OPC 10000-4 v1.05 §5.11.3, OPC 10000-11 v1.05 §6.6)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from asyncua import ua
+from asyncua.ua.ua_binary import struct_to_binary
+
+from opcua_server.status import status_code
+from opcua_server.wire import records
+from opcua_server.wire.messages import NULL_ARRAY
+from plant import quality
+from runtime.opcua_link.filetime import FileTime
+from timeseries.columns import Columns
+from timeseries.signals import SignalInfo
+
+TIMESTAMPS = {
+    ua.TimestampsToReturn.Source: records.SOURCE,
+    ua.TimestampsToReturn.Server: records.SERVER,
+    ua.TimestampsToReturn.Both: records.SOURCE | records.SERVER,
+}
+"""Neither is not valid here (OPC 10000-11 v1.04 §4.3)."""
+NO_OBJECT = bytes(3)
+"""An ExtensionObject that is null."""
+_STATUS, _LENGTH = struct.Struct("<I"), struct.Struct("<i")
+_DATA = b"\x01\x00" + struct.pack("<H", ua.ObjectIds.HistoryData_Encoding_DefaultBinary) + b"\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer for one node."""
+
+    status: int
+    point: bytes = b""
+    """Continuation point, empty where there is no more."""
+    values: Iterable[bytes] = ()
+    """Encoded, some at a time."""
+    count: int = 0
+
+    def encoded(self) -> list[bytes]:
+        """Return the parts of a HistoryReadResult."""
+        if quality.is_bad(self.status):
+            return [self.head(None)]
+        values = list(self.values)
+        size = _LENGTH.size + sum(map(len, values))
+        return [self.head(size), _LENGTH.pack(self.count), *values]
+
+    def head(self, size: int | None) -> bytes:
+        """Return a HistoryReadResult up to its data of so many bytes; None: without data."""
+        point = _LENGTH.pack(len(self.point)) + self.point if self.point else NULL_ARRAY
+        return _STATUS.pack(self.status) + point + (NO_OBJECT if size is None else _DATA + _LENGTH.pack(size))
+
+
+def samples(columns: Columns, info: SignalInfo, wanted: ua.TimestampsToReturn) -> Iterator[bytes]:
+    """Yield samples of one signal as DataValues; a Bad one has no value."""
+    if info.data_type not in records.WIDTHS:
+        for row in range(len(columns)):
+            status = int(columns.statuses[row])
+            scalar = None if quality.is_bad(status) else _plain(columns, row, info)
+            kind = ua.VariantType.Null if scalar is None else ua.VariantType(info.data_type)
+            yield value(
+                ua.DataValue(
+                    Value=ua.Variant(scalar, kind),
+                    StatusCode=status_code(status),
+                    SourceTimestamp=FileTime.of(int(columns.times[row])),
+                    ServerTimestamp=FileTime.of(int(columns.server_times[row])),
+                ),
+                wanted,
+            )
+    elif len(columns):
+        yield from records.encode(
+            info.data_type,
+            TIMESTAMPS[wanted],
+            None,
+            columns.words.view("u8"),
+            columns.statuses,
+            columns.times,
+            columns.server_times,
+        )
+
+
+def _plain(columns: Columns, row: int, info: SignalInfo) -> Any:
+    """Return a value of a type that has no fixed width, or is not only a number."""
+    if info.data_type == ua.VariantType.StatusCode.value:
+        return status_code(columns.words.item(row))
+    return columns.texts.get(row)
+
+
+def no_bound(time: int, wanted: ua.TimestampsToReturn) -> bytes:
+    """Return the DataValue that stands for a bound of which there is no sample."""
+    return value(
+        ua.DataValue(
+            Value=ua.Variant(None, ua.VariantType.Null),
+            StatusCode=status_code(quality.BAD_BOUND_NOT_FOUND),
+            SourceTimestamp=FileTime.of(time),
+        ),
+        wanted,
+    )
+
+
+def value(data: ua.DataValue, wanted: ua.TimestampsToReturn) -> bytes:
+    """Return a DataValue with the timestamps that were asked for."""
+    if wanted == ua.TimestampsToReturn.Source:
+        data = replace(data, ServerTimestamp=None)
+    elif wanted == ua.TimestampsToReturn.Server:
+        data = replace(data, SourceTimestamp=None)
+    return struct_to_binary(data)

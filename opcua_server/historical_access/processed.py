@@ -1,0 +1,94 @@
+"""Aggregates of intervals (OPC 10000-11 v1.05 §6.5.4, OPC 10000-13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from asyncua import ua
+
+from opcua_server.historical_access.results import Results, columns_of
+from timeseries.aggregates import FUNCTIONS, AggregateConfiguration, aggregate
+from timeseries.columns import Columns
+from timeseries.reading import History
+from timeseries.signals import SignalInfo
+from timeseries.spans import for_aggregates
+
+AGGREGATES: dict[ua.NodeId, str] = {
+    ua.NodeId(number): name
+    for name in FUNCTIONS
+    if (number := getattr(ua.ObjectIds, f"AggregateFunction_{name}", None)) is not None
+}
+"""NodeId of an AggregateFunction -> its name."""
+
+STATUS_CODE = ua.VariantType.StatusCode.value
+_OF_OWN_TYPE = frozenset(
+    {"Interpolative", "Start", "End", "StartBound", "EndBound"}
+    | {f"{which}{how}{kind}" for which in ("Minimum", "Maximum") for how in ("", "ActualTime") for kind in ("", "2")}
+)
+_WHOLE = frozenset({"Count", "NumberOfTransitions"})
+_STATUS_CODES = frozenset({"WorstQuality", "WorstQuality2"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A span of intervals, ticks; the end may be before the start, and an interval of 0 makes one of all."""
+
+    start: int
+    end: int
+    interval: int
+
+    def behind(self, done: int) -> Asked:
+        """Return what is left when so many intervals are answered."""
+        step = self.interval * done
+        return Asked(self.start + (step if self.end > self.start else -step), self.end, self.interval)
+
+    def first(self, count: int) -> Asked:
+        """Return the first intervals, all where there are not so many."""
+        span = abs(self.end - self.start)
+        if not self.interval or self.interval * count >= span:
+            return self
+        step = self.interval * count
+        return Asked(self.start, self.start + (step if self.end > self.start else -step), self.interval)
+
+
+def kind_of(name: str, info: SignalInfo) -> SignalInfo:
+    """Return what an aggregate's results are, by the tables of OPC 10000-13 v1.05 §5.4.3."""
+    if name in _OF_OWN_TYPE:
+        return info
+    if name in _WHOLE:
+        return SignalInfo(info.name, "", ua.VariantType.Int32.value)
+    if name in _STATUS_CODES:
+        return SignalInfo(info.name, "", STATUS_CODE)
+    return SignalInfo(info.name, info.unit, ua.VariantType.Double.value)
+
+
+def read(
+    history: History,
+    number: int,
+    info: SignalInfo,
+    asked: Asked,
+    done: int,
+    most: int,
+    name: str,
+    configuration: AggregateConfiguration,
+) -> Columns:
+    """Return one result for each interval behind so many, at most so many of what was asked.
+
+    Raises:
+        ValueError: naming an interval that is not allowed.
+    """
+    whole = (asked.start, asked.end)
+    again = min(done, 1)
+    """Alone, an interval that is what is left over would not be known as that."""
+    page = asked.behind(done - again).first(most + again)
+    series = for_aggregates(history, number, info, page.start, page.end, page.interval, whole)
+    rows = aggregate(series, page.start, page.end, page.interval, name, configuration)[again:]
+    return columns_of(
+        Results(
+            np.array([row.time for row in rows], np.int64),
+            np.array([row.value for row in rows], object),
+            np.array([row.status for row in rows], np.uint32),
+        ),
+        kind_of(name, info),
+    )

@@ -1,0 +1,45 @@
+"""What waits for the broker keeps to its share; what is dropped is stored all the same."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from historian import outbox
+from plant.sample import Sample
+from runtime.settings import HistorianSettings
+from timeseries.packing import SAMPLE_BYTES
+from timeseries.signals import SignalInfo
+
+HOURS = 48
+
+
+@pytest.fixture
+def filled(plant, server):
+    plant.store.declare([SignalInfo("R101.T", "K", 11)])
+    plant.store.outbox.begin()
+    for hour in range(HOURS):
+        plant.put(*(Sample(server.at(3600 * hour + 10 * n), "R101.T", hour + n / 361) for n in range(360)))
+    return plant
+
+
+async def test_the_outbox_keeps_to_its_share_and_drops_the_oldest(filled, monkeypatch) -> None:
+    monkeypatch.setattr(outbox, "BLOCKS_AT_ONCE", 3)
+    monkeypatch.setattr(outbox, "OUTBOX_EVERY_S", 0.0)
+    before = filled.store.outbox.waiting.samples
+    settings = HistorianSettings(retention_gb=before * SAMPLE_BYTES / 1e9)
+    keeping = asyncio.create_task(outbox.keep_outbox_small(filled.store, filled.thread, filled.metrics, settings))
+    try:
+        async with asyncio.timeout(30):
+            while not filled.registry.get_sample_value("cstr_outbox_dropped_total"):  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+    assert 0.45 * before < filled.store.outbox.waiting.samples <= 0.5 * before
+    left = [columns for _, columns in filled.store.outbox.oldest(1000)]
+    assert filled.store.samples(left[-1])[-1].value == 47 + 359 / 361
+    dropped = filled.registry.get_sample_value("cstr_outbox_dropped_total")
+    assert dropped + sum(map(len, left)) == HOURS * 360
+    assert len(filled.stored("R101.T")) == HOURS * 360

@@ -1,0 +1,58 @@
+"""The server's own history over kill -9: all that a subscriber has got is there, once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from plant.clock import UNIX_EPOCH_TICKS
+from runtime.opcua_link.connect import connected
+from runtime.opcua_link.values import Notification
+
+from .server_process import ServerProcess
+
+NAMES = ["R101.T", "R101.Ca", "R101.TIC101.SP", "R102.T", "R101.Detector.Cause"]
+Got = dict[str, list[tuple[int, object, int]]]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    (tmp_path / "log").touch()
+    server = ServerProcess(tmp_path, goes_on=True, settings={"SERVER__LOCKSTEP": "false", "PLANT__SPEED": 5})
+    yield server
+    server.stop()
+    assert "Traceback" not in server.log(), server.log()
+
+
+async def test_what_was_published_is_there_after_kill_9(server: ServerProcess) -> None:
+    chance = random.Random(6)
+    got: Got = {name: [] for name in NAMES}
+
+    async def take(data: Notification) -> None:
+        for each in data.readings():
+            if each.source_time:
+                got[each.name].append((each.source_time, each.value, each.status))
+
+    for _ in range(3):
+        async with connected(server.endpoint(), "test") as link:
+            running = asyncio.create_task(link.run())
+            await link.subscribe(NAMES, take, publishing_s=0.05)
+            await link.write({"R101.TIC101.SP": 340.0 + 10 * chance.random()})
+            await asyncio.sleep(chance.uniform(0.5, 2.0))
+            os.kill(server.pid, signal.SIGKILL)
+            await asyncio.gather(running, return_exceptions=True)
+        server.stop()
+    async with connected(server.endpoint(), "test") as link:
+        for name in NAMES:
+            history = (await link.history(name, UNIX_EPOCH_TICKS, 2**61)).readings()
+            recorded = [(each.source_time, each.value, each.status) for each in history]
+            assert len(set(recorded)) == len(recorded)
+            assert [time for time, *_ in recorded] == sorted(time for time, *_ in recorded)
+            assert set(got[name]) <= set(recorded), name
+            assert len(got[name]) > (10 if name.endswith((".T", ".Ca")) else 0)

@@ -1,0 +1,201 @@
+"""A store is kept in order beside its writer: archived, within its age and size, its checksums looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from timeseries import archive, keeper, keeping
+from timeseries.reader import Reader
+from timeseries.retention import Retention
+from timeseries.signals import SignalInfo
+from timeseries.store import Store
+from timeseries.upkeep import Upkeep
+
+from .conftest import put, sample, values
+
+HOURS = 48
+LOG = logging.getLogger("keeping")
+WEEK = Retention.of(7, 5)
+
+
+@pytest.fixture
+def filled(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
+    for name in ("LOOK_S", "TRIM_S"):
+        monkeypatch.setattr(keeper, name, 0.01)
+    monkeypatch.setattr(keeper, "BLOCKS", 1)
+    monkeypatch.setattr(archive, "CHUNK", 60)
+    store.declare([SignalInfo("R101.T", "K", 11), SignalInfo("R101.TIC101.SP", "K", 11)])
+    put(store, sample("R101.TIC101.SP", 0, 350.0))
+    for hour in range(HOURS):
+        put(store, *(sample("R101.T", 3600 * hour + 10 * n, hour + n / 361) for n in range(360)))
+    return store
+
+
+@contextlib.contextmanager
+def kept(folder: Path, retention: Retention, until: Callable[[list[dict[str, Any]]], object]) -> Iterator[list[Any]]:
+    """Keep a store until something is so, and a moment longer; what the keeper says is given."""
+    said: list[dict[str, Any]] = []
+    is_ending = threading.Event()
+    arguments = (folder, retention, lambda **what: said.append(what), is_ending)
+    worker = threading.Thread(target=keeper.keep, args=arguments)
+    worker.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not until(said):
+            assert time.monotonic() < deadline
+            assert worker.is_alive()
+            time.sleep(0.05)
+        time.sleep(0.3)
+        yield said
+    finally:
+        is_ending.set()
+        worker.join(10)
+    assert not worker.is_alive()
+
+
+def hours(reader: Reader) -> list[int]:
+    return [int(value) for value in values(reader)]  # type: ignore[arg-type]
+
+
+def test_by_age(filled: Store, folder: Path, reader: Reader) -> None:
+    half_a_day = 12 * 360
+    with kept(folder, Retention.of(0.5, 5), lambda said: len(values(reader)) <= half_a_day + 60) as said:
+        left = hours(reader)
+    assert left == [hour for hour in range(35, HOURS) for _ in range(360)][-len(left) :]
+    assert half_a_day <= len(left)
+    assert values(reader, "R101.TIC101.SP") == [350.0]
+    assert sum(each.get("forgotten", 0) for each in said) == HOURS * 360 - len(left)
+
+
+def test_by_size_whatever_waits_in_the_outbox(filled: Store, folder: Path, upkeep: Upkeep, reader: Reader) -> None:
+    filled.outbox.begin()
+    put(filled, sample("R101.T", 3600 * HOURS - 5, HOURS - 0.1))
+    upkeep.take_in()
+    most = upkeep.size().kept // 2
+    waiting = filled.outbox.waiting
+    with kept(folder, Retention.of(100, most / 1e9), lambda said: upkeep.size().kept <= most):
+        assert 12 < min(hours(reader)) < 36
+    with kept(folder, Retention.of(100, 1e-9), lambda said: len(values(reader)) <= 60):
+        assert set(hours(reader)) == {47}
+    assert values(reader, "R101.TIC101.SP") == [350.0]
+    assert filled.outbox.waiting == waiting
+
+
+def test_damage_is_found(filled: Store, folder: Path, upkeep: Upkeep) -> None:
+    upkeep.take_in()
+    made = upkeep.seal(2**62)
+    assert made is not None
+    (folder / "segments" / made.file).write_bytes(b"garbage")
+    with kept(folder, WEEK, lambda said: said) as said:
+        assert f"{made.file}: its checksum is not that of the file that was written" in said[0]["damaged"]
+        assert len(said) == 1
+
+
+def test_what_cannot_be_done_is_said_once_and_tried_again(
+    filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "RETRY_S", 0.01)
+    left = [5]
+
+    def take_in(upkeep: Upkeep) -> int:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OSError(28, "No space left on device")
+        return 0
+
+    monkeypatch.setattr(Upkeep, "take_in", take_in)
+    with kept(folder, WEEK, lambda said: len(said) == 2) as said:
+        assert said == [{"trouble": "[Errno 28] No space left on device"}, {"trouble": ""}]
+
+
+def test_the_end_waits_for_no_sealing(filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = threading.Event()
+
+    def seal(upkeep: Upkeep, before: int, tell: Callable[[], None]) -> None:
+        begun.set()
+        while True:
+            tell()
+            time.sleep(0.01)
+
+    monkeypatch.setattr(Upkeep, "seal", seal)
+    monkeypatch.setattr(keeper, "DAY", 1)
+    with kept(folder, WEEK, lambda said: begun.is_set()):
+        pass
+
+
+def children() -> list[int]:
+    return _keepers_of(os.getpid())
+
+
+def _argv(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_its_process_archives_and_is_begun_anew_when_it_dies(
+    store: Store, folder: Path, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(keeping, "AGAIN_S", 0.1)
+    keeping_it = asyncio.create_task(keeping.keep(folder, WEEK, LOG, lambda what: None))
+    await eventually(children)
+    os.kill(children()[0], signal.SIGKILL)
+    await eventually(lambda: "ended with -9" in caplog.text and children())
+    for place in range(100):
+        put(store, sample("R101.T", place, 1.0))
+    await eventually(lambda: upkeep.waiting() == (0, 0))
+    keeping_it.cancel()
+    await asyncio.gather(keeping_it, return_exceptions=True)
+    assert children() == []
+
+
+async def test_what_its_process_says_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    troubles: list[str] = []
+    for said in ({"trouble": "disk full"}, {"trouble": ""}, {"forgotten": 7}, {"damaged": "a.parquet: gone"}):
+        keeping._tell(said, LOG, troubles.append)  # type: ignore[arg-type]
+    assert troubles == ["archive: disk full", "", "history: a.parquet: gone"]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO", "INFO", "ERROR"]
+
+
+def test_its_process_ends_with_its_writer_whatever_ended_that(store: Store, folder: Path) -> None:
+    writer = (
+        "import asyncio, logging, sys; from pathlib import Path; from timeseries.keeping import keep; "
+        "from timeseries.retention import Retention; "
+        f"asyncio.run(keep(Path({str(folder)!r}), Retention(10**15, 10**9), logging.getLogger(), print))"
+    )
+    with subprocess.Popen([sys.executable, "-P", "-c", writer]) as process:
+        deadline = time.monotonic() + 30
+        while not (found := _keepers_of(process.pid)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        while any(b"timeseries.keeper" in _argv(pid) for pid in found):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def _keepers_of(parent: int) -> list[int]:
+    shown = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True)
+    return [pid for pid in map(int, shown.stdout.split()) if b"timeseries.keeper" in _argv(pid)]

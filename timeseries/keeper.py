@@ -1,0 +1,147 @@
+"""The process that keeps a store in order: `python -P -m timeseries.keeper FOLDER AGE BYTES`.
+
+A process, since packing takes long, and in a thread would take turns of the writer. It ends when its standard input
+does, whatever ended the writer, and says on standard output, a line of JSON each, what the writer is to tell.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from plant.clock import ticks_from_seconds
+from timeseries.retention import Retention
+from timeseries.upkeep import Upkeep
+
+LOOK_S, RETRY_S = 1.0, 5.0
+BLOCKS, SAMPLES, OLDEST_S = 64, 65_536, 10.0
+"""The log is archived when it has so many of one, or is so old: what is asked has to be looked for in all of it."""
+TRIM_S, SCRUB_S = 60.0, 86_400.0
+DAY, STEP = ticks_from_seconds(86_400.0), ticks_from_seconds(600.0)
+MOST_UNSEALED = 2_000_000_000
+"""Bytes of chunks: where a day has more, the older half is sealed."""
+
+Say = Callable[..., None]
+
+
+def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Event) -> None:
+    """Archive, seal, forget and look at checksums until it is to end.
+
+    Says `trouble` when it cannot, and an empty one when it can again; `forgotten` samples; `damaged` files.
+    """
+    keeper = _Keeper(folder, retention, is_ending)
+    is_failing = False
+    try:
+        while not is_ending.wait(RETRY_S if is_failing else LOOK_S):
+            try:
+                for damage in keeper.scrub_when_due():
+                    say(damaged=damage)
+                forgotten = keeper.do_what_is_due()
+            except (sqlite3.Error, OSError) as error:
+                if not is_failing:
+                    say(trouble=str(error))
+                is_failing = True
+                continue
+            if is_failing:
+                say(trouble="")
+                is_failing = False
+            if forgotten:
+                say(forgotten=forgotten)
+    except _Ending:
+        pass
+    finally:
+        keeper.close()
+
+
+class _Ending(Exception):  # noqa: N818
+    """Leaves what takes long, and is begun anew by the next start."""
+
+
+class _Keeper:
+    def __init__(self, folder: Path, retention: Retention, is_ending: threading.Event) -> None:
+        self._upkeep = Upkeep(folder)
+        self._retention = retention
+        self._archived = self._trimmed = time.monotonic()
+        self._is_ending = is_ending
+        self._scrubbed = time.monotonic() - SCRUB_S
+
+    def close(self) -> None:
+        self._upkeep.close()
+
+    def scrub_when_due(self) -> list[str]:
+        """Return what is damaged."""
+        if time.monotonic() - self._scrubbed < SCRUB_S:
+            return []
+        self._scrubbed = time.monotonic()
+        return self._upkeep.damaged(self._between)
+
+    def do_what_is_due(self) -> int:
+        """Return how many samples were forgotten."""
+        self._archive()
+        if time.monotonic() - self._trimmed < TRIM_S:
+            return 0
+        self._seal()
+        forgotten = self._trim()
+        self._trimmed = time.monotonic()
+        return forgotten
+
+    def _between(self) -> None:
+        """Do between two parts of what takes long what cannot wait."""
+        if self._is_ending.is_set():
+            raise _Ending
+        self._archive()
+
+    def _archive(self) -> None:
+        blocks, samples = self._upkeep.waiting()
+        now = time.monotonic()
+        if blocks >= BLOCKS or samples >= SAMPLES or (blocks and now - self._archived >= OLDEST_S):
+            self._upkeep.take_in()
+            self._upkeep.checkpoint()
+            self._archived = now
+
+    def _seal(self) -> None:
+        """Seal what is older than a day, a day at once."""
+        newest = self._upkeep.newest_time()
+        unsealed = self._upkeep.unsealed(newest - 2 * DAY)
+        if unsealed.old:
+            self._upkeep.seal(newest - DAY, self._between)
+        elif unsealed.all > MOST_UNSEALED:
+            self._upkeep.seal(unsealed.middle, self._between)
+
+    def _trim(self) -> int:
+        forgotten = self._upkeep.forget(self._upkeep.newest_time() - self._retention.age)
+        while self._upkeep.size().kept > self._retention.bytes:
+            oldest = self._upkeep.oldest()
+            if oldest is None:
+                break
+            forgotten += self._upkeep.forget(oldest + STEP)
+        return forgotten
+
+
+def _say(**what: object) -> None:
+    print(json.dumps(what), flush=True)
+
+
+def main() -> None:
+    """Keep a store until standard input ends."""
+    is_ending = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the writer is told, too, and ends this
+
+    def wait() -> None:
+        sys.stdin.read()
+        is_ending.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    folder, age, size = sys.argv[1:]
+    keep(Path(folder), Retention(int(age), int(size)), _say, is_ending)
+
+
+if __name__ == "__main__":
+    main()
