@@ -1,7 +1,8 @@
-"""Samples of one signal, wherever they are: sealed, archived or in the log; a reader sees no seam.
+"""Samples of one signal, wherever they are: sealed, archived, in the log, or changed since; a reader sees no seam.
 
 Each question looks at one state of the archive and at the log behind it. Blocks leave the log only after the archive
 has them, so a state that is still the present one when the log has been read is whole; otherwise it is looked at again.
+What was changed stands in place of what was recorded, wherever that is by then.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from timeseries import archive, log
+from timeseries.amendments import Amendments
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_reading, transaction
 from timeseries.packing import of_chunk
@@ -48,15 +50,19 @@ class _Part:
 class History:
     """The reading side; any number of them in any process, each used from one thread at a time."""
 
-    def __init__(self, folder: Path, unpacked: Unpacked | None = None) -> None:
+    def __init__(self, folder: Path, unpacked: Unpacked | None = None, *, as_recorded: bool = False) -> None:
+        """`as_recorded` is without what was changed since."""
         self.log = open_for_reading(folder, LOG)
         self.archive = open_for_reading(folder, ARCHIVE)
         self._folder = folder / SEGMENTS
         self._files: OrderedDict[str, SegmentFile] = OrderedDict()
         self._unpacked = unpacked if unpacked is not None else Unpacked()
+        self.amendments = Amendments(folder)
+        self._as_recorded = as_recorded
 
     def close(self) -> None:
         """Close it."""
+        self.amendments.close()
         self.log.close()
         self.archive.close()
 
@@ -78,6 +84,8 @@ class History:
         """Yield the same, some `most` samples at a time, each page in order; backward, the latest page first."""
         while low < high:
             columns, edge = self._page(signal, info, low, high, most, backward=backward)
+            if not self._as_recorded:
+                columns, edge = self._as_amended(columns, signal, low, high, edge, most, backward=backward)
             if len(columns):
                 yield columns
             low, high = (low, edge) if backward else (edge, high)
@@ -92,6 +100,17 @@ class History:
             after = int(page.times[0])
             break
         return before, after
+
+    def _as_amended(
+        self, recorded: Columns, signal: int, low: int, high: int, edge: int, most: int, *, backward: bool
+    ) -> tuple[Columns, int]:
+        """Return a page with what was changed, shorter where that is much."""
+        first, last = (edge, high) if backward else (low, edge)
+        edge = self.amendments.edge(signal, first, last, most, backward=backward)
+        first, last = (edge, last) if backward else (first, edge)
+        overlay = self.amendments.overlay(signal, first, last)
+        recorded = recorded.between(first, last)
+        return (recorded if overlay is None else overlay.over(recorded)), edge
 
     def _page(
         self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool
