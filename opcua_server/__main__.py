@@ -10,6 +10,8 @@ from opcua_server import server as serving
 from opcua_server.auditing.trail import AuditTrail
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
+from opcua_server.historical_access.update import Storable
+from opcua_server.historical_access.updater import HistoryUpdater
 from opcua_server.pacing import Pacer
 from opcua_server.recorder import Recorder
 from opcua_server.registration import Registration, registered_server
@@ -19,6 +21,7 @@ from opcua_server.simulator import Simulator, timing_of
 from opcua_server.tags import Tags
 from opcua_server.users import users_of
 from opcua_server.wire.messages import now_ticks
+from plant.clock import TICKS_PER_SECOND
 from plant.simulation import PlantConfig
 from runtime.addresses import is_unspecified
 from runtime.errors import CouldNotRun
@@ -26,12 +29,15 @@ from runtime.pki.renewal import OwnCertificates
 from runtime.ports import require_free
 from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
+from timeseries.amending import Amender
 from timeseries.keeping import keep
 from timeseries.reading import History
 from timeseries.retention import Retention
 from timeseries.store import Store
 
 HISTORY = "history"
+CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
+"""A sample that a client adds may be so far ahead of the plant's clock."""
 LAST_PUBLISHING_S = 0.3
 """Plant time has stopped: subscribers get what was sampled last, and that the server ends."""
 
@@ -52,6 +58,7 @@ async def serve(context: Context) -> None:
         store = await asyncio.to_thread(Store, folder)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
+    retention = Retention.of(settings.server.history_days, settings.server.history_gb)
     recorder = Recorder(tags, store, context.health, context.registry)
     simulator = Simulator(
         settings.reactors,
@@ -73,7 +80,15 @@ async def serve(context: Context) -> None:
     lines = RotatingLines(context.data / AUDIT, round(audit.megabytes * 1e6), audit.files)
     trail = AuditTrail(lines, context.registry)
     reader = HistoryReader(tags, recorder, History(folder), server.aspace.__contains__)
-    publisher = server.serve(simulator, commands, reader, recorder.flush, trail)
+    updater = HistoryUpdater(
+        tags,
+        recorder,
+        Amender(folder),
+        server.aspace.__contains__,
+        lambda: Storable(simulator.now - retention.age, simulator.now + CLOCKS_DIFFER, simulator.epoch),
+        server.limits.max_string_length,
+    )
+    publisher = server.serve(simulator, commands, reader, updater, recorder.flush, trail)
     context.registry.register(server.metrics())
     simulator.show()
     await serving.listen(server, settings.server)
@@ -88,7 +103,6 @@ async def serve(context: Context) -> None:
             group.create_task(pacer.run(), name="scan")
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
-            retention = Retention.of(settings.server.history_days, settings.server.history_gb)
             group.create_task(keep(folder, retention, context.log, context.health.trouble), name="history")
             group.create_task(users.watch(server.end_refused_sessions), name="users")
             group.create_task(server.watch_trust(), name="trust")
@@ -103,6 +117,7 @@ async def serve(context: Context) -> None:
         await server.stop()
         await asyncio.to_thread(trail.close)
         await asyncio.to_thread(reader.close)
+        await asyncio.to_thread(updater.close)
         await asyncio.to_thread(store.close)
 
 

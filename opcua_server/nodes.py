@@ -78,7 +78,7 @@ class NodeBuilder:
         if signal.writer is not Writer.NOBODY:
             access |= ua.AccessLevel.CurrentWrite.mask
         if signal.recorded:
-            access |= ua.AccessLevel.HistoryRead.mask
+            access |= ua.AccessLevel.HistoryRead.mask | ua.AccessLevel.HistoryWrite.mask
         attributes = ua.VariableAttributes(
             DisplayName=ua.LocalizedText(display_name(signal.name)),
             Description=ua.LocalizedText(signal.description),
