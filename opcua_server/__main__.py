@@ -10,6 +10,8 @@ from opcua_server import server as serving
 from opcua_server.auditing.trail import AuditTrail
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
+from opcua_server.historical_access.archive_start import ArchiveStart
+from opcua_server.historical_access.configuration_nodes import show_start
 from opcua_server.historical_access.update import Storable
 from opcua_server.historical_access.updater import HistoryUpdater
 from opcua_server.pacing import Pacer
@@ -91,6 +93,10 @@ async def serve(context: Context) -> None:
     publisher = server.serve(simulator, commands, reader, updater, recorder.flush, trail)
     context.registry.register(server.metrics())
     simulator.show()
+    recorder.flush()
+    start = ArchiveStart(folder)
+    await asyncio.to_thread(start.look)
+    show_start(server.aspace, lambda: start.ticks)
     await serving.listen(server, settings.server)
     context.health.detail["endpoint"] = settings.server.endpoint
     anywhere = ", by all names and addresses of this machine" if is_unspecified(settings.server.listen) else ""
@@ -104,6 +110,7 @@ async def serve(context: Context) -> None:
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
             group.create_task(keep(folder, retention, context.log, context.health.trouble), name="history")
+            group.create_task(start.keep(), name="start of the archive")
             group.create_task(users.watch(server.end_refused_sessions), name="users")
             group.create_task(server.watch_trust(), name="trust")
             group.create_task(certificates.keep(), name="certificates")
@@ -118,6 +125,7 @@ async def serve(context: Context) -> None:
         await asyncio.to_thread(trail.close)
         await asyncio.to_thread(reader.close)
         await asyncio.to_thread(updater.close)
+        await asyncio.to_thread(start.close)
         await asyncio.to_thread(store.close)
 
 

@@ -53,6 +53,14 @@ class Amendments:
             return None
         return Overlay(columns_of(signal, rows), np.array([row[-1] for row in rows], np.bool_))
 
+    def first_time(self) -> int | None:
+        """Return the time of the oldest sample that an amendment has."""
+        connection = self._there()
+        if connection is None:
+            return None
+        found: int | None = connection.execute("SELECT min(time) FROM amendment WHERE NOT is_deleted").fetchone()[0]
+        return found
+
     def newest(self, signal: int) -> tuple[int, int] | None:
         """Return epoch and time of the newest sample that an amendment has."""
         connection = self._there()

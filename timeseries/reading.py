@@ -90,6 +90,15 @@ class History:
                 yield columns
             low, high = (low, edge) if backward else (edge, high)
 
+    def first_time(self) -> int | None:
+        """Return the time of the oldest sample of all signals, as far as is known without looking at each."""
+        found = [int(columns.times.min()) for columns in self.logged() if len(columns)]
+        for table in ("chunk", "piece"):
+            (first,) = self.archive.execute(f"SELECT min(first) FROM {table}").fetchone()  # noqa: S608
+            found += [] if first is None else [first]
+        first = self.amendments.first_time()
+        return min(found if first is None else [*found, first], default=None)
+
     def edges(self, signal: int, info: SignalInfo, low: int, high: int) -> tuple[int | None, int | None]:
         """Return the time of the last sample at or before `low`, and of the first at or after `high`."""
         before = after = None
