@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -22,12 +23,17 @@ class Amendments:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._path = str(folder / AMENDMENTS.file)
         self._connection: sqlite3.Connection | None = None
 
     def close(self) -> None:
         """Close it."""
         if self._connection is not None:
             self._connection.close()
+
+    def are_there(self) -> bool:
+        """Tell whether anything was ever changed."""
+        return self._there() is not None
 
     def edge(self, signal: int, low: int, high: int, most: int, *, backward: bool) -> int:
         """Return up to (or from) where a span has about `most` amendments: its end where it has fewer."""
@@ -106,7 +112,7 @@ class Amendments:
         return Modifications(infos, columns_of(signal, rows))
 
     def _there(self) -> sqlite3.Connection | None:
-        if self._connection is None and (self._folder / AMENDMENTS.file).exists():
+        if self._connection is None and os.path.exists(self._path):  # noqa: PTH110 - for every page
             self._connection = open_for_reading(self._folder, AMENDMENTS)
         return self._connection
 

@@ -84,7 +84,7 @@ class History:
         """Yield the same, some `most` samples at a time, each page in order; backward, the latest page first."""
         while low < high:
             columns, edge = self._page(signal, info, low, high, most, backward=backward)
-            if not self._as_recorded:
+            if not self._as_recorded and self.amendments.are_there():
                 columns, edge = self._as_amended(columns, signal, low, high, edge, most, backward=backward)
             if len(columns):
                 yield columns
