@@ -8,7 +8,9 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -197,6 +199,33 @@ def test_a_file_that_was_begun_when_the_process_died_is_made_anew(
     (folder / f".{AMENDMENTS.file}.new").write_bytes(b"half of it")
     amender.put(number, INFO, store.columns([sample("R101.T", 1, -1.0)]), Change.INSERT, ANNA)
     assert values(reader) == [-1.0]
+
+
+def test_changing_and_forgetting_wait_for_each_other(store: Store, reader: Reader, folder: Path, number: int) -> None:
+    fill(store, 0, 1_000)
+    is_over = threading.Event()
+
+    def keep() -> None:
+        upkeep = Upkeep(folder)
+        before = 0
+        while not is_over.is_set():
+            before = min(before + 1, 900)
+            upkeep.take_in()
+            upkeep.forget(at(before))
+        upkeep.close()
+
+    amender = Amender(folder)
+    with ThreadPoolExecutor(1) as beside:
+        kept = beside.submit(keep)
+        for place in range(1_000, 1_100):
+            fill(store, place, place + 1)
+            change = store.columns([sample("R101.T", place, -1.0), sample("R101.T", place + 0.5, -2.0)])
+            amender.put(number, INFO, change, Change.UPDATE, ANNA)
+            assert values(reader)[-2:] == [-1.0, -2.0]
+        is_over.set()
+        kept.result(30)
+    amender.close()
+    assert values(reader)[-200:] == [-1.0, -2.0] * 100
 
 
 def test_after_kill_9_each_call_is_done_whole_or_not_at_all(folder: Path) -> None:
