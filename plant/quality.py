@@ -75,9 +75,10 @@ _CODE_BITS = 0xFFFF0000
 CALCULATED: Final = 0x0401
 INTERPOLATED: Final = 0x0402
 PARTIAL: Final = 0x0404
+EXTRA_DATA: Final = 0x0408
 MULTIPLE_VALUES: Final = 0x0410
 """Info bits of an aggregate's result, each with InfoType DataValue (OPC 10000-4 v1.05 §7.39.1, OPC 10000-13 §5.3.3);
-without the first two a value is Raw."""
+without the first two a value is Raw, and with EXTRA_DATA more is known of a raw one (OPC 10000-11 §3.1.7)."""
 
 
 def name_of(status: int) -> str:

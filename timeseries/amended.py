@@ -17,7 +17,7 @@ Row = tuple[int, int, int, int, int, int, str | None]
 
 
 class Change(IntEnum):
-    """HistoryUpdateType (OPC 10000-11 v1.05 §6.6.3)."""
+    """HistoryUpdateType (OPC 10000-11 v1.05 §6.7)."""
 
     INSERT = 1
     REPLACE = 2

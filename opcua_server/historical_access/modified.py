@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from opcua_server.historical_access.raw import Span
+from plant import quality
 from timeseries.amended import Modification, Modifications
 from timeseries.columns import Columns
 from timeseries.reading import FOREVER, History
 
-EXTRA_DATA = 0x0408
-"""InfoType DataValue and the ExtraData bit (OPC 10000-4 v1.05 §7.39.1): there are modifications of that time."""
 _POINT = struct.Struct("<qq")
 _INFO, _LENGTH = struct.Struct("<qI"), struct.Struct("<i")
 
@@ -76,4 +75,6 @@ def marked(history: History, number: int, samples: Columns) -> Columns:
     if not len(modified):
         return samples
     is_modified = np.isin(times, modified)
-    return samples.with_statuses(np.where(is_modified, samples.statuses | np.uint32(EXTRA_DATA), samples.statuses))
+    return samples.with_statuses(
+        np.where(is_modified, samples.statuses | np.uint32(quality.EXTRA_DATA), samples.statuses)
+    )

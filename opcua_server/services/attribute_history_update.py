@@ -15,7 +15,7 @@ from opcua_server.status import status_code
 
 
 class HistoryUpdateService:
-    """Has history changed, and all of it audited, what is refused too (OPC 10000-11 v1.05 §5.8.1)."""
+    """Has history changed, and all of it audited, what is refused too (OPC 10000-11 v1.05 §5.8)."""
 
     def __init__(self, updater: HistoryUpdater, audit: Audit) -> None:
         self._updater = updater

@@ -10,10 +10,10 @@ import pytest_asyncio
 from asyncua import Client, ua
 
 from opcua_server.historical_access import update as updating
-from opcua_server.historical_access.modified import EXTRA_DATA
 from opcua_server.services import attribute_history
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
+from plant.quality import EXTRA_DATA
 from runtime.opcua_link.filetime import FileTime, ticks_of
 
 from .conftest import Serving, step, value
