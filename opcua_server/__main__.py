@@ -10,6 +10,10 @@ from opcua_server import server as serving
 from opcua_server.auditing.trail import AuditTrail
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
+from opcua_server.historical_access.archive_start import ArchiveStart
+from opcua_server.historical_access.configuration_nodes import show_start
+from opcua_server.historical_access.update import Storable
+from opcua_server.historical_access.updater import HistoryUpdater
 from opcua_server.ledger import Ledger
 from opcua_server.pacing import Pacer
 from opcua_server.recorder import Recorder
@@ -20,6 +24,7 @@ from opcua_server.simulator import Simulator, timing_of
 from opcua_server.tags import Tags
 from opcua_server.users import users_of
 from opcua_server.wire.messages import now_ticks
+from plant.clock import TICKS_PER_SECOND
 from plant.simulation import PlantConfig
 from runtime.addresses import is_unspecified
 from runtime.errors import CouldNotRun
@@ -27,12 +32,15 @@ from runtime.pki.renewal import OwnCertificates
 from runtime.ports import require_free
 from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
+from timeseries.amending import Amender
 from timeseries.keeping import keep
 from timeseries.reading import History
 from timeseries.retention import Retention
 from timeseries.store import Store
 
 HISTORY = "history"
+CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
+"""A sample that a client adds may be so far ahead of the plant's clock."""
 LAST_PUBLISHING_S = 0.3
 """Plant time has stopped: subscribers get what was sampled last, and that the server ends."""
 
@@ -54,6 +62,7 @@ async def serve(context: Context) -> None:
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     ledger = Ledger(tags, settings.server.ledger) if settings.server.ledger is not None else None
+    retention = Retention.of(settings.server.history_days, settings.server.history_gb)
     recorder = Recorder(tags, store, context.health, context.registry)
     simulator = Simulator(
         settings.reactors,
@@ -74,16 +83,28 @@ async def serve(context: Context) -> None:
     audit = settings.server.audit
     lines = RotatingLines(context.data / AUDIT, round(audit.megabytes * 1e6), audit.files)
     trail = AuditTrail(lines, context.registry)
-    reader = HistoryReader(tags, recorder, History(folder), server.aspace.__contains__)
+    reader = HistoryReader(tags, recorder, History(folder, unwritten=recorder.unwritten), server.aspace.__contains__)
+    updater = HistoryUpdater(
+        tags,
+        recorder,
+        Amender(folder),
+        server.aspace.__contains__,
+        lambda: Storable(simulator.now - retention.age, simulator.now + CLOCKS_DIFFER, simulator.epoch),
+        server.limits.max_string_length,
+    )
 
     def record() -> None:
         recorder.flush()
         if ledger is not None and not recorder.is_behind:
             ledger.recorded()
 
-    publisher = server.serve(simulator, commands, reader, record, trail)
+    publisher = server.serve(simulator, commands, reader, updater, record, trail)
     context.registry.register(server.metrics())
     simulator.show()
+    record()
+    start = ArchiveStart(folder)
+    await asyncio.to_thread(start.look)
+    show_start(server.aspace, lambda: start.ticks)
     await serving.listen(server, settings.server)
     context.health.detail["endpoint"] = settings.server.endpoint
     anywhere = ", by all names and addresses of this machine" if is_unspecified(settings.server.listen) else ""
@@ -96,8 +117,8 @@ async def serve(context: Context) -> None:
             group.create_task(pacer.run(), name="scan")
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
-            retention = Retention.of(settings.server.history_days, settings.server.history_gb)
             group.create_task(keep(folder, retention, context.log, context.health.trouble), name="history")
+            group.create_task(start.keep(), name="start of the archive")
             group.create_task(users.watch(server.end_refused_sessions), name="users")
             group.create_task(server.watch_trust(), name="trust")
             group.create_task(certificates.keep(), name="certificates")
@@ -111,6 +132,8 @@ async def serve(context: Context) -> None:
         await server.stop()
         await asyncio.to_thread(trail.close)
         await asyncio.to_thread(reader.close)
+        await asyncio.to_thread(updater.close)
+        await asyncio.to_thread(start.close)
         await asyncio.to_thread(store.close)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from asyncua import ua
 
 from opcua_server import namespace_metadata
+from opcua_server.historical_access import configuration_nodes
 from opcua_server.methods import PLANT_METHODS, REACTOR_METHODS, Method
 from opcua_server.nodes import OBJECTS, NodeBuilder
 from plant.names import AREA, PLANT, loop_name
@@ -29,8 +30,10 @@ def build(builder: NodeBuilder, reactors: Sequence[str]) -> None:
     simulation = builder.add_object(
         f"{PLANT}.Simulation", plant, type_id=types.plant_simulation, description="Its clock"
     )
+    configuration_nodes.add(builder, plant)
     for signal in PLANT_SIGNALS:
-        builder.add_signal(f"{PLANT}.{signal.name}", simulation, signal)
+        node = builder.add_signal(f"{PLANT}.{signal.name}", simulation, signal)
+        configuration_nodes.use(builder, node, signal)
     _methods(builder, f"{PLANT}.Simulation", simulation, PLANT_METHODS)
     tags = builder.add_object(
         "Tags",
@@ -64,7 +67,9 @@ def _reactor(builder: NodeBuilder, types: _Types, reactor: str, area: ua.NodeId,
     )
     for signal in reactor_signals(reactor):
         parent = parents[signal.name.rpartition(".")[0]]
-        builder.organize(folder, builder.add_signal(f"{reactor}.{signal.name}", parent, signal))
+        node = builder.add_signal(f"{reactor}.{signal.name}", parent, signal)
+        builder.organize(folder, node)
+        configuration_nodes.use(builder, node, signal)
     _methods(builder, f"{reactor}.Simulation", parents["Simulation"], REACTOR_METHODS)
 
 

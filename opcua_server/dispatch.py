@@ -22,6 +22,7 @@ from opcua_server.monitoring.subscription import Subscription
 from opcua_server.operation_counts import require_few
 from opcua_server.request import Connection, Request
 from opcua_server.services.attribute import AttributeService
+from opcua_server.services.attribute_history_update import HistoryUpdateService
 from opcua_server.services.attribute_write import WriteService
 from opcua_server.services.method import MethodService
 from opcua_server.services.monitored_item import MonitoredItemService
@@ -55,6 +56,7 @@ class Dispatcher:
         items: MonitoredItemService,
         subscriptions: SubscriptionService,
         history: Any,
+        history_updates: HistoryUpdateService,
         access: AccessControl,
         sessionless: Container[int],
         audit: Audit,
@@ -68,6 +70,7 @@ class Dispatcher:
         self._items = items
         self._subscriptions = subscriptions
         self._history = history
+        self._history_updates = history_updates
         self._access = access
         self._sessionless = sessionless
         self._turns = asyncio.Lock()
@@ -99,6 +102,7 @@ class Dispatcher:
             ids.CancelRequest_Encoding_DefaultBinary: self._cancel,
             ids.CallRequest_Encoding_DefaultBinary: self._call,
             ids.HistoryReadRequest_Encoding_DefaultBinary: self._history_read,
+            ids.HistoryUpdateRequest_Encoding_DefaultBinary: self._history_update,
         }
 
     def serve(self, connection: Connection, request_id: int, body: bytes, at: int) -> bool:
@@ -310,6 +314,16 @@ class Dispatcher:
             return array_of(len(params.NodesToRead), await self._history.read(rights, params))
 
         request.answer_later(read)
+
+    def _history_update(self, request: Request) -> None:
+        params = request.parameters(ua.HistoryUpdateParameters)
+        require(len(params.HistoryUpdateDetails), self._limits.max_nodes_per_history_update_data)
+        session, rights, entry_id = request.session, self._rights(request), request.header.audit_entry_id
+
+        async def update() -> bytes:
+            return array(await self._history_updates.update(session, rights, params, entry_id))
+
+        request.answer_later(update)
 
 
 def _structures(results: Sequence[Any]) -> bytes:

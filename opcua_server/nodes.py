@@ -44,7 +44,7 @@ class NodeBuilder:
 
     def __init__(self, address_space: AddressSpace, scan_ms: float) -> None:
         self._service = NodeManagementService(address_space)
-        self._scan_ms = scan_ms
+        self.scan_ms = scan_ms
 
     def add_object(
         self,
@@ -56,13 +56,15 @@ class NodeBuilder:
         description: str = "",
         rule: int | None = None,
         name: str = "",
+        display: str = "",
+        namespace: int = NAMESPACE_INDEX,
     ) -> ua.NodeId:
         """Add an Object."""
         attributes = ua.ObjectAttributes(
-            DisplayName=ua.LocalizedText(name or _last(path)), Description=ua.LocalizedText(description)
+            DisplayName=ua.LocalizedText(display or name or _last(path)), Description=ua.LocalizedText(description)
         )
         definition = standard_id(type_id) if isinstance(type_id, int) else type_id
-        return self._add(path, parent, reference, ua.NodeClass.Object, attributes, definition, rule, name)
+        return self._add(path, parent, reference, ua.NodeClass.Object, attributes, definition, rule, name, namespace)
 
     def add_object_type(self, path: str, description: str) -> ua.NodeId:
         """Add an ObjectType below BaseObjectType."""
@@ -78,7 +80,7 @@ class NodeBuilder:
         if signal.writer is not Writer.NOBODY:
             access |= ua.AccessLevel.CurrentWrite.mask
         if signal.recorded:
-            access |= ua.AccessLevel.HistoryRead.mask
+            access |= ua.AccessLevel.HistoryRead.mask | ua.AccessLevel.HistoryWrite.mask
         attributes = ua.VariableAttributes(
             DisplayName=ua.LocalizedText(display_name(signal.name)),
             Description=ua.LocalizedText(signal.description),
@@ -87,7 +89,7 @@ class NodeBuilder:
             ValueRank=ua.ValueRank.Scalar,
             AccessLevel=access,
             UserAccessLevel=access,
-            MinimumSamplingInterval=self._scan_ms,
+            MinimumSamplingInterval=self.scan_ms,
             Historizing=signal.recorded,
         )
         node = self._add(
@@ -164,6 +166,10 @@ class NodeBuilder:
         """Let a folder show a node that lives elsewhere."""
         self._reference(folder, ua.ObjectIds.Organizes, target, forward=True)
         self._reference(target, ua.ObjectIds.Organizes, folder, forward=False)
+
+    def refer(self, source: ua.NodeId, kind: int, target: ua.NodeId) -> None:
+        """Let a node refer to another that does not refer back."""
+        self._reference(source, kind, target, forward=True)
 
     def _properties(self, path: str, node: ua.NodeId, signal: Signal, rule: int | None) -> None:
         extension, double = ua.VariantType.ExtensionObject, ua.VariantType.Double

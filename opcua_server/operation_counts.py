@@ -34,6 +34,7 @@ _PLACES: dict[str, tuple[_Place, str]] = {
     "UnregisterNodes": (_behind(0), "max_nodes_per_register_nodes"),
     "Call": (_behind(0), "max_nodes_per_method_call"),
     "HistoryRead": (_of_history_read, "max_nodes_per_history_read_data"),
+    "HistoryUpdate": (_behind(0), "max_nodes_per_history_update_data"),
     "CreateMonitoredItems": (_behind(8), "max_monitored_items_per_call"),
     "ModifyMonitoredItems": (_behind(8), "max_monitored_items_per_call"),
 }

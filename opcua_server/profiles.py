@@ -6,58 +6,11 @@ server tells of itself in ServerCapabilities is what it lacks nothing of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from opcua_server.historical_access import profiles as history
+from opcua_server.profile import SERVER, Profile, Unit, optional, units
 
-_SERVER = "http://opcfoundation.org/UA-Profile/Server/"
 _POLICY = "http://opcfoundation.org/UA/SecurityPolicy#"
 _TOKEN = "http://opcfoundation.org/UA-Profile/Security/UserToken/"  # noqa: S105 - no secret
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A conformance unit."""
-
-    name: str
-    is_optional: bool = False
-    lacks: str = ""
-    """Why it is not offered, or what is missing; empty where nothing is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A profile or facet: its own units, and the profiles that it includes."""
-
-    name: str
-    uri: str
-    source: str
-    """Where its units are listed."""
-    includes: tuple[Profile, ...] = ()
-    units: tuple[Unit, ...] = ()
-
-    def all_units(self) -> Iterator[Unit]:
-        """Yield its units and those of all it includes."""
-        for profile in self.includes:
-            yield from profile.all_units()
-        yield from self.units
-
-    @property
-    def missing(self) -> tuple[Unit, ...]:
-        """Mandatory units that the server lacks."""
-        return tuple(dict.fromkeys(unit for unit in self.all_units() if unit.lacks and not unit.is_optional))
-
-    @property
-    def is_supported(self) -> bool:
-        """True when no mandatory unit is missing."""
-        return not self.missing
-
-
-def _units(*names: str) -> tuple[Unit, ...]:
-    return tuple(Unit(name) for name in names)
-
-
-def _optional(name: str, lacks: str = "") -> Unit:
-    return Unit(name, is_optional=True, lacks=lacks)
 
 
 _INVALID_TOKEN = Unit("Security Invalid user token")
@@ -67,7 +20,7 @@ ANONYMOUS = Profile(
     "User Token – Anonymous Facet",
     f"{_TOKEN}Anonymous",
     "OPC 10000-7 v1.04 §6.6.167",
-    units=_units("Security User Anonymous"),
+    units=units("Security User Anonymous"),
 )
 USER_NAME = Profile(
     "User Token – User Name Password Server Facet",
@@ -87,7 +40,7 @@ NO_SECURITY = Profile(
     _DATABASE,
     units=(
         Unit("Security None CreateSession ActivateSession"),
-        *_units(
+        *units(
             "SymmetricSignatureAlgorithm_None",
             "SymmetricEncryptionAlgorithm_None",
             "AsymmetricSignatureAlgorithm_None",
@@ -98,7 +51,7 @@ NO_SECURITY = Profile(
     ),
 )
 _SHARED_BY_POLICIES = (
-    *_units(
+    *units(
         "Security Certificate Validation",
         "Security Encryption Required",
         "Security Signing Required",
@@ -113,7 +66,7 @@ BASIC256SHA256 = Profile(
     _DATABASE,
     units=(
         *_SHARED_BY_POLICIES,
-        *_units(
+        *units(
             "SymmetricEncryptionAlgorithm_AES256-CBC",
             "AsymmetricSignatureAlgorithm_RSA-PKCS15-SHA2-256",
             "AsymmetricEncryptionAlgorithm_RSA-OAEP-SHA1",
@@ -127,7 +80,7 @@ AES128 = Profile(
     _DATABASE,
     units=(
         *_SHARED_BY_POLICIES,
-        *_units(
+        *units(
             "SymmetricEncryptionAlgorithm_AES128-CBC",
             "AsymmetricSignatureAlgorithm_RSA-PKCS15-SHA2-256",
             "AsymmetricEncryptionAlgorithm_RSA-OAEP-SHA1",
@@ -141,7 +94,7 @@ AES256 = Profile(
     _DATABASE,
     units=(
         *_SHARED_BY_POLICIES,
-        *_units(
+        *units(
             "SymmetricEncryptionAlgorithm_AES256-CBC",
             "AsymmetricSignatureAlgorithm_RSA-PSS-SHA2-256",
             "AsymmetricEncryptionAlgorithm_RSA-OAEP-SHA2-256",
@@ -153,28 +106,28 @@ TRANSPORT = Profile(
     "UA-TCP UA-SC UA-Binary",
     "http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary",
     "OPC 10000-7 v1.04 §6.6.143",
-    units=_units("Protocol UA TCP", "UA Binary Encoding", "UA Secure Conversation"),
+    units=units("Protocol UA TCP", "UA Binary Encoding", "UA Secure Conversation"),
 )
 CORE = Profile(
     "Core 2017 Server Facet",
-    f"{_SERVER}Core2017Facet",
+    f"{SERVER}Core2017Facet",
     "OPC 10000-7 v1.04 §6.6.3",
     includes=(NO_SECURITY, USER_NAME),
     units=(
-        *_units("Address Space Atomicity", "Address Space Base", "Address Space Full Array Only", "Attribute Read"),
-        _optional("Attribute Write Index", "an IndexRange is refused item by item: what is written is scalar"),
-        _optional("Attribute Write Values"),
+        *units("Address Space Atomicity", "Address Space Base", "Address Space Full Array Only", "Attribute Read"),
+        optional("Attribute Write Index", "an IndexRange is refused item by item: what is written is scalar"),
+        optional("Attribute Write Values"),
         Unit("Base Info Core Structure"),
-        _optional("Base Info Estimated Return Time", "nobody can say when a server that was ended runs again"),
-        _optional("Base Info OptionSet", _NO_SUCH_VALUES),
-        _optional("Base Info Placeholder Modelling Rules"),
-        _optional("Base Info Selection List", _NO_SUCH_VALUES),
-        _optional("Base Info Server Capabilities"),
-        _optional("Base Info ValueAsText"),
-        *_units("Discovery Find Servers Self", "Discovery Get Endpoints"),
-        _optional("Security Administration", "by settings and commands, not shown by a test here"),
-        _optional("Security Role Server Authorization"),
-        *_units(
+        optional("Base Info Estimated Return Time", "nobody can say when a server that was ended runs again"),
+        optional("Base Info OptionSet", _NO_SUCH_VALUES),
+        optional("Base Info Placeholder Modelling Rules"),
+        optional("Base Info Selection List", _NO_SUCH_VALUES),
+        optional("Base Info Server Capabilities"),
+        optional("Base Info ValueAsText"),
+        *units("Discovery Find Servers Self", "Discovery Get Endpoints"),
+        optional("Security Administration", "by settings and commands, not shown by a test here"),
+        optional("Security Role Server Authorization"),
+        *units(
             "Session Base",
             "Session General Service Behaviour",
             "Session Minimum 1",
@@ -187,15 +140,15 @@ CORE = Profile(
 )
 NANO = Profile(
     "Nano Embedded Device 2017 Server Profile",
-    f"{_SERVER}NanoEmbeddedDevice2017",
+    f"{SERVER}NanoEmbeddedDevice2017",
     "OPC 10000-7 v1.04 §6.6.65",
     includes=(CORE, TRANSPORT),
 )
 EMBEDDED_DATA_CHANGE = Profile(
     "Embedded DataChange Subscription Server Facet",
-    f"{_SERVER}EmbeddedDataChangeSubscription",
+    f"{SERVER}EmbeddedDataChangeSubscription",
     "OPC 10000-7 v1.04 §6.6.15",
-    units=_units(
+    units=units(
         "Monitor Basic",
         "Monitor Items 2",
         "Monitor QueueSize_1",
@@ -208,17 +161,17 @@ EMBEDDED_DATA_CHANGE = Profile(
 )
 MICRO = Profile(
     "Micro Embedded Device 2017 Server Profile",
-    f"{_SERVER}MicroEmbeddedDevice2017",
+    f"{SERVER}MicroEmbeddedDevice2017",
     "OPC 10000-7 v1.04 §6.6.67",
     includes=(EMBEDDED_DATA_CHANGE, NANO),
-    units=_units("Session Minimum 2 Parallel"),
+    units=units("Session Minimum 2 Parallel"),
 )
 STANDARD_DATA_CHANGE = Profile(
     "Standard DataChange Subscription 2017 Server Facet",
-    f"{_SERVER}StandardDataChangeSubscription2017",
+    f"{SERVER}StandardDataChangeSubscription2017",
     "OPC 10000-7 v1.04 §6.6.17",
     includes=(EMBEDDED_DATA_CHANGE,),
-    units=_units(
+    units=units(
         "Base Info GetMonitoredItems Method",
         "Base Info ResendData Method",
         "Method Call",
@@ -233,67 +186,67 @@ STANDARD_DATA_CHANGE = Profile(
 )
 ENHANCED_DATA_CHANGE = Profile(
     "Enhanced DataChange Subscription 2017 Server Facet",
-    f"{_SERVER}EnhancedDataChangeSubscription2017",
+    f"{SERVER}EnhancedDataChangeSubscription2017",
     "OPC 10000-7 v1.04 §6.6.19",
     includes=(STANDARD_DATA_CHANGE,),
-    units=_units(
+    units=units(
         "Monitor Items 500", "Monitor MinQueueSize_05", "Subscription Minimum 05", "Subscription Publish Min 10"
     ),
 )
 EMBEDDED = Profile(
     "Embedded 2017 UA Server Profile",
-    f"{_SERVER}EmbeddedUA2017",
+    f"{SERVER}EmbeddedUA2017",
     "OPC 10000-7 v1.04 §6.6.69",
     includes=(MICRO, STANDARD_DATA_CHANGE),
     units=(
-        _optional("Base Info Engineering Units"),
+        optional("Base Info Engineering Units"),
         Unit("Base Info Type System"),
-        _optional("Security – No Application Authentication", "a certificate that is not trusted is refused"),
+        optional("Security – No Application Authentication", "a certificate that is not trusted is refused"),
         Unit("Security Default ApplicationInstance Certificate"),
         Unit("Security Policy Required"),
     ),
 )
 STANDARD = Profile(
     "Standard 2017 UA Server Profile",
-    f"{_SERVER}StandardUA2017",
+    f"{SERVER}StandardUA2017",
     "OPC 10000-7 v1.04 §6.6.71",
     includes=(EMBEDDED, ENHANCED_DATA_CHANGE, X509),
     units=(
-        _optional("Attribute Write StatusCode & Timestamp", "the plant's own times and statuses stay"),
+        optional("Attribute Write StatusCode & Timestamp", "the plant's own times and statuses stay"),
         Unit("Base Info Diagnostics"),
-        *_units("Discovery Register", "Discovery Register2"),
+        *units("Discovery Register", "Discovery Register2"),
         Unit("Session Cancel"),
-        _optional("Session Change User"),
+        optional("Session Change User"),
         Unit("Session Minimum 50 Parallel"),
         Unit("View Minimum Continuation Point 05"),
     ),
 )
 DATA_ACCESS = Profile(
     "Data Access Server Facet",
-    f"{_SERVER}DataAccess",
+    f"{SERVER}DataAccess",
     "OPC 10000-7 v1.04 §6.6.21",
     units=(
-        _optional("Data Access AnalogItems"),
-        _optional("Data Access ArrayItemType", _NO_SUCH_VALUES),
-        _optional("Data Access Complex Number", _NO_SUCH_VALUES),
+        optional("Data Access AnalogItems"),
+        optional("Data Access ArrayItemType", _NO_SUCH_VALUES),
+        optional("Data Access Complex Number", _NO_SUCH_VALUES),
         Unit("Data Access DataItems"),
-        _optional("Data Access DoubleComplex Number", _NO_SUCH_VALUES),
-        _optional("Data Access MultiState", "every enumeration is a MultiStateValueDiscreteType"),
-        _optional("Data Access MultiStateValueDiscrete"),
-        _optional("Data Access PercentDeadband"),
-        _optional("Data Access Semantic Changes", "units and ranges never change while the server runs"),
-        _optional("Data Access TwoState", "Booleans are BaseDataVariableType"),
+        optional("Data Access DoubleComplex Number", _NO_SUCH_VALUES),
+        optional("Data Access MultiState", "every enumeration is a MultiStateValueDiscreteType"),
+        optional("Data Access MultiStateValueDiscrete"),
+        optional("Data Access PercentDeadband"),
+        optional("Data Access Semantic Changes", "units and ranges never change while the server runs"),
+        optional("Data Access TwoState", "Booleans are BaseDataVariableType"),
     ),
 )
 METHODS = Profile(
     "Method Server Facet",
-    f"{_SERVER}Methods",
+    f"{SERVER}Methods",
     "OPC 10000-7 v1.04 §6.6.39",
-    units=_units("Address Space Method", "Method Call"),
+    units=units("Address Space Method", "Method Call"),
 )
 BEHAVIOUR = Profile(
     "Base Server Behaviour Facet",
-    f"{_SERVER}Behaviour",
+    f"{SERVER}Behaviour",
     "OPC 10000-7 v1.04 §6.6.6",
     units=(
         Unit("Discovery Configuration"),
@@ -315,6 +268,7 @@ PROFILES = (
     ENHANCED_DATA_CHANGE,
     DATA_ACCESS,
     METHODS,
+    *history.PROFILES,
     BEHAVIOUR,
     NO_SECURITY,
     BASIC256SHA256,

@@ -83,6 +83,10 @@ class Recorder:
         """True when the disk has not taken all."""
         return bool(self._refused or self._waiting)
 
+    def unwritten(self) -> list[Columns]:
+        """Return what the disk has not taken yet."""
+        return self._refused
+
     def flush(self) -> None:
         """Append what was taken; where the disk refuses, it waits in memory."""
         if not self._waiting and not self._refused:

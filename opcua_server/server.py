@@ -25,6 +25,7 @@ from opcua_server.diagnostics.nodes import DiagnosticNodes
 from opcua_server.diagnostics.server_diagnostics import ServerDiagnostics
 from opcua_server.dispatch import Dispatcher
 from opcua_server.events import Events
+from opcua_server.historical_access.updater import HistoryUpdater
 from opcua_server.limits import ServerLimits, show
 from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
@@ -39,6 +40,7 @@ from opcua_server.server_object import ServerStatus, build_info, show_build, sho
 from opcua_server.services.agreement import Agreement
 from opcua_server.services.attribute import AttributeService
 from opcua_server.services.attribute_history import HistoryReader
+from opcua_server.services.attribute_history_update import HistoryUpdateService
 from opcua_server.services.attribute_write import WriteService
 from opcua_server.services.discovery import DiscoveryService
 from opcua_server.services.method import MethodService, show_executable
@@ -104,6 +106,7 @@ class PlantServer(InternalServer):
         simulator: Simulator,
         commands: Commands,
         history: HistoryReader,
+        history_updater: HistoryUpdater,
         record: Callable[[], None],
         trail: Trail,
     ) -> Publisher:
@@ -142,6 +145,7 @@ class PlantServer(InternalServer):
             items,
             subscriptions,
             history,
+            HistoryUpdateService(history_updater, audit),
             access,
             sessionless,
             audit,

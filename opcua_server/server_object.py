@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib.metadata
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from asyncua import ua
 from asyncua.server.address_space import AddressSpace, NodeManagementService
 
 from opcua_server import profiles
+from opcua_server.historical_access.processed import AGGREGATES
 from opcua_server.nodes import standard_id
 from opcua_server.services.attribute_history import MAX_VALUES_PER_READ
 from opcua_server.standard_values import compute, put
@@ -106,23 +108,31 @@ def show_capabilities(space: AddressSpace, *, auditing: bool) -> None:
 
 
 def _show_history(space: AddressSpace) -> None:
-    """Write what history there is: raw values are read, nothing else."""
-    able = ("AccessHistoryDataCapability", "ServerTimestampSupported")
-    unable = ["AccessHistoryEvents", "InsertData", "ReplaceData", "UpdateData", "DeleteRaw", "DeleteAtTime"]
-    unable += ["InsertEvent", "ReplaceEvent", "UpdateEvent", "DeleteEvent", "InsertAnnotation"]
+    """Write what history there is: values are read and changed; there are no events, and no annotations."""
+    able = ["AccessHistoryData", "InsertData", "ReplaceData", "UpdateData", "DeleteRaw", "DeleteAtTime"]
+    unable = ["AccessHistoryEvents", "InsertEvent", "ReplaceEvent", "UpdateEvent", "DeleteEvent", "InsertAnnotation"]
+    put(space, f"{_HISTORY}_ServerTimestampSupported", True)
     for name in able:
-        put(space, f"{_HISTORY}_{name}", True)
+        put(space, f"{_HISTORY}_{name}Capability", True)
     for name in unable:
         put(space, f"{_HISTORY}_{name}Capability", False)
     put(space, f"{_HISTORY}_MaxReturnDataValues", MAX_VALUES_PER_READ)
     put(space, f"{_HISTORY}_MaxReturnEventValues", 0)
+    for owner in (_HISTORY, "Server_ServerCapabilities"):
+        folder = standard_id(getattr(ua.ObjectIds, f"{owner}_AggregateFunctions"))
+        _relate(space, folder, ua.ObjectIds.Organizes, AGGREGATES)
 
 
 def _show_modelling_rules(space: AddressSpace) -> None:
     folder = standard_id(ua.ObjectIds.Server_ServerCapabilities_ModellingRules)
     rules = [standard_id(getattr(ua.ObjectIds, f"ModellingRule_{name}")) for name in _MODELLING_RULES]
-    kind = standard_id(ua.ObjectIds.HasComponent)
-    ends = [(folder, rule, True) for rule in rules] + [(rule, folder, False) for rule in rules]
+    _relate(space, folder, ua.ObjectIds.HasComponent, rules)
+
+
+def _relate(space: AddressSpace, folder: ua.NodeId, reference: int, targets: Iterable[ua.NodeId]) -> None:
+    """Let a folder and other standard nodes refer to each other."""
+    kind = standard_id(reference)
+    ends = [end for target in targets for end in ((folder, target, True), (target, folder, False))]
     service = NodeManagementService(space)
     for source, target, forward in ends:
         item = ua.AddReferencesItem(SourceNodeId=source, ReferenceTypeId=kind, IsForward=forward, TargetNodeId=target)

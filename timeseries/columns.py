@@ -91,6 +91,10 @@ class Columns:
         """Return the same samples, numbered."""
         return replace(self, seqs=seqs)
 
+    def with_statuses(self, statuses: NDArray[np.uint32]) -> Columns:
+        """Return the same samples with other StatusCodes."""
+        return replace(self, statuses=statuses)
+
     def in_order(self) -> Columns:
         """Return the rows in order of signal, time and epoch, what is there twice once."""
         order = np.lexsort((self.epochs, self.times, self.signals))

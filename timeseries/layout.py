@@ -1,7 +1,8 @@
-"""The two files of a store, their tables, and opening them.
+"""The files of a store, their tables, and opening them.
 
 `log.sqlite` takes what arrives, a row for each append; `archive.sqlite` has the same samples by signal, and knows the
-Parquet files that old ones are sealed in. They are two, so that an append never waits for the archive's writer.
+Parquet files that old ones are sealed in. They are two, so that an append never waits for the archive's writer. What
+somebody has changed of it stands in `amendments.sqlite`, which is there from the first change on.
 """
 
 from __future__ import annotations
@@ -66,6 +67,21 @@ ARCHIVE = Layout(
 """Of the log's blocks those up to `progress` are here; `first` and `last` are times; a segment is a Parquet file,
 a piece what a row group of it has of a signal."""
 
+_FIELDS = """signal INTEGER NOT NULL, time INTEGER NOT NULL, epoch INTEGER NOT NULL, server_time INTEGER NOT NULL,
+        status INTEGER NOT NULL, word INTEGER NOT NULL, seq INTEGER NOT NULL, text TEXT"""
+AMENDMENTS = Layout(
+    "amendments.sqlite",
+    1,
+    f"""
+    CREATE TABLE amendment ({_FIELDS}, is_deleted INTEGER NOT NULL, PRIMARY KEY (signal, time, epoch)) WITHOUT ROWID;
+    CREATE TABLE modification (id INTEGER PRIMARY KEY AUTOINCREMENT, {_FIELDS}, made INTEGER NOT NULL,
+        kind INTEGER NOT NULL, user TEXT);
+    CREATE INDEX modification_place ON modification (signal, time, id);
+    """,
+)
+"""An amendment stands in place of the sample of its signal, time and epoch, deleted or not, whether there was one or
+not; a modification is what was inserted, or what was before, with when, how and by whom."""
+
 
 def open_for_writing(folder: Path, layout: Layout, *, fold: bool = True) -> sqlite3.Connection:
     """Open a file, made when it is not there yet; for one thread at a time.
@@ -104,6 +120,21 @@ def _open(path: Path, layout: Layout, mode: str, *pragmas: str) -> sqlite3.Conne
             connection.close()
         raise sqlite3.DatabaseError(f"{path}: {error}") from None
     return connection
+
+
+def make(folder: Path, layout: Layout) -> None:
+    """Make a file that is not there yet, whole or not at all: who looks for it never finds half of it."""
+    path = folder / layout.file
+    if path.exists():
+        return
+    making = folder / f".{layout.file}.new"
+    making.unlink(missing_ok=True)
+    connection = sqlite3.connect(making, isolation_level=None)
+    try:
+        connection.executescript(f"BEGIN; {layout.tables} PRAGMA user_version={layout.version}; COMMIT;")
+    finally:
+        connection.close()
+    making.replace(path)
 
 
 @contextlib.contextmanager

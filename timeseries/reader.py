@@ -10,7 +10,7 @@ from plant.sample import Sample
 from timeseries import signals
 from timeseries.aggregates import Aggregated, interpolated, query
 from timeseries.columns import Columns
-from timeseries.reading import History
+from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
 from timeseries.spans import around, for_aggregates
 from timeseries.unpacked import Unpacked
@@ -62,13 +62,24 @@ class Reader:
     def last(self, name: str) -> Sample | None:
         """Return the newest sample."""
         number, info = self.find(name)
+        recorded, amended = self._newest_recorded(number), self.history.amendments.newest(number)
+        place = max((each for each in (recorded, amended) if each is not None), default=None)
+        if place is None:
+            return None
+        newest = self.history.read(number, info, place[1], place[1] + 1).newest()
+        if not len(newest) or int(newest.epochs[0]) < place[0]:  # it was deleted
+            pages = self.history.pages(number, info, -FOREVER, FOREVER, PAGE, backward=True)
+            newest = Columns.joined([page.newest() for page in pages]).newest()
+        return next(iter(signals.samples(newest, {number: info})), None)
+
+    def _newest_recorded(self, number: int) -> tuple[int, int] | None:
+        """Return epoch and time of the newest sample that was recorded."""
         logged = [each.take(each.signals == number) for each in self.history.logged()]
         newest = Columns.joined(logged).newest()
+        places = list(zip(newest.epochs.tolist(), newest.times.tolist(), strict=True))
         query = "SELECT epoch, time FROM newest WHERE signal = ?"
-        archived = self.history.archive.execute(query, (number,)).fetchone()
-        if archived is not None and (not len(newest) or archived > (int(newest.epochs[0]), int(newest.times[0]))):
-            newest = self.history.read(number, info, archived[1], archived[1] + 1).newest()
-        return next(iter(signals.samples(newest, {number: info})), None)
+        places += self.history.archive.execute(query, (number,)).fetchall()
+        return max(places, default=None)
 
     def raw(
         self, name: str, start: int, end: int, limit: int | None = None, after: tuple[int, int] | None = None

@@ -1,18 +1,20 @@
-"""Samples of one signal, wherever they are: sealed, archived or in the log; a reader sees no seam.
+"""Samples of one signal, wherever they are: sealed, archived, in the log, or changed since; a reader sees no seam.
 
 Each question looks at one state of the archive and at the log behind it. Blocks leave the log only after the archive
 has them, so a state that is still the present one when the log has been read is whole; otherwise it is looked at again.
+What was changed stands in place of what was recorded, wherever that is by then.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from timeseries import archive, log
+from timeseries.amendments import Amendments
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_reading, transaction
 from timeseries.packing import of_chunk
@@ -48,25 +50,38 @@ class _Part:
 class History:
     """The reading side; any number of them in any process, each used from one thread at a time."""
 
-    def __init__(self, folder: Path, unpacked: Unpacked | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        unpacked: Unpacked | None = None,
+        *,
+        as_recorded: bool = False,
+        unwritten: Callable[[], Sequence[Columns]] = tuple,
+    ) -> None:
+        """`as_recorded` is without what was changed since; `unwritten` returns samples that wait for the disk."""
         self.log = open_for_reading(folder, LOG)
         self.archive = open_for_reading(folder, ARCHIVE)
         self._folder = folder / SEGMENTS
         self._files: OrderedDict[str, SegmentFile] = OrderedDict()
         self._unpacked = unpacked if unpacked is not None else Unpacked()
+        self.amendments = Amendments(folder)
+        self._as_recorded = as_recorded
+        self._unwritten = unwritten
 
     def close(self) -> None:
         """Close it."""
+        self.amendments.close()
         self.log.close()
         self.archive.close()
 
     def logged(self) -> list[Columns]:
         """Return what is in the log only, in order of arrival."""
         while True:
+            unwritten = self._unwritten()
             done = archive.progress(self.archive)
             found = self._logged(done)
             if archive.progress(self.archive) == done:
-                return found
+                return [*found, *unwritten]
 
     def read(self, signal: int, info: SignalInfo, low: int, high: int) -> Columns:
         """Return the samples with low <= time < high, in order of time and epoch, each once."""
@@ -78,9 +93,20 @@ class History:
         """Yield the same, some `most` samples at a time, each page in order; backward, the latest page first."""
         while low < high:
             columns, edge = self._page(signal, info, low, high, most, backward=backward)
+            if not self._as_recorded and self.amendments.are_there():
+                columns, edge = self._as_amended(columns, signal, low, high, edge, most, backward=backward)
             if len(columns):
                 yield columns
             low, high = (low, edge) if backward else (edge, high)
+
+    def first_time(self) -> int | None:
+        """Return the time of the oldest sample of all signals, as far as is known without looking at each."""
+        found = [int(columns.times.min()) for columns in self.logged() if len(columns)]
+        for table in ("chunk", "piece"):
+            (first,) = self.archive.execute(f"SELECT min(first) FROM {table}").fetchone()  # noqa: S608
+            found += [] if first is None else [first]
+        first = self.amendments.first_time()
+        return min(found if first is None else [*found, first], default=None)
 
     def edges(self, signal: int, info: SignalInfo, low: int, high: int) -> tuple[int | None, int | None]:
         """Return the time of the last sample at or before `low`, and of the first at or after `high`."""
@@ -93,17 +119,30 @@ class History:
             break
         return before, after
 
+    def _as_amended(
+        self, recorded: Columns, signal: int, low: int, high: int, edge: int, most: int, *, backward: bool
+    ) -> tuple[Columns, int]:
+        """Return a page with what was changed, shorter where that is much."""
+        first, last = (edge, high) if backward else (low, edge)
+        edge = self.amendments.edge(signal, first, last, most, backward=backward)
+        first, last = (edge, last) if backward else (first, edge)
+        overlay = self.amendments.overlay(signal, first, last)
+        recorded = recorded.between(first, last)
+        return (recorded if overlay is None else overlay.over(recorded)), edge
+
     def _page(
         self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool
     ) -> tuple[Columns, int]:
         """Return samples at one end of a span, and where the rest of it begins (or ends)."""
         while True:
             chosen: list[_Part] = []
+            unwritten = self._unwritten()  # before the log, which it may get into meanwhile
             try:
                 with transaction(self.archive, "DEFERRED"):
                     done = archive.progress(self.archive)
                     parts = self._archived(signal, low, high)
-                    logged = [each.take(each.signals == signal) for each in self._logged(done)]
+                    behind = [*self._logged(done), *unwritten]
+                    logged = [each.take(each.signals == signal) for each in behind]
                     mine = Columns.joined(logged).in_order().between(low, high)
                     if len(mine):
                         parts.append(_Part(int(mine.times[0]), int(mine.times[-1]), len(mine), mine))

@@ -34,7 +34,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self._log = open_for_writing(folder, LOG, fold=False)
         open_for_writing(folder, ARCHIVE).close()
-        self._history = History(folder)
+        self._history = History(folder, as_recorded=True)
         self.outbox = Outbox(self._log)
         self._numbering = _Numbering()
         self._newest = _Newest()

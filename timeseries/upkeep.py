@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plant.names import split_signal
-from timeseries import archive, log, segments
+from timeseries import amendments, archive, log, segments
 from timeseries.columns import Columns
-from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
+from timeseries.layout import AMENDMENTS, ARCHIVE, LOG, open_for_writing, transaction
 from timeseries.packing import of_chunk
 from timeseries.reading import SEGMENTS
 from timeseries.segments import Segment
@@ -40,11 +40,12 @@ class Size:
     log_bytes: int
     archive_bytes: int
     segment_bytes: int
+    amendment_bytes: int = 0
 
     @property
     def kept(self) -> int:
         """What retention is about; the log empties by itself."""
-        return self.archive_bytes + self.segment_bytes
+        return self.archive_bytes + self.segment_bytes + self.amendment_bytes
 
 
 class Upkeep:
@@ -54,10 +55,13 @@ class Upkeep:
         self._log = open_for_writing(folder, LOG)
         self._archive = open_for_writing(folder, ARCHIVE)
         self._folder = folder / SEGMENTS
+        self._amendments: sqlite3.Connection | None = None
         self._remove_strangers()
 
     def close(self) -> None:
         """Close it."""
+        if self._amendments is not None:
+            self._amendments.close()
         self._archive.close()
         self._log.close()
 
@@ -123,8 +127,10 @@ class Upkeep:
     def forget(self, before: int) -> int:
         """Remove what ends before a time, but for the newest sample of each signal; return how many samples.
 
+        What was changed is forgotten once there is nothing older of its signal.
+
         Raises:
-            sqlite3.Error: when nothing has changed, e.g. on a full disk.
+            sqlite3.Error: when no sample is forgotten, or no amendment, e.g. on a full disk; it may be tried again.
         """
         with transaction(self._archive):
             query = f"DELETE FROM chunk AS c WHERE last < ? AND {_OLD} RETURNING count"  # noqa: S608
@@ -135,6 +141,7 @@ class Upkeep:
             ).fetchall()
         for (file,) in empty:
             (self._folder / file).unlink(missing_ok=True)
+        self._forget_amendments(before)
         return sum(count for (count,) in gone)
 
     def oldest(self) -> int | None:
@@ -149,7 +156,9 @@ class Upkeep:
     def size(self) -> Size:
         """Return how much is stored."""
         (sealed,) = self._archive.execute("SELECT coalesce(sum(bytes), 0) FROM segment").fetchone()
-        return Size(_used_bytes(self._log), _used_bytes(self._archive), sealed)
+        file = self._amended()
+        amended = _used_bytes(file) if file is not None else 0
+        return Size(_used_bytes(self._log), _used_bytes(self._archive), sealed, amended)
 
     def damaged(self, tell: Callable[[], None] = lambda: None) -> list[str]:
         """Return the segments that are not as they were written, each with what is wrong."""
@@ -168,6 +177,30 @@ class Upkeep:
         """Fold the journals into their files as far as readers allow."""
         for connection in (self._log, self._archive):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _amended(self) -> sqlite3.Connection | None:
+        """Return what was changed, if anything was."""
+        if self._amendments is None and (self._folder.parent / AMENDMENTS.file).exists():
+            self._amendments = open_for_writing(self._folder.parent, AMENDMENTS)
+        return self._amendments
+
+    def _forget_amendments(self, before: int) -> None:
+        connection = self._amended()
+        if connection is None:
+            return
+        amendments.forget(connection, before, lambda signal: min(self._firsts(signal), default=before))
+
+    def _firsts(self, signal: int) -> Iterator[int]:
+        """Yield where what is kept of a signal begins: in the archive, sealed, and in each block of the log."""
+        for table in ("chunk", "piece"):
+            query = f"SELECT min(first) FROM {table} WHERE signal = ?"  # noqa: S608
+            (first,) = self._archive.execute(query, (signal,)).fetchone()
+            if first is not None:
+                yield first
+        for _, columns in log.blocks(self._log, archive.progress(self._archive)):
+            times = columns.times[columns.signals == signal]
+            if len(times):
+                yield int(times.min())
 
     def _register(self, made: Segment) -> None:
         number = self._archive.execute(

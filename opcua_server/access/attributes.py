@@ -8,7 +8,7 @@ from typing import Any
 from asyncua import ua
 from asyncua.server.address_space import NodeData
 
-from opcua_server.access.permissions import CALL, PLANT, READ, READ_HISTORY, WRITE, Policy
+from opcua_server.access.permissions import AMEND_HISTORY, CALL, PLANT, READ, READ_HISTORY, WRITE, Policy
 from opcua_server.access.rights import Rights
 from opcua_server.access.roles import role_id
 from opcua_server.namespace_metadata import DEFAULT_USER_ROLE_PERMISSIONS
@@ -27,6 +27,7 @@ _LEVELS = (
     (READ, ua.AccessLevel.CurrentRead.mask),
     (WRITE, ua.AccessLevel.CurrentWrite.mask | ua.AccessLevel.StatusWrite.mask | ua.AccessLevel.TimestampWrite.mask),
     (READ_HISTORY, ua.AccessLevel.HistoryRead.mask),
+    (AMEND_HISTORY, ua.AccessLevel.HistoryWrite.mask),
 )
 
 

@@ -32,6 +32,12 @@ BROWSE, READ, WRITE, CALL = (
 )
 READ_ROLE_PERMISSIONS = ua.PermissionType.ReadRolePermissions
 READ_HISTORY, RECEIVE_EVENTS = ua.PermissionType.ReadHistory, ua.PermissionType.ReceiveEvents
+INSERT_HISTORY, MODIFY_HISTORY, DELETE_HISTORY = (
+    ua.PermissionType.InsertHistory,
+    ua.PermissionType.ModifyHistory,
+    ua.PermissionType.DeleteHistory,
+)
+AMEND_HISTORY = INSERT_HISTORY | MODIFY_HISTORY | DELETE_HISTORY
 
 UNRESTRICTED = ua.AccessRestrictionType(0)
 ENCRYPTED = ua.AccessRestrictionType.SigningRequired | ua.AccessRestrictionType.EncryptionRequired
@@ -65,7 +71,7 @@ PLANT = Policy(
         AUTHENTICATED_USER: _SEES,
         OBSERVER: _OBSERVES,
         OPERATOR: _OBSERVES,
-        ENGINEER: _OBSERVES | CALL,
+        ENGINEER: _OBSERVES | CALL | AMEND_HISTORY,
         SUPERVISOR: _OBSERVES,
         CONFIGURE_ADMIN: _SEES,
         SECURITY_ADMIN: _SEES | READ_ROLE_PERMISSIONS | RECEIVE_EVENTS,
@@ -73,7 +79,8 @@ PLANT = Policy(
         DETECTOR: _OBSERVES,
     }
 )
-"""The default of the plant's namespace: Methods are an engineer's, Anonymous alone sees nothing of it."""
+"""The default of the plant's namespace: Methods, and changes to history, are an engineer's; Anonymous alone sees
+nothing of it."""
 
 PUBLIC = PLANT.granting(_SEES | CALL, *PLANT.permissions, ANONYMOUS).granting(RECEIVE_EVENTS, SECURITY_ADMIN)
 """The Server object and all types, which everyone sees (OPC 10000-3 v1.05 §4.9.2)."""

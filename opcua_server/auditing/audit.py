@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from asyncua import ua
 
 from opcua_server.auditing import record
+from opcua_server.auditing.history import Amendment
 from opcua_server.auditing.record import text
 from opcua_server.auditing.security import SecurityAudit
 from opcua_server.auditing.teller import Actor, outcome, status
@@ -16,7 +17,7 @@ V = ua.VariantType
 
 
 class Audit(SecurityAudit):
-    """What is written and called, too."""
+    """What is written, changed in history, and called, too."""
 
     def wrote(
         self,
@@ -67,6 +68,21 @@ class Audit(SecurityAudit):
         message = f"{_name(method_id)}({shown}) {outcome('called', code)}"
         source = record.bounded_id(object_id)
         self._did(session, "AuditUpdateMethodEventType", source, "Call", message, code, fields, entry_id, began)
+
+    def amended(
+        self,
+        session: Actor,
+        *,
+        node: ua.NodeId,
+        amendment: Amendment,
+        codes: Sequence[int],
+        code: int,
+        entry_id: str = "",
+    ) -> None:
+        """Tell of the changes that a HistoryUpdate makes to one node; `codes` are those of the values."""
+        node = record.bounded_id(node)
+        message = f"history of {_name(node)} {outcome('changed', code)}; {amendment.words(codes)}"
+        self._did(session, amendment.kind, node, "HistoryUpdate", message, code, amendment.fields(), entry_id)
 
     def _did(
         self,

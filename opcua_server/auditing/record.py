@@ -128,6 +128,9 @@ def plain(value: Any) -> Any:
         return value.name
     if isinstance(value, ua.LocalizedText):
         return value.Text
+    if isinstance(value, ua.DataValue):
+        time = text_from_ticks(ticks_of(value.SourceTimestamp)) if value.SourceTimestamp is not None else None
+        return {"time": time, "value": plain(value.Value), "status": plain(value.StatusCode)}
     if isinstance(value, datetime):
         return text_from_ticks(ticks_of(value))
     if isinstance(value, Enum):

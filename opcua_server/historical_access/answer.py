@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from asyncua import ua
 
-from opcua_server.historical_access import at_time, processed, raw
+from opcua_server.historical_access import at_time, modified, processed, raw
 from opcua_server.historical_access.encoding import Result, no_bound, samples
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
@@ -49,14 +49,37 @@ class Answer:
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
         span = raw.Span(start, end, bool(details.ReturnBounds))
         page = raw.read(self.history, self.number, self.info, span, min(limit or room, room), point)
+        shown = modified.marked(self.history, self.number, page.samples)
         before, after = (
             [no_bound(time, self.wanted)] if time is not None else [] for time in (page.before, page.after)
         )
         return Result(
             quality.GOOD if len(page) else quality.GOOD_NO_DATA,
             page.point.packed() if page.point is not None else b"",
-            chain(before, samples(page.samples, self.info, self.wanted), after),
+            chain(before, samples(shown, self.info, self.wanted), after),
             len(page),
+        )
+
+    def modified(self, details: ua.ReadRawModifiedDetails, room: int) -> Result:
+        """Return what was changed."""
+        start, end = _given(details.StartTime), _given(details.EndTime)
+        limit = details.NumValuesPerNode
+        if details.ReturnBounds:
+            return Result(quality.BAD_INVALID_ARGUMENT)
+        if (not start and not end) or ((not start or not end) and not limit):
+            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+        try:
+            point = modified.Point.of(self.point) if self.point else None
+        except ValueError:
+            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
+        span = raw.Span(start, end, with_bounds=False)
+        page, rest = modified.read(self.history, self.number, span, min(limit or room, room), point)
+        return Result(
+            quality.GOOD if page.infos else quality.GOOD_NO_DATA,
+            rest.packed() if rest is not None else b"",
+            samples(page.samples, self.info, self.wanted),
+            len(page.infos),
+            [modified.encoded(info) for info in page.infos],
         )
 
     def at_time(self, details: ua.ReadAtTimeDetails, room: int) -> Result:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
@@ -15,6 +16,7 @@ from opcua_server.wire import records
 from opcua_server.wire.messages import NULL_ARRAY
 from plant import quality
 from runtime.opcua_link.filetime import FileTime
+from timeseries import signals
 from timeseries.columns import Columns
 from timeseries.signals import SignalInfo
 
@@ -27,7 +29,13 @@ TIMESTAMPS = {
 NO_OBJECT = bytes(3)
 """An ExtensionObject that is null."""
 _STATUS, _LENGTH = struct.Struct("<I"), struct.Struct("<i")
-_DATA = b"\x01\x00" + struct.pack("<H", ua.ObjectIds.HistoryData_Encoding_DefaultBinary) + b"\x01"
+_DATA, _MODIFIED_DATA = (
+    b"\x01\x00" + struct.pack("<H", number) + b"\x01"
+    for number in (
+        ua.ObjectIds.HistoryData_Encoding_DefaultBinary,
+        ua.ObjectIds.HistoryModifiedData_Encoding_DefaultBinary,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +48,43 @@ class Result:
     values: Iterable[bytes] = ()
     """Encoded, some at a time."""
     count: int = 0
+    infos: Sequence[bytes] | None = None
+    """ModificationInfos, where values are modified ones."""
 
     def encoded(self) -> list[bytes]:
         """Return the parts of a HistoryReadResult."""
         if quality.is_bad(self.status):
             return [self.head(None)]
         values = list(self.values)
+        if self.infos is not None:
+            values += [_LENGTH.pack(len(self.infos)), *self.infos]
         size = _LENGTH.size + sum(map(len, values))
         return [self.head(size), _LENGTH.pack(self.count), *values]
 
     def head(self, size: int | None) -> bytes:
         """Return a HistoryReadResult up to its data of so many bytes; None: without data."""
         point = _LENGTH.pack(len(self.point)) + self.point if self.point else NULL_ARRAY
-        return _STATUS.pack(self.status) + point + (NO_OBJECT if size is None else _DATA + _LENGTH.pack(size))
+        kind = _DATA if self.infos is None else _MODIFIED_DATA
+        return _STATUS.pack(self.status) + point + (NO_OBJECT if size is None else kind + _LENGTH.pack(size))
+
+
+def data_values(columns: Columns, info: SignalInfo, most: int) -> list[ua.DataValue]:
+    """Return the first of some samples of one signal; a Bad one has no value."""
+    shown = columns.take(np.arange(min(most, len(columns))))
+    kind = ua.VariantType(info.data_type)
+    found = []
+    for row, sample in enumerate(signals.samples(shown, dict.fromkeys(shown.signals.tolist(), info))):
+        scalar = FileTime.of(shown.words.item(row)) if kind is ua.VariantType.DateTime else sample.value
+        is_none = sample.value is None
+        found.append(
+            ua.DataValue(
+                Value=ua.Variant(None, ua.VariantType.Null) if is_none else ua.Variant(scalar, kind),
+                StatusCode=status_code(sample.quality),
+                SourceTimestamp=FileTime.of(sample.source_time),
+                ServerTimestamp=FileTime.of(sample.server_time),
+            )
+        )
+    return found
 
 
 def samples(columns: Columns, info: SignalInfo, wanted: ua.TimestampsToReturn) -> Iterator[bytes]:

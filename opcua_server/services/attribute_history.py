@@ -82,8 +82,8 @@ class HistoryReader:
         answer = Answer(self._history, *recorded, params.TimestampsToReturn, node.ContinuationPoint or b"")
         details, room = params.HistoryReadDetails, min(MAX_VALUES_PER_READ, most)
         try:
-            if isinstance(details, ua.ReadRawModifiedDetails) and not details.IsReadModified:
-                return answer.raw(details, room)
+            if isinstance(details, ua.ReadRawModifiedDetails):
+                return answer.modified(details, room) if details.IsReadModified else answer.raw(details, room)
             if isinstance(details, ua.ReadAtTimeDetails):
                 return answer.at_time(details, room)
             if isinstance(details, ua.ReadProcessedDetails):

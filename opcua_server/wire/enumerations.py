@@ -16,6 +16,7 @@ _OF_REQUESTS = (
     ua.FilterOperator,
     ua.MessageSecurityMode,
     ua.MonitoringMode,
+    ua.PerformUpdateType,
     ua.SecurityTokenRequestType,
     ua.TimestampsToReturn,
 )

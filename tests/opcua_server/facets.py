@@ -8,7 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from opcua_server.profiles import PROFILES, Profile, Unit
+from opcua_server.profile import Profile, Unit
+from opcua_server.profiles import PROFILES
 
 FOLDER = Path(__file__).parent
 DOCUMENT = FOLDER.parents[1] / "docs" / "facets.md"
@@ -17,8 +18,8 @@ _HEAD = """# Facets: what the server supports of OPC 10000-7, and the test that 
 Made by `scripts/facets` from `opcua_server/profiles.py` and `tests/opcua_server/facets.yaml`: do not edit. A profile
 that passes is one of which no mandatory conformance unit is missing; `Server.ServerCapabilities.ServerProfileArray`
 lists these and no others, `ConformanceUnits` the units. The units are those of OPC 10000-7 v1.04, the last version
-that lists them on paper; those of the security policies are in the profile database only. Events, alarms and history
-have profiles of their own that are not aimed at here.
+that lists them on paper; those of the security policies are in the profile database only. Events and alarms have
+profiles of their own that are not aimed at here, and so have historical events and annotations.
 """
 
 

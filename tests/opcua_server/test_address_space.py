@@ -27,6 +27,7 @@ async def test_every_signal_is_where_the_contract_says(client: Client) -> None:
                 assert (unit.UnitId == -1) == (signal.unit.code == "")
             access = await by_path.get_access_level()
             assert (ua.AccessLevel.HistoryRead in access) == signal.recorded, name
+            assert (ua.AccessLevel.HistoryWrite in access) == signal.recorded, name
             assert (ua.AccessLevel.CurrentWrite in access) == (signal.writer is not Writer.NOBODY), name
             if signal.enumeration:
                 assert signal.data_type is DataType.INT32

@@ -1,4 +1,4 @@
-"""The server's own history over kill -9: all that a subscriber has got is there, once."""
+"""The server's own history over kill -9: all that a subscriber has got is there, once, and what was changed is."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asyncua import Client, ua
 
 from plant.clock import UNIX_EPOCH_TICKS
 from runtime.opcua_link.connect import connected
+from runtime.opcua_link.filetime import FileTime, ticks_of
 from runtime.opcua_link.values import Notification
 
 from .server_process import ServerProcess
@@ -56,3 +58,36 @@ async def test_what_was_published_is_there_after_kill_9(server: ServerProcess) -
             assert [time for time, *_ in recorded] == sorted(time for time, *_ in recorded)
             assert set(got[name]) <= set(recorded), name
             assert len(got[name]) > (10 if name.endswith((".T", ".Ca")) else 0)
+
+
+async def test_what_was_changed_is_changed_after_kill_9(server: ServerProcess) -> None:
+    chance = random.Random(7)
+    node = ua.NodeId("R101.T", 2)
+    for _ in range(3):
+        async with Client(server.endpoint()) as client:
+            await asyncio.sleep(0.3)
+            now = ticks_of(await client.get_node("ns=2;s=Plant.Simulation.Time").read_value())
+            values = [ua.DataValue(ua.Variant(1.0), SourceTimestamp=FileTime.of(now - each)) for each in range(1, 50)]
+            details = ua.UpdateDataDetails(node, ua.PerformUpdateType.Update, values)
+            (result,) = await client.uaclient.history_update(ua.HistoryUpdateParameters([details]))
+            assert {code.name for code in result.OperationResults} <= {"GoodEntryInserted", "GoodEntryReplaced"}
+            rest = ua.DeleteAtTimeDetails(node, [value.SourceTimestamp for value in values])
+            last = asyncio.create_task(client.uaclient.history_update(ua.HistoryUpdateParameters([rest])))
+            await asyncio.sleep(chance.uniform(0.0, 0.02))
+            os.kill(server.pid, signal.SIGKILL)
+            await asyncio.gather(last, return_exceptions=True)
+        server.stop()
+        async with Client(server.endpoint()) as client:
+            raw = await _read(client, node, now - 50, now)
+            changed = await _read(client, node, now - 50, now, modified=True)
+            assert len(raw) in (0, 49), "all of a call or nothing"
+            assert len(changed) == 49
+            assert {value.Value.Value for value in raw} <= {1.0}
+
+
+async def _read(client: Client, node: ua.NodeId, start: int, end: int, *, modified: bool = False) -> list[ua.DataValue]:
+    details = ua.ReadRawModifiedDetails(modified, FileTime.of(start), FileTime.of(end), 0, False)
+    nodes = [ua.HistoryReadValueId(NodeId=node)]
+    params = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes)
+    (result,) = await client.uaclient.history_read(params)
+    return list(result.HistoryData.DataValues) if result.HistoryData is not None else []

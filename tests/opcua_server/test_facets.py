@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from opcua_server.profiles import DATA_ACCESS, PROFILES, STANDARD, Profile, Unit, supported_units, supported_uris
+from opcua_server.profile import Profile, Unit
+from opcua_server.profiles import DATA_ACCESS, PROFILES, STANDARD, supported_units, supported_uris
 
 from .facets import DOCUMENT, FOLDER, document, shown_by
 

@@ -63,6 +63,36 @@ async def test_pages_go_on_where_they_ended(client: Client) -> None:
     assert times == sorted(set(times))
 
 
+async def test_every_node_of_a_call_goes_on_by_a_point_of_its_own(client: Client) -> None:
+    start = await value(client, "Plant.Simulation.Time")
+    await step(client, 1.0)
+    names = [f"{reactor}.{name}" for reactor in ("R101", "R102") for name in ("T", "TB", "Ca", "Cb", "X", "r", "Qc")]
+    names = names * 70  # nearly as many as a call takes
+    details = ua.ReadRawModifiedDetails(
+        IsReadModified=False,
+        StartTime=start,
+        EndTime=start + timedelta(hours=1),
+        NumValuesPerNode=4,
+        ReturnBounds=False,
+    )
+    found: list[list[ua.DateTime]] = [[] for _ in names]
+    points: list[bytes | None] = [None] * len(names)
+    for page in range(3):
+        nodes = [
+            ua.HistoryReadValueId(NodeId=ua.NodeId(name, 2), ContinuationPoint=point)
+            for name, point in zip(names, points, strict=True)
+        ]
+        params = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes)
+        results = await client.uaclient.history_read(params)
+        points = [result.ContinuationPoint for result in results]
+        assert all(points) == (page < 2)
+        for place, result in enumerate(results):
+            found[place] += [data.SourceTimestamp for data in result.HistoryData.DataValues]
+    assert not any(points)
+    assert all(9 <= len(times) <= 11 for times in found)
+    assert all(times == sorted(set(times)) for times in found)
+
+
 async def test_what_is_not_recorded_says_so(client: Client) -> None:
     details = ua.ReadRawModifiedDetails(IsReadModified=False, NumValuesPerNode=1, ReturnBounds=False)
     results = await client.uaclient.history_read(

@@ -227,7 +227,7 @@ async def test_the_capabilities_are_those_of_the_facets(client: Client) -> None:
     assert {(await rule.read_browse_name()).Name for rule in rules} >= {"Mandatory", "Optional", "MandatoryPlaceholder"}
     history = await capabilities.get_child("0:HistoryServerCapabilities")
     assert await (await history.get_child("0:AccessHistoryDataCapability")).read_value() is True
-    assert await (await history.get_child("0:UpdateDataCapability")).read_value() is False
+    assert await (await history.get_child("0:InsertAnnotationCapability")).read_value() is False
 
 
 async def test_the_plants_namespace_is_described(client: Client) -> None:

@@ -69,6 +69,11 @@ def history_read_request(count: int) -> ua.HistoryReadRequest:
     return ua.HistoryReadRequest(Parameters=ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes))
 
 
+def history_update_request(count: int) -> ua.HistoryUpdateRequest:
+    details = [ua.DeleteAtTimeDetails(NodeId=node(SP))] * count
+    return ua.HistoryUpdateRequest(Parameters=ua.HistoryUpdateParameters(details))
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -81,6 +86,7 @@ def history_read_request(count: int) -> ua.HistoryReadRequest:
         unregister_request(0),
         calls_request(0),
         history_read_request(0),
+        history_update_request(0),
         delete_subscriptions_request(),
         publishing_mode_request(True),
         transfer_request(initial=False),
@@ -123,6 +129,7 @@ LIMITS: list[tuple[str, Callable[[int], Any]]] = [
     ("MaxNodesPerRegisterNodes", register_request),
     ("MaxNodesPerMethodCall", calls_request),
     ("MaxNodesPerHistoryReadData", history_read_request),
+    ("MaxNodesPerHistoryUpdateData", history_update_request),
 ]
 
 

@@ -42,6 +42,13 @@ def requests(subscription: int, monitored: int) -> list[Any]:
     path = ua.BrowsePath(ua.NodeId(ua.ObjectIds.ObjectsFolder), ua.RelativePath([element]))
     raw = ua.ReadRawModifiedDetails(False, ua.DateTime(2020, 1, 1), ua.DateTime(2100, 1, 1), 3, False)
     history = ua.HistoryReadParameters(raw, ua.TimestampsToReturn.Both, False, [ua.HistoryReadValueId(rvid(T).NodeId)])
+    before = ua.DateTime(2020, 1, 1)
+    new = ua.DataValue(ua.Variant(1.0), SourceTimestamp=before, ServerTimestamp=before)
+    changes = [
+        ua.UpdateDataDetails(rvid(T).NodeId, ua.PerformUpdateType.Insert, [new, new]),
+        ua.DeleteRawModifiedDetails(rvid(T).NodeId, False, before, before),
+        ua.DeleteAtTimeDetails(rvid(T).NodeId, [before]),
+    ]
     nested = ua.Variant([ua.Variant([ua.Variant("x")], ua.VariantType.Variant)], ua.VariantType.Variant)
     return [
         read_request(rvid(T), rvid("R101.T", index_range="1:2"), rvid(ua.NodeId(ua.ObjectIds.Server))),
@@ -68,6 +75,7 @@ def requests(subscription: int, monitored: int) -> list[Any]:
         call_request("R101.Simulation", "R101.Simulation.Clear", ua.Variant("nothing", STRING)),
         call_request(ua.NodeId(2253), ua.NodeId(11492), ua.Variant(subscription, UINT32)),
         ua.HistoryReadRequest(Parameters=history),
+        ua.HistoryUpdateRequest(Parameters=ua.HistoryUpdateParameters(changes)),
         ua.GetEndpointsRequest(Parameters=ua.GetEndpointsParameters("opc.tcp://x", ["en"], ["y"])),
         ua.FindServersRequest(Parameters=ua.FindServersParameters("opc.tcp://x", ["en"], ["y"])),
     ]

@@ -89,6 +89,25 @@ async def history(client: Client, path: str) -> str:
     return str(result.StatusCode.name)
 
 
+async def amend(client: Client, path: str) -> dict[str, str]:
+    """Return what each change to history is answered; where it is allowed there is nothing to change."""
+    node, time, how = plant(path), ua.DateTime(1990, 1, 1), ua.PerformUpdateType
+    value = ua.DataValue(ua.Variant(1.0, DOUBLE), SourceTimestamp=time)
+    details = {
+        "insert": ua.UpdateDataDetails(node, how.Insert, [value]),
+        "replace": ua.UpdateDataDetails(node, how.Replace, [value]),
+        "update": ua.UpdateDataDetails(node, how.Update, [value]),
+        "delete raw": ua.DeleteRawModifiedDetails(node, False, time, time),
+        "delete modified": ua.DeleteRawModifiedDetails(node, True, time, time),
+        "delete at time": ua.DeleteAtTimeDetails(node, [time]),
+    }
+    results = await client.uaclient.history_update(ua.HistoryUpdateParameters(list(details.values())))
+    return {
+        name: str((result.OperationResults or [result.StatusCode])[0].name)
+        for name, result in zip(details, results, strict=True)
+    }
+
+
 async def monitor(client: Client, *items: ua.ReadValueId) -> list[str]:
     """Return with which status each item is created."""
     subscription = await client.create_subscription(1000.0, _Deaf())

@@ -27,10 +27,10 @@ from .asking import (
 from .logins import ENCRYPTED, ROLES, become, login, off_loopback
 
 ATTRIBUTES = ua.AttributeIds
-SEES, HISTORY, WRITE = 0b0001, 0b0100, 0b0010
+SEES, WRITE, HISTORY, AMEND = 0b0001, 0b0010, 0b0100, 0b1000
 """Bits of an AccessLevel."""
-B, R, H, E, W, C = 1, 32, 128, 2048, 64, 4096
-"""Bits of a PermissionType: Browse, Read, ReadHistory, ReceiveEvents, Write, Call."""
+B, R, H, E, W, C, A = 1, 32, 128, 2048, 64, 4096, 256 | 512 | 1024
+"""Bits of a PermissionType: Browse, Read, ReadHistory, ReceiveEvents, Write, Call; Insert-, Modify-, DeleteHistory."""
 DEFAULTS = {
     "Role": plant("NamespaceMetadata.DefaultRolePermissions"),
     "User": plant("NamespaceMetadata.DefaultUserRolePermissions"),
@@ -43,19 +43,19 @@ async def permissions(client: Client, node: ua.NodeId, attribute_id: int) -> dic
 
 
 async def test_each_session_reads_what_it_may(serving: Serving, people: Path) -> None:
-    levels = {"observer": 0, "operator": WRITE, "configure": -HISTORY, "engineer": 0, "pid": 0}
+    levels = {"observer": 0, "operator": WRITE, "configure": -HISTORY, "engineer": AMEND, "pid": 0}
     async with serving(off_loopback(people), people) as endpoint:
         for name, more in levels.items():
             async with login(endpoint, people, name) as client:
                 setpoint = plant("R101.TIC101.SP")
-                assert await value(client, setpoint, ATTRIBUTES.AccessLevel) == SEES | WRITE | HISTORY
+                assert await value(client, setpoint, ATTRIBUTES.AccessLevel) == SEES | WRITE | HISTORY | AMEND
                 assert await value(client, setpoint, ATTRIBUTES.UserAccessLevel) == (SEES | HISTORY) + more
-                assert await value(client, setpoint, ATTRIBUTES.AccessLevelEx) == SEES | WRITE | HISTORY
+                assert await value(client, setpoint, ATTRIBUTES.AccessLevelEx) == SEES | WRITE | HISTORY | AMEND
                 inject = plant("R101.Simulation.Inject")
                 assert await value(client, inject, ATTRIBUTES.Executable) is True
                 assert await value(client, inject, ATTRIBUTES.UserExecutable) is (name == "engineer")
                 mine = await permissions(client, setpoint, ATTRIBUTES.UserRolePermissions)
-                other = {"operator": W, "engineer": C, "configure": -H - E}
+                other = {"operator": W, "engineer": C + A, "configure": -H - E}
                 granted = (B | R | H | E) + other.get(name, 0)
                 assert mine == {role_id("AuthenticatedUser"): B | R, role_id(ROLES[name]): granted}
                 by_default = await permissions(client, DEFAULTS["User"], ATTRIBUTES.Value)
@@ -75,7 +75,7 @@ async def test_administrators_read_who_may_what_and_who_is_who(serving: Serving,
         login(endpoint, people, "security") as client,
     ):
         kc = await permissions(client, plant("R101.TIC101.Kc"), ATTRIBUTES.RolePermissions)
-        assert kc[role_id("Engineer")] == B | R | H | E | W | C
+        assert kc[role_id("Engineer")] == B | R | H | E | W | C | A
         assert kc[role_id("Operator")] == B | R | H | E
         assert role_id("Anonymous") not in kc
         plain = await permissions(client, plant("R101"), ATTRIBUTES.RolePermissions)
@@ -126,4 +126,4 @@ async def test_on_loopback_anonymous_may_everything_over_any_channel(client: Cli
     assert await read(client, plant("R101.T"), ATTRIBUTES.RolePermissions) == "Good"
     assert await call(client, ROLE_SET, ADD_ROLE) == "BadNotExecutable"
     constant = await attribute(client, plant("R101.TIC101.Kc"), ATTRIBUTES.UserAccessLevel)
-    assert constant.Value == ua.Variant(SEES | WRITE | HISTORY, ua.VariantType.Byte)
+    assert constant.Value == ua.Variant(SEES | WRITE | HISTORY | AMEND, ua.VariantType.Byte)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua import Client, ua
@@ -19,6 +20,7 @@ from .asking import (
     SERVER,
     SESSION_SECURITY,
     UINT32,
+    amend,
     browse,
     call,
     history,
@@ -27,6 +29,7 @@ from .asking import (
     plant,
     read,
     translate,
+    value,
     write,
 )
 from .logins import ANONYMOUS, EVERYBODY, login, off_loopback
@@ -60,7 +63,7 @@ SECRETS = {
     "session security diagnostics": (SESSION_SECURITY, ATTRIBUTES.BrowseName),
 }
 
-Answers = dict[str, dict[str, object]]
+Answers = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,9 @@ async def ask(client: Client) -> dict[str, object]:
     found["translate from R101"] = await translate(client, plant("R101"), "2:T")
     found["history"] = await history(client, "R101.T")
     found["history of nothing"] = await history(client, "R101.TIC101.Heartbeat")
+    found["amend"] = await amend(client, "R101.T")
+    level = await value(client, plant("R101.T"), ATTRIBUTES.UserAccessLevel) if found["history"] != UNKNOWN else 0
+    found["may amend"] = bool(level & ua.AccessLevel.HistoryWrite.mask)
     found["monitor"] = await monitor(
         client, *(ua.ReadValueId(node, attribute_id) for node, attribute_id, _ in READS.values())
     )
@@ -182,6 +188,23 @@ def test_a_browse_path_does_not_lead_to_or_from_what_is_hidden(answers: Answers)
 def test_history_is_read_by_the_process_roles(answers: Answers) -> None:
     assert of(answers, "history") == expected(PROCESS, DENIED)
     assert of(answers, "history of nothing") == expected(set(), "BadHistoryOperationUnsupported")
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        ("insert", "BadOutOfRange"),
+        ("replace", "BadOutOfRange"),
+        ("update", "BadOutOfRange"),
+        ("delete raw", "BadNoData"),
+        ("delete modified", "BadNoData"),
+        ("delete at time", "BadNoData"),
+    ],
+)
+def test_history_is_changed_by_engineers_only(answers: Answers, change: str, answer: str) -> None:
+    asked = {name: found["amend"][change] for name, found in answers.items()}
+    assert asked == {**expected(set(), DENIED), "engineer": answer}
+    assert of(answers, "may amend") == {name: name == "engineer" for name in EVERYBODY}
 
 
 def test_items_are_created_for_what_is_seen(answers: Answers) -> None:

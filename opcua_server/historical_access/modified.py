@@ -1,0 +1,80 @@
+"""What was changed: what it was before, or what was inserted, and by whom (OPC 10000-11 v1.05 §6.5.3.3)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from opcua_server.historical_access.raw import Span
+from plant import quality
+from timeseries.amended import Modification, Modifications
+from timeseries.columns import Columns
+from timeseries.reading import FOREVER, History
+
+_POINT = struct.Struct("<qq")
+_INFO, _LENGTH = struct.Struct("<qI"), struct.Struct("<i")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A continuation point: time and number of the modification that was sent last."""
+
+    time: int
+    id: int
+
+    def packed(self) -> bytes:
+        """Return it as bytes."""
+        return _POINT.pack(self.time, self.id)
+
+    @classmethod
+    def of(cls, octets: bytes) -> Point:
+        """Return it from bytes.
+
+        Raises:
+            ValueError: when it is none of ours.
+        """
+        try:
+            return cls(*_POINT.unpack(octets))
+        except struct.error as error:
+            raise ValueError(str(error)) from None
+
+
+def read(
+    history: History, number: int, span: Span, most: int, point: Point | None
+) -> tuple[Modifications, Point | None]:
+    """Return at most so many modifications behind a continuation point, and where the rest begins; None: no more.
+
+    Of one time the latest comes first, backward last.
+    """
+    low, high = span.low or -FOREVER, span.high + 1 if span.high else FOREVER
+    if span.low and span.high and span.low != span.high:
+        low, high = (low + 1, high) if span.is_backward else (low, high - 1)
+    after = (point.time, point.id) if point is not None else None
+    found = history.amendments.modifications(number, low, high, most + 1, after, backward=span.is_backward)
+    if len(found.infos) <= most:
+        return found, None
+    infos = found.infos[:most]
+    return Modifications(infos, found.samples.take(np.arange(most))), Point(infos[-1].time, infos[-1].id)
+
+
+def encoded(info: Modification) -> bytes:
+    """Return a ModificationInfo (OPC 10000-11 v1.05 §6.6.3)."""
+    name = info.author.user.encode() if info.author.user is not None else None
+    user = _LENGTH.pack(-1) if name is None else _LENGTH.pack(len(name)) + name
+    return _INFO.pack(info.author.time, info.change) + user
+
+
+def marked(history: History, number: int, samples: Columns) -> Columns:
+    """Return samples with the ExtraData bit where there are modifications of their time."""
+    if not len(samples):
+        return samples
+    times = samples.times
+    modified = history.amendments.modified_times(number, int(times.min()), int(times.max()) + 1)
+    if not len(modified):
+        return samples
+    is_modified = np.isin(times, modified)
+    return samples.with_statuses(
+        np.where(is_modified, samples.statuses | np.uint32(quality.EXTRA_DATA), samples.statuses)
+    )
