@@ -68,7 +68,8 @@ def in_influxdb(influxdb: InfluxDB, signals: Iterator[str] | list[str]) -> Found
     for name in signals:
         reactor, _, leaf = name.partition(".")
         flux = (
-            f'from(bucket: "plant") |> {ALL_TIME} |> filter(fn: (r) => r.reactor == "{reactor}" and r.signal == "{leaf}")'
+            f'from(bucket: "plant") |> {ALL_TIME}'
+            f' |> filter(fn: (r) => r.reactor == "{reactor}" and r.signal == "{leaf}")'
             ' |> pivot(rowKey: ["_time", "epoch"], columnKey: ["_field"], valueColumn: "_value")'
             " |> map(fn: (r) => ({r with ns: int(v: r._time)}))"
         )

@@ -5,6 +5,7 @@ The file says by how many seconds; the monotonic clock goes on, as it does when 
 
 from __future__ import annotations
 
+import contextlib
 import runpy
 import sys
 import time
@@ -22,10 +23,8 @@ class _Offset:
         now = time.monotonic()
         if now - self._read > 0.05:
             self._read = now
-            try:
-                self._seconds = float(self._path.read_text() or 0.0)
-            except (OSError, ValueError):
-                pass
+            with contextlib.suppress(OSError, ValueError):
+                self._seconds = float(self._path.read_text())
         return self._seconds
 
 

@@ -70,7 +70,7 @@ async def prove(data: Path, seed: int, *, kills: int, others: int, say: Say, rea
     server, historian = (in_store(data / name / "history") for name in ("server", "historian"))
     places = {"server's history": server, "historian's store": historian, "InfluxDB": influxdb}
     report.places = {name: found.rows for name, found in places.items()}
-    report.faults = [*_compared(ledger, places), *_client_faults(client, ledger)]
+    report.faults = [*compared(ledger, places), *_client_faults(client, ledger)]
     report.seconds = time.monotonic() - began
     return report
 
@@ -141,7 +141,8 @@ async def _settle(rig: Rig, say: Say) -> float:
     raise AssertionError
 
 
-def _compared(ledger: Ledger, places: dict[str, Found]) -> list[str]:
+def compared(ledger: Ledger, places: dict[str, Found]) -> list[str]:
+    """Return what is missing in a place, there twice, or not as it was; what was not told may be missing."""
     faults = [f"the ledger has {key} twice" for key in ledger.twice]
     for name, found in places.items():
         known = ledger.recorded | {key: value for key, value in ledger.untold.items() if key in found.samples}

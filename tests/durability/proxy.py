@@ -64,6 +64,7 @@ class Proxy:
     async def start(self) -> None:
         """Begin to relay."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """End every connection."""

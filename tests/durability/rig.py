@@ -73,7 +73,7 @@ class Rig:
             "write": Proxy("write", proxied["write"], ports["influxdb"]),
             "confirm": Proxy("confirm", proxied["confirm"], ports["influxdb"]),
         }
-        """By what they carry: OPC UA and MQTT of the historian, MQTT of Telegraf, its writes, the historian's queries."""
+        """By what they carry: OPC UA, MQTT and queries of the historian; MQTT and writes of Telegraf."""
         self.ledger = data / "ledger.csv"
         password = secret(data / "secrets" / "mqtt")
         broker = Nats(data, ports["mqtt"], ports["nats"], password=password)

@@ -18,6 +18,7 @@ from plant import quality
 from plant.sample import Scalar
 from runtime.health import Health
 from timeseries.reader import Reader
+from timeseries.reading import History
 from timeseries.store import Store
 
 SCAN = 1_000_000
@@ -115,3 +116,27 @@ def test_on_a_full_disk_samples_wait_and_the_oldest_are_given_up_and_counted(
     assert recorded.health.last_error == ""
     told = [text for text in caplog.messages if "history" in text]
     assert [text.split("(")[0].strip() for text in told] == ["the history refuses", "the history works again"]
+
+
+def test_what_waits_for_the_disk_is_read_with_the_rest(
+    recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(columns: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    recorded.scan(1)
+    recorded.recorder.flush()
+    with monkeypatch.context() as full:
+        full.setattr(recorded.store, "append", refuse)
+        recorded.scan(2)
+        recorded.recorder.flush()
+        recorded.scan(3)
+        recorded.recorder.flush()
+        number, info = recorded.recorder.signals[recorded.tags["R101.T"].row]
+        history = History(tmp_path / "history", unwritten=recorded.recorder.unwritten)
+        assert history.read(number, info, 0, 2**62).times.tolist() == [SCAN, 2 * SCAN, 3 * SCAN]
+        assert len(recorded.found("R101.T")) == 1
+    recorded.recorder.flush()
+    assert history.read(number, info, 0, 2**62).times.tolist() == [SCAN, 2 * SCAN, 3 * SCAN]
+    assert history.edges(number, info, 0, 2 * SCAN + 1) == (None, 3 * SCAN)
+    history.close()
