@@ -68,33 +68,53 @@ class History:
             if archive.progress(self.archive) == done:
                 return found
 
-    def read(self, signal: int, info: SignalInfo, low: int, high: int) -> Columns:
-        """Return the samples with low <= time < high, in order of time and epoch, each once."""
-        return Columns.joined(list(self.pages(signal, info, low, high)))
+    def read(self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False) -> Columns:
+        """Return the samples with low <= time < high, in order of time and epoch, each once; lean or whole."""
+        return Columns.joined(list(self.pages(signal, info, low, high, FOREVER, lean=lean)))
 
     def pages(
-        self, signal: int, info: SignalInfo, low: int, high: int, most: int = 1_000_000, *, backward: bool = False
+        self,
+        signal: int,
+        info: SignalInfo,
+        low: int,
+        high: int,
+        most: int = 1_000_000,
+        *,
+        backward: bool = False,
+        lean: bool = False,
     ) -> Iterator[Columns]:
         """Yield the same, some `most` samples at a time, each page in order; backward, the latest page first."""
         while low < high:
-            columns, edge = self._page(signal, info, low, high, most, backward=backward)
+            columns, edge = self._page(signal, info, low, high, most, backward=backward, lean=lean)
             if len(columns):
                 yield columns
             low, high = (low, edge) if backward else (edge, high)
 
-    def edges(self, signal: int, info: SignalInfo, low: int, high: int) -> tuple[int | None, int | None]:
+    def cuts(self, signal: int, low: int, high: int, most: int) -> list[int]:
+        """Return times that cut a span into parts of about `most` archived samples."""
+        found, count = [], 0
+        for part in sorted(self._archived(signal, low, high), key=lambda each: each.last):
+            count += part.count
+            if count >= most:
+                found.append(part.last + 1)
+                count = 0
+        return found
+
+    def edges(
+        self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False
+    ) -> tuple[int | None, int | None]:
         """Return the time of the last sample at or before `low`, and of the first at or after `high`."""
         before = after = None
-        for page in self.pages(signal, info, -FOREVER, low + 1, 1, backward=True):
+        for page in self.pages(signal, info, -FOREVER, low + 1, 1, backward=True, lean=lean):
             before = int(page.times[-1])
             break
-        for page in self.pages(signal, info, high, FOREVER, 1):
+        for page in self.pages(signal, info, high, FOREVER, 1, lean=lean):
             after = int(page.times[0])
             break
         return before, after
 
     def _page(
-        self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool
+        self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool, lean: bool
     ) -> tuple[Columns, int]:
         """Return samples at one end of a span, and where the rest of it begins (or ends)."""
         while True:
@@ -113,7 +133,8 @@ class History:
                     else:
                         high = edge
                     chosen = [part for part in parts if part.last >= low and part.first < high]
-                    found = [self._columns(part, signal, info).between(low, high) for part in chosen]
+                    whole = [self._columns(part, signal, info, lean=lean) for part in chosen]
+                    found = [each.between(low, high) for each in whole]
             except Damaged:
                 if archive.progress(self.archive) == done and self._knows(chosen):
                     raise
@@ -138,24 +159,24 @@ class History:
     def _logged(self, done: int) -> list[Columns]:
         return [columns for _, columns in self._unpacked.blocks_behind(done, partial(log.blocks, self.log))]
 
-    def _columns(self, part: _Part, signal: int, info: SignalInfo) -> Columns:
-        if part.columns is not None:
-            return part.columns
-        if part.chunk:
-            return self._unpacked.get(part.chunk, partial(self._chunk, part.chunk))
-        return self._unpacked.get(
-            (part.segment, part.row_group), partial(self._piece, part.segment, part.row_group, signal, info)
-        )
+    def _columns(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
+        if part.segment:
+            piece = partial(self._piece, part.segment, part.row_group, signal, info, lean=lean)
+            return self._unpacked.get((part.segment, part.row_group, lean), piece)
+        columns = part.columns
+        if columns is None:
+            columns = self._unpacked.get(part.chunk, partial(self._chunk, part.chunk))
+        return columns.lean() if lean else columns
 
     def _chunk(self, number: int) -> Columns:
         (data,) = self.archive.execute("SELECT data FROM chunk WHERE id = ?", (number,)).fetchone()
         return of_chunk(data)
 
-    def _piece(self, segment: str, row_group: int, signal: int, info: SignalInfo) -> Columns:
+    def _piece(self, segment: str, row_group: int, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
         path = self._folder / segment
         try:
             file = self._files.pop(segment, None) or SegmentFile(path)
-            columns = file.read(row_group, signal, info)
+            columns = file.read(row_group, signal, info, lean=lean)
         except (OSError, ValueError) as error:
             message = f"{path}: {getattr(error, 'strerror', None) or error}; put the file back from a copy"
             raise Damaged(message) from None

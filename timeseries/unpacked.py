@@ -8,17 +8,18 @@ from collections.abc import Callable, Hashable, Iterator
 
 from timeseries.columns import Columns
 
-MOST_SAMPLES = 4_000_000
-"""Some 180 MB."""
+MOST_BYTES = 200_000_000
+"""Eight million samples that are lean, or half as many whole ones."""
 
 
 class Unpacked:
     """Shared by the readers of several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._parts: OrderedDict[Hashable, Columns] = OrderedDict()
-        self._samples = 0
+        self._bytes = 0
         self._blocks: list[tuple[int, Columns]] = []
         """Of the log, in order; without holes."""
 
@@ -33,10 +34,10 @@ class Unpacked:
         with self._lock:
             if key not in self._parts:
                 self._parts[key] = columns
-                self._samples += len(columns)
-            while self._samples > MOST_SAMPLES:
+                self._bytes += columns.bytes
+            while self._bytes > self._most_bytes:
                 _, gone = self._parts.popitem(last=False)
-                self._samples -= len(gone)
+                self._bytes -= gone.bytes
         return columns
 
     def blocks_behind(
