@@ -13,8 +13,8 @@ from timeseries.reading import History
 from timeseries.signals import SignalInfo
 from timeseries.spans import for_aggregates
 
-AT_ONCE = 400_000
-"""Samples, about; where less memory is used again and again, it takes half the time, too."""
+AT_ONCE = 1_000_000
+"""Samples, about: some 100 MB at a time."""
 
 
 def aggregated(

@@ -59,10 +59,10 @@ class Reader:
 
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of the newest epoch: the present, where relative times begin; or 0."""
-        newest = (0, 0)
-        for columns in self.history.logged():
-            epoch = int(columns.epochs.max())
-            newest = max(newest, (epoch, int(columns.times[columns.epochs == epoch].max())))
+        logged, newest = self.history.arrived(), (0, 0)
+        if len(logged):
+            epoch = int(logged.epochs.max())
+            newest = epoch, int(logged.times[logged.epochs == epoch].max())
         query = "SELECT epoch, time FROM newest ORDER BY epoch DESC, time DESC LIMIT 1"
         return max(newest, self.history.archive.execute(query).fetchone() or (0, 0))[1]
 
@@ -134,8 +134,8 @@ class Reader:
         return found
 
     def _newest(self, number: int, info: SignalInfo, *, lean: bool = False) -> Columns:
-        logged = [each.take(each.signals == number) for each in self.history.logged()]
-        newest = Columns.joined(logged).newest()
+        logged = self.history.arrived()
+        newest = logged.take(logged.signals == number).newest()
         query = "SELECT epoch, time FROM newest WHERE signal = ?"
         archived = self.history.archive.execute(query, (number,)).fetchone()
         if archived is not None and (not len(newest) or archived > (int(newest.epochs[0]), int(newest.times[0]))):

@@ -7,10 +7,11 @@ has them, so a state that is still the present one when the log has been read is
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from timeseries import archive, log
 from timeseries.columns import Columns
@@ -23,6 +24,7 @@ from timeseries.unpacked import Unpacked
 SEGMENTS = "segments"
 """Folder of the Parquet files."""
 FOREVER = 2**62
+T = TypeVar("T")
 _FILES = 64
 """How many are kept open for the next question."""
 
@@ -61,10 +63,17 @@ class History:
         self.archive.close()
 
     def logged(self) -> list[Columns]:
-        """Return what is in the log only, in order of arrival."""
+        """Return what is in the log only, block by block, in order of arrival."""
+        return self._settled(lambda done: [each for _, each in self._unpacked.blocks_behind(done, self._blocks)])
+
+    def arrived(self) -> Columns:
+        """Return the same, joined."""
+        return self._settled(self._logged)
+
+    def _settled(self, look: Callable[[int], T]) -> T:
         while True:
             done = archive.progress(self.archive)
-            found = self._logged(done)
+            found = look(done)
             if archive.progress(self.archive) == done:
                 return found
 
@@ -123,8 +132,8 @@ class History:
                 with transaction(self.archive, "DEFERRED"):
                     done = archive.progress(self.archive)
                     parts = self._archived(signal, low, high)
-                    logged = [each.take(each.signals == signal) for each in self._logged(done)]
-                    mine = Columns.joined(logged).in_order().between(low, high)
+                    logged = self._logged(done)
+                    mine = logged.take(logged.signals == signal).in_order().between(low, high)
                     if len(mine):
                         parts.append(_Part(int(mine.times[0]), int(mine.times[-1]), len(mine), mine))
                     edge = _cut(parts, low, high, most, backward=backward)
@@ -156,8 +165,11 @@ class History:
             parts.append(_Part(first, last, count, segment=file, row_group=row_group))
         return parts
 
-    def _logged(self, done: int) -> list[Columns]:
-        return [columns for _, columns in self._unpacked.blocks_behind(done, partial(log.blocks, self.log))]
+    def _logged(self, done: int) -> Columns:
+        return self._unpacked.samples_behind(done, self._blocks)
+
+    def _blocks(self, after: int) -> Iterator[tuple[int, Columns]]:
+        return log.blocks(self.log, after)
 
     def _columns(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
         if part.segment:

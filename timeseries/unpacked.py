@@ -22,6 +22,8 @@ class Unpacked:
         self._bytes = 0
         self._blocks: list[tuple[int, Columns]] = []
         """Of the log, in order; without holes."""
+        self._joined: tuple[tuple[int, int], Columns] = (0, 0), Columns.of(0)
+        """First and last of some blocks, and all samples of them."""
 
     def get(self, key: Hashable, unpack: Callable[[], Columns]) -> Columns:
         """Return what stands under a key of the archive."""
@@ -52,3 +54,12 @@ class Unpacked:
         with self._lock:
             self._blocks = known
         return list(known)
+
+    def samples_behind(self, number: int, unpack: Callable[[int], Iterator[tuple[int, Columns]]]) -> Columns:
+        """Return all samples of the log behind a block, in order of arrival."""
+        blocks = self.blocks_behind(number, unpack)
+        ends = (blocks[0][0], blocks[-1][0]) if blocks else (0, 0)
+        known = self._joined
+        if known[0] != ends:
+            known = self._joined = ends, Columns.joined([columns for _, columns in blocks])
+        return known[1]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from plant import quality
 from plant.sample import Sample, Scalar
-from timeseries.answers.times import time_texts
+from timeseries.answers.times import listed
 from timeseries.columns import Columns, Ticks
 from timeseries.signals import BOOLEAN, DATETIME, UINT64, SignalInfo
 
@@ -98,7 +98,7 @@ def _values(info: SignalInfo, columns: Columns) -> NDArray[Any]:
         doubles: NDArray[np.float64] = words.view(np.float64)
         return doubles
     if info.data_type == DATETIME:
-        return np.array([str(text, "ascii") for text in time_texts(words).view("S28").ravel().tolist()], object)
+        return np.array(listed(words), object)
     if info.data_type == BOOLEAN:
         return np.not_equal(words, 0)
     whole: NDArray[Any] = words.view(np.uint64) if info.data_type == UINT64 else words

@@ -1,4 +1,4 @@
-"""Rows of text, made a column at a time: no row is looked at by itself."""
+"""Lines of CSV, made a column at a time: no row is looked at by itself."""
 
 from __future__ import annotations
 
@@ -47,16 +47,13 @@ def statuses(codes: NDArray[np.uint32]) -> Column:
     return names.take(pa.array(places))
 
 
-def json_values(answer: Answer) -> Column:
-    """Return values as JSON, each with a comma behind it; null where Bad, and for what is no number."""
-    return _with(_dumped(answer.values), answer.is_bad, "null,")
-
-
 def csv_values(answer: Answer) -> Column:
     """Return values as CSV, each with a comma behind it; floats round-trip; empty where Bad."""
+    import pyarrow as pa
+
     values, is_bad = answer.values, answer.is_bad
     if values.dtype in (object, bool):
-        found = _listed([f"{_field(value)}," for value in values.tolist()])
+        found = pa.array([f"{_field(value)}," for value in values.tolist()], pa.string())
     else:
         found = _dumped(values)
         if values.dtype == np.float64:
@@ -67,8 +64,6 @@ def csv_values(answer: Answer) -> Column:
 
 
 def _dumped(values: NDArray[Any]) -> Column:
-    if values.dtype == object:
-        return _listed([f"{orjson.dumps(value).decode()}," for value in values.tolist()])
     octets = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
     octets = octets[1:-1] + b","
     commas = np.flatnonzero(np.frombuffer(octets, np.uint8) == ord(","))
@@ -87,12 +82,6 @@ def _texts(octets: bytes, offsets: NDArray[np.int32]) -> Column:
     import pyarrow as pa
 
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(octets)])
-
-
-def _listed(texts: list[str]) -> Column:
-    import pyarrow as pa
-
-    return pa.array(texts, pa.string())
 
 
 def _field(value: object) -> str:

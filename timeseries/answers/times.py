@@ -30,6 +30,12 @@ def time_texts(ticks: Ticks) -> NDArray[np.uint8]:
     return texts
 
 
+def listed(ticks: Ticks) -> list[str]:
+    """Return them as a list."""
+    text = time_texts(ticks).tobytes().decode("ascii")
+    return [text[start : start + WIDTH] for start in range(0, len(text), WIDTH)]
+
+
 def _dates(days: Ticks) -> NDArray[np.uint8]:
     """Return dates; of many times few are on another day than the one before."""
     changes = np.flatnonzero(np.diff(days, prepend=-1))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import orjson
 
+from plant import quality
+from plant.sample import Scalar
 from timeseries.answers import tables, text
 from timeseries.answers.answer import Answer
+from timeseries.answers.times import listed
 
 COLUMNS = ("signal", "source_time", "value", "status")
 AT_ONCE = 50_000
@@ -64,7 +67,7 @@ class JsonWriter:
     """A list of objects with the same keys as the columns of CSV."""
 
     def __init__(self, extra: Extra) -> None:
-        self._tail = "".join(f",{_quoted(key)}:{orjson.dumps(value).decode()}" for key, value in extra.items())
+        self._extra = extra
         self._is_first = True
 
     def begin(self) -> bytes:
@@ -72,21 +75,16 @@ class JsonWriter:
         return b"[\n"
 
     def rows(self, answer: Answer) -> bytes:
-        """Return an object for each row."""
-        head = f'{{"signal":{_quoted(answer.signal)},"source_time":"'
-        parts = [
-            text.joined(
-                len(some), head, text.times(some.times), '","value":', text.json_values(some),
-                '"status":"', text.statuses(some.statuses), f'"{self._tail}}},\n',
-            )
-            for some in answer.slices(AT_ONCE)
-        ]  # fmt: skip
-        rows = b"".join(parts)[:-2]
-        if not rows:
+        """Return an object for each row, a line each."""
+        lines = [
+            orjson.dumps({**dict(zip(COLUMNS, (answer.signal, *row), strict=True)), **self._extra})
+            for row in _rows(answer)
+        ]
+        if not lines:
             return b""
         separator = b"" if self._is_first else b",\n"
         self._is_first = False
-        return separator + rows
+        return separator + b",\n".join(lines)
 
     def end(self) -> bytes:
         """Return the closing bracket."""
@@ -163,19 +161,18 @@ FORMATS: dict[str, Callable[[Extra], Writer]] = {
 
 def json_page(answer: Answer, unit: str, following: str | None) -> bytes:
     """Return the answer of the HTTP API: one page of one signal, and the token of the next."""
-    rows = text.joined(
-        len(answer), '{"t":"', text.times(answer.times), '","v":', text.json_values(answer),
-        '"status":"', text.statuses(answer.statuses), '"},',
-    )  # fmt: skip
-    head = f'{{"signal":{_quoted(answer.signal)},"unit":{_quoted(unit)},"samples":['
-    return b"".join((head.encode(), rows[:-1], b'],"next":', orjson.dumps(following), b"}"))
+    rows = [{"t": time, "v": value, "status": status} for time, value, status in _rows(answer)]
+    return orjson.dumps({"signal": answer.signal, "unit": unit, "samples": rows, "next": following})
+
+
+def _rows(answer: Answer) -> Iterator[tuple[str, Scalar | None, str]]:
+    """Yield time, value and status as they are shown."""
+    codes = answer.statuses.tolist()
+    names = {code: quality.name_of(code) for code in set(codes)}
+    return zip(listed(answer.times), answer.plain, map(names.__getitem__, codes), strict=True)
 
 
 def _line(fields: tuple[object, ...]) -> bytes:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(fields)
     return line.getvalue().encode()
-
-
-def _quoted(value: str) -> str:
-    return orjson.dumps(value).decode()
