@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 JSON, CSV = "application/json", "text/csv"
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
-FORMATS = {CSV: "csv", ARROW: "arrow", PARQUET: "parquet"}
+FORMATS = {CSV: "csv", ARROW: "arrow stream", PARQUET: "parquet"}
 """Media type -> what writes it."""
 MEDIA_TYPES = (JSON, *FORMATS)
 _QUALITY = re.compile(r"^q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$")

@@ -7,7 +7,9 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from plant import quality
 from plant.sample import Scalar
@@ -50,7 +52,8 @@ class CsvWriter:
 
     def rows(self, answer: Answer) -> bytes:
         """Return a line for each row."""
-        name, tail = _line((answer.signal,))[:-1].decode(), _line(("", *self._extra.values())).decode()
+        name = _line((answer.signal,))[:-1].decode()
+        tail = f",{_line(tuple(self._extra.values())).decode()}" if self._extra else "\n"
         parts = []
         for some in answer.slices(AT_ONCE):
             values = text.csv_values(some)
@@ -138,10 +141,16 @@ class _Sink(io.RawIOBase):
         return b"".join(parts)
 
 
-def _arrow(sink: Any, schema: Any) -> Any:
+def _stream(sink: Any, schema: Any) -> Any:
     import pyarrow as pa
 
     return pa.ipc.new_stream(sink, schema)
+
+
+def _file(sink: Any, schema: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.ipc.new_file(sink, schema)
 
 
 def _parquet(sink: Any, schema: Any) -> Any:
@@ -150,13 +159,16 @@ def _parquet(sink: Any, schema: Any) -> Any:
     return pq.ParquetWriter(sink, schema, compression="zstd")
 
 
+FILES = ("csv", "json", "parquet", "arrow")
+"""Suffixes of files."""
 FORMATS: dict[str, Callable[[Extra], Writer]] = {
     "csv": CsvWriter,
     "json": JsonWriter,
     "parquet": lambda extra: TableWriter(extra, _parquet),
-    "arrow": lambda extra: TableWriter(extra, _arrow),
+    "arrow": lambda extra: TableWriter(extra, _file),
+    "arrow stream": lambda extra: TableWriter(extra, _stream),
 }
-"""Name, and suffix of a file -> what writes it."""
+"""What writes each of them, and an Arrow stream."""
 
 
 def json_page(answer: Answer, unit: str, following: str | None) -> bytes:
@@ -167,9 +179,14 @@ def json_page(answer: Answer, unit: str, following: str | None) -> bytes:
 
 def _rows(answer: Answer) -> Iterator[tuple[str, Scalar | None, str]]:
     """Yield time, value and status as they are shown."""
-    codes = answer.statuses.tolist()
+    return zip(listed(answer.times), answer.plain, names_of(answer.statuses), strict=True)
+
+
+def names_of(statuses: NDArray[np.uint32]) -> list[str]:
+    """Return the names of StatusCodes, without info bits."""
+    codes = statuses.tolist()
     names = {code: quality.name_of(code) for code in set(codes)}
-    return zip(listed(answer.times), answer.plain, map(names.__getitem__, codes), strict=True)
+    return [names[code] for code in codes]
 
 
 def _line(fields: tuple[object, ...]) -> bytes:
