@@ -119,8 +119,8 @@ def _columns(info: SignalInfo, table: Mapping[str, Any]) -> Columns:
         else:
             words[list(shown)] = [info.word(text) for text in shown.values()]
     else:
-        numbers = table["v"].to_numpy()
-        words[is_known] = (numbers.view(np.int64) if info.is_float else numbers)[is_known]
+        numbers = table["v"].to_numpy()[is_known]
+        words[is_known] = numbers.view(np.int64) if info.is_float else numbers
     times = table["ns"].to_numpy() // 100 + UNIX_EPOCH_TICKS
     return Columns.of(
         len(statuses), texts, times=times, epochs=table["epoch"].to_numpy(), statuses=statuses, words=words

@@ -140,11 +140,12 @@ async def alike(one: History, other: History) -> None:
     for name in TYPES:
         times = [time(second) for second in seconds]
         assert rows(await one.at(name, times)) == rows(await other.at(name, times)), name
-        for start, end in ((-HOUR, 0), (600, 1200), (HOUR, 5.5 * HOUR), (3 * HOUR, 4 * HOUR), (6 * HOUR, 8 * HOUR)):
-            for function in FUNCTIONS:
-                asked = (name, time(start), time(end), 600 * TICKS_PER_SECOND, function)
-                assert rows(await one.aggregate(*asked)) == rows(await other.aggregate(*asked)), asked
-            asked = (name, time(end), time(start), 0, "TimeAverage2")
+        spans = [(-HOUR, 0), (600, 1200), (HOUR, 5.5 * HOUR), (3 * HOUR, 4 * HOUR), (6 * HOUR, 8 * HOUR)]
+        every = [(start, end, 600, "TimeAverage") for start, end in spans]
+        every += [(end, start, 0, "TimeAverage2") for start, end in spans]
+        every += [(HOUR, 5.5 * HOUR, 600, function) for function in FUNCTIONS]
+        for start, end, interval, function in every:
+            asked = (name, time(start), time(end), interval * TICKS_PER_SECOND, function)
             assert rows(await one.aggregate(*asked)) == rows(await other.aggregate(*asked)), asked
         found = await raw(one, name)
         assert found == await raw(other, name)
