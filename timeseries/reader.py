@@ -139,7 +139,7 @@ class Reader:
         query = "SELECT epoch, time FROM newest WHERE signal = ?"
         archived = self.history.archive.execute(query, (number,)).fetchone()
         if archived is not None and (not len(newest) or archived > (int(newest.epochs[0]), int(newest.times[0]))):
-            newest = self.history.read(number, info, archived[1], archived[1] + 1, lean=lean).newest()
+            newest = self.history.sample(number, info, *archived, lean=lean)
         return newest
 
     def _pages(

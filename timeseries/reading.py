@@ -99,6 +99,15 @@ class History:
                 yield columns
             low, high = (low, edge) if backward else (edge, high)
 
+    def sample(self, signal: int, info: SignalInfo, epoch: int, time: int, *, lean: bool = False) -> Columns:
+        """Return one sample that the archive has, or has forgotten."""
+
+        def find() -> Columns:
+            found = self.read(signal, info, time, time + 1, lean=lean)
+            return found.take(found.epochs == epoch)
+
+        return self._unpacked.get((signal, epoch, time, lean), find)
+
     def cuts(self, signal: int, low: int, high: int, most: int) -> list[int]:
         """Return times that cut a span into parts of about `most` archived samples."""
         found, count = [], 0
