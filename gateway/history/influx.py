@@ -112,15 +112,14 @@ def _columns(info: SignalInfo, table: Mapping[str, Any]) -> Columns:
     statuses = table["q"].to_numpy().astype(np.uint32)
     words, texts = np.zeros(len(statuses), np.int64), {}
     is_known = statuses < quality.BAD
-    if info.is_text or info.data_type == DATETIME:
-        shown = {row: text or "" for row, text in enumerate(table["s"].to_pylist()) if is_known[row]}
-        if info.is_text:
-            texts = shown
-        else:
-            words[list(shown)] = [info.word(text) for text in shown.values()]
+    if info.is_text:
+        texts = {row: text or "" for row, text in enumerate(table["s"].to_pylist()) if is_known[row]}
+    elif info.data_type == DATETIME:
+        dates = {row: info.word(text) for row, text in enumerate(table["s"].to_pylist()) if text}
+        words[list(dates)] = list(dates.values())
     else:
         numbers = table["v"].to_numpy()[is_known]
-        words[is_known] = numbers.view(np.int64) if info.is_float else numbers
+        words[is_known] = numbers.view(np.int64) if info.is_float else np.nan_to_num(numbers)
     times = table["ns"].to_numpy() // 100 + UNIX_EPOCH_TICKS
     return Columns.of(
         len(statuses), texts, times=times, epochs=table["epoch"].to_numpy(), statuses=statuses, words=words

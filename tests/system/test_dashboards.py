@@ -11,7 +11,6 @@ import io
 import json
 import re
 import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,11 +42,13 @@ def now(plant: Up) -> datetime:
     return datetime.now(UTC)
 
 
-def targets(board: dict[str, Any], kind: str) -> Iterator[Any]:
-    for panel in board["panels"]:
-        for target in panel["targets"]:
-            if target["datasource"]["type"] == kind:
-                yield pytest.param(panel["title"], target, id=f"{panel['title']} {target['refId']}")
+def targets(board: dict[str, Any], kind: str) -> list[Any]:
+    return [
+        pytest.param(panel["title"], target, id=f"{panel['title']} {target['refId']}")
+        for panel in board["panels"]
+        for target in panel["targets"]
+        if target["datasource"]["type"] == kind
+    ]
 
 
 def iso(when: datetime) -> str:
