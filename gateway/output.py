@@ -59,11 +59,12 @@ def _print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], widt
         table.add_column(column, overflow="fold")
     for row in rows:
         # As Text: what strangers have said of themselves is no markup.
-        table.add_row(*(Text(_shown(row.get(column))[: widths.get(column)]) for column in columns))
+        table.add_row(*(Text(shown(row.get(column))[: widths.get(column)]) for column in columns))
     Console().print(table)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value as a table shows it."""
     if value is None:
         return ""
     return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 import sys
-from collections.abc import Iterator
-from pathlib import Path
-
-import uvicorn
 
 from historian.api import make_app
 from historian.collector import Collector
 from historian.commands import Commander
 from historian.confirmation import Confirmation, Influx
+from historian.http import serve_http
 from historian.metrics import Metrics
 from historian.outbox import keep_outbox_small
 from historian.publisher import Publisher
@@ -85,7 +81,8 @@ async def serve(context: Context) -> None:
 
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_serve_http(context, folder), name="http")
+            http = serve_http(make_app(folder, settings), settings.server.listen, settings.historian.http_port)
+            group.create_task(http, name="http")
             group.create_task(
                 connect.keep_connected(
                     settings.server.local_endpoint,
@@ -115,31 +112,6 @@ async def serve(context: Context) -> None:
     finally:
         thread.end()
         store.close()
-
-
-class _Http(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the service."""
-        yield
-
-
-async def _serve_http(context: Context, folder: Path) -> None:
-    settings = context.settings
-    config = uvicorn.Config(
-        make_app(folder, settings),
-        host=settings.server.listen,
-        port=settings.historian.http_port,
-        log_level="warning",
-        lifespan="off",
-        timeout_graceful_shutdown=2,
-    )
-    server = _Http(config)
-    try:
-        await server.serve()
-    except asyncio.CancelledError:
-        server.should_exit = True
-        raise
 
 
 if __name__ == "__main__":

@@ -59,6 +59,10 @@ class Overlay:
     samples: Columns
     is_deleted: NDArray[np.bool_]
 
+    def lean(self) -> Overlay:
+        """Return the same, to lay over lean samples."""
+        return Overlay(self.samples.lean(), self.is_deleted)
+
     def over(self, recorded: Columns) -> Columns:
         """Return samples of the same signal and span as they are now."""
         both = Columns.joined([self.samples, recorded])

@@ -17,6 +17,8 @@ DTYPES = {
     "seqs": "<i8",
 }  # fmt: skip
 """Column -> how it is kept."""
+INNER = ("signals", "server_times", "seqs")
+"""What only the store and the server ask for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,14 +61,17 @@ class Columns:
             if part.texts:
                 texts |= {start + row: text for row, text in part.texts.items()}
             start += len(part)
-        made = {
-            name: np.concatenate([np.empty(0, dtype), *(getattr(part, name) for part in parts)])
-            for name, dtype in DTYPES.items()
-        }
+        made = {name: _joined([getattr(part, name) for part in parts], dtype) for name, dtype in DTYPES.items()}
         return cls(**made, texts=texts)
 
     def __len__(self) -> int:
         return len(self.times)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory they take, about."""
+        columns: list[NDArray[Any]] = [getattr(self, name) for name in DTYPES]
+        return sum(column.nbytes for column in columns if any(column.strides)) + 100 * len(self.texts)
 
     def take(self, rows: Rows) -> Columns:
         """Return the rows that are chosen: by a mask, or by their places in another order."""
@@ -86,6 +91,11 @@ class Columns:
             return self
         texts = {row - first: text for row, text in self.texts.items() if first <= row < last} if self.texts else {}
         return Columns(**{name: getattr(self, name)[first:last] for name in DTYPES}, texts=texts)
+
+    def lean(self) -> Columns:
+        """Return the same samples for a question: signals, server times and numbers are 0, and take no memory."""
+        inner: dict[str, Any] = {name: zeros(len(self), DTYPES[name]) for name in INNER}
+        return replace(self, **inner)
 
     def with_seqs(self, seqs: NDArray[np.int64]) -> Columns:
         """Return the same samples, numbered."""
@@ -123,3 +133,15 @@ class Columns:
             & (self.epochs[1:] == self.epochs[:-1])
         )
         return same
+
+
+def zeros(count: int, dtype: str) -> NDArray[Any]:
+    """Return a column of zeros that takes no memory, and is not to be written to."""
+    return np.broadcast_to(np.zeros(1, dtype), count)
+
+
+def _joined(parts: Sequence[NDArray[Any]], dtype: str) -> NDArray[Any]:
+    """Return columns one after the other; what `zeros` has made still takes no memory."""
+    if all(part.strides == (0,) for part in parts):
+        return zeros(sum(map(len, parts)), dtype)
+    return np.concatenate([np.empty(0, dtype), *parts])

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import difflib
-import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from plant.sample import Sample
 from timeseries import signals
-from timeseries.aggregates import Aggregated, interpolated, query
+from timeseries.aggregates import interpolated
+from timeseries.aggregating import aggregated
+from timeseries.answers.answer import Answer
 from timeseries.columns import Columns
+from timeseries.merging import merged
 from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
-from timeseries.spans import around, for_aggregates
+from timeseries.spans import around
 from timeseries.unpacked import Unpacked
 
 PAGE = 100_000
 """Samples that are looked at at once."""
+Place = tuple[int, int]
+"""Time and epoch, which no two samples of a signal share."""
 
 
 class UnknownSignal(KeyError):  # noqa: N818
@@ -52,81 +59,117 @@ class Reader:
 
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of the newest epoch: the present, where relative times begin; or 0."""
-        newest = (0, 0)
-        for columns in self.history.logged():
-            epoch = int(columns.epochs.max())
-            newest = max(newest, (epoch, int(columns.times[columns.epochs == epoch].max())))
+        logged, newest = self.history.arrived(), (0, 0)
+        if len(logged):
+            epoch = int(logged.epochs.max())
+            newest = epoch, int(logged.times[logged.epochs == epoch].max())
         query = "SELECT epoch, time FROM newest ORDER BY epoch DESC, time DESC LIMIT 1"
         return max(newest, self.history.archive.execute(query).fetchone() or (0, 0))[1]
 
-    def last(self, name: str) -> Sample | None:
-        """Return the newest sample."""
+    def newest(self, name: str) -> Answer:
+        """Return the newest sample, or nothing."""
         number, info = self.find(name)
-        recorded, amended = self._newest_recorded(number), self.history.amendments.newest(number)
-        place = max((each for each in (recorded, amended) if each is not None), default=None)
-        if place is None:
-            return None
-        newest = self.history.read(number, info, place[1], place[1] + 1).newest()
-        if not len(newest) or int(newest.epochs[0]) < place[0]:  # it was deleted
-            pages = self.history.pages(number, info, -FOREVER, FOREVER, PAGE, backward=True)
-            newest = Columns.joined([page.newest() for page in pages]).newest()
-        return next(iter(signals.samples(newest, {number: info})), None)
+        return Answer.of_columns(info, self._newest(number, info, lean=True))
 
-    def _newest_recorded(self, number: int) -> tuple[int, int] | None:
-        """Return epoch and time of the newest sample that was recorded."""
-        logged = [each.take(each.signals == number) for each in self.history.logged()]
-        newest = Columns.joined(logged).newest()
-        places = list(zip(newest.epochs.tolist(), newest.times.tolist(), strict=True))
-        query = "SELECT epoch, time FROM newest WHERE signal = ?"
-        places += self.history.archive.execute(query, (number,)).fetchall()
-        return max(places, default=None)
+    def last(self, name: str) -> Sample | None:
+        """Return the newest sample, with all that is known of it."""
+        number, info = self.find(name)
+        return next(iter(signals.samples(self._newest(number, info), {number: info})), None)
+
+    def pages(self, name: str, start: int, end: int, after: Place | None = None, most: int = PAGE) -> Iterator[Answer]:
+        """Yield samples with start <= time < end, in order of time and epoch, about `most` at a time.
+
+        `after` is where another answer ended.
+        """
+        for info, columns in self._pages(name, start, end, after, most, lean=True):
+            yield Answer.of_columns(info, columns)
+
+    def page(self, name: str, start: int, end: int, most: int, after: Place | None = None) -> Answer:
+        """Return the first of them, at most so many."""
+        parts, count = [], 0
+        for part in self.pages(name, start, end, after, min(most, PAGE)):
+            parts.append(part)
+            count += len(part)
+            if count >= most:
+                break
+        return Answer.joined(name, parts)[:most]
 
     def raw(
-        self, name: str, start: int, end: int, limit: int | None = None, after: tuple[int, int] | None = None
+        self, name: str, start: int, end: int, limit: int | None = None, after: Place | None = None
     ) -> list[Sample]:
-        """Return samples with start <= time < end, in order of (time, epoch); `after` is where a page ended."""
-        self.find(name)
-        low = max(start, after[0]) if after is not None else start
-        found = [
-            self._first(number, info, low, end, limit, after) for number, info in signals.kinds(self.history.log, name)
-        ]
-        if len(found) == 1:
-            return found[0]
-        together = sorted(itertools.chain(*found), key=lambda each: (each.source_time, each.epoch))
-        return together[:limit]
-
-    def _first(
-        self, number: int, info: SignalInfo, low: int, high: int, limit: int | None, after: tuple[int, int] | None
-    ) -> list[Sample]:
-        """Return the first samples of what a name has stood for at some time."""
+        """Return the same with all that is known of each sample."""
         found: list[Sample] = []
-        for page in self.history.pages(number, info, low, high, most=min(limit or PAGE, PAGE)):
-            rest = page
-            if after is not None:
-                rest = page.take((page.times > after[0]) | ((page.times == after[0]) & (page.epochs > after[1])))
-            found += signals.samples(rest, {number: info})
+        for info, columns in self._pages(name, start, end, after, min(limit or PAGE, PAGE)):
+            found += signals.samples(columns, dict.fromkeys(np.unique(columns.signals).tolist(), info))
             if limit is not None and len(found) >= limit:
                 return found[:limit]
         return found
 
-    def at(self, name: str, time: int) -> Sample:
-        """Return the value at a time: interpolated, or held where the signal is stepped."""
-        value, status = interpolated(around(self.history, *self.find(name), time, time), time)
-        return Sample(time, name, value, status)
+    def at(self, name: str, times: Sequence[int]) -> Answer:
+        """Return the value at each time: interpolated, or held where the signal is stepped."""
+        known = self.find(name)
+        found = [interpolated(around(self.history, *known, time, time), time) for time in times]
+        values, statuses = np.full(len(found), None, object), np.array([status for _, status in found], np.uint32)
+        values[:] = [value for value, _ in found]
+        return Answer.computed(name, np.array(times, np.int64), values, statuses)
 
-    def aggregated(self, name: str, start: int, end: int, interval: int, function: str) -> list[Aggregated]:
+    def aggregated(self, name: str, start: int, end: int, interval: int, function: str) -> Answer:
         """Return one result for each interval (ticks) from start to end, either way; 0 makes one of all.
 
         Raises:
             ValueError: naming an aggregate that is not known, or an interval that is not allowed.
         """
-        series = for_aggregates(self.history, *self.find(name), start, end, interval)
-        return query(series, start, end, interval, function)
+        results = aggregated(self.history, *self.find(name), start, end, interval, function)
+        return Answer.computed(name, results.times, results.values, results.statuses)
 
     def find(self, name: str) -> tuple[int, SignalInfo]:
         """Return number and kind of a signal; raises `UnknownSignal`."""
+        return self._kinds(name)[-1]
+
+    def _kinds(self, name: str) -> list[tuple[int, SignalInfo]]:
         found = signals.kinds(self.history.log, name)
         if not found:
             names = list(signals.present(self.history.log))
             raise UnknownSignal(name, difflib.get_close_matches(name, names, 3))
-        return found[-1]
+        return found
+
+    def _newest(self, number: int, info: SignalInfo, *, lean: bool = False) -> Columns:
+        logged = self.history.arrived()
+        newest = logged.take(logged.signals == number).newest()
+        query = "SELECT epoch, time FROM newest WHERE signal = ?"
+        archived = self.history.archive.execute(query, (number,)).fetchone()
+        if archived is not None and (not len(newest) or archived > _place(newest)):
+            newest = self.history.sample(number, info, *archived, lean=lean)
+        if self.history.amendments.are_there():
+            places = [_place(newest)] if len(newest) else []
+            places += [archived] if archived is not None else []
+            return self._newest_amended(number, info, places, lean=lean)
+        return newest
+
+    def _newest_amended(self, number: int, info: SignalInfo, places: list[tuple[int, int]], *, lean: bool) -> Columns:
+        """Return what is the newest now, of a signal whose newest recorded samples are known."""
+        amended = self.history.amendments.newest(number)
+        epoch, time = max([*places, *([amended] if amended is not None else [])], default=(0, 0))
+        newest = self.history.sample(number, info, epoch, time, lean=lean)
+        if len(newest):
+            return newest
+        pages = self.history.pages(number, info, -FOREVER, FOREVER, PAGE, backward=True, lean=lean)
+        return Columns.joined([page.newest() for page in pages]).newest()
+
+    def _pages(
+        self, name: str, low: int, high: int, after: Place | None, most: int, *, lean: bool = False
+    ) -> Iterator[tuple[SignalInfo, Columns]]:
+        kinds = self._kinds(name)
+        low = max(low, after[0]) if after is not None else low
+        pages = [self.history.pages(number, info, low, high, most, lean=lean) for number, info in kinds]
+        for place, page in merged(pages):
+            rest = page
+            if after is not None:
+                rest = page.take((page.times > after[0]) | ((page.times == after[0]) & (page.epochs > after[1])))
+            if len(rest):
+                yield kinds[place][1], rest
+
+
+def _place(newest: Columns) -> tuple[int, int]:
+    """Return epoch and time of one sample."""
+    return int(newest.epochs[0]), int(newest.times[0])

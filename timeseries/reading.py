@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from timeseries import archive, log
 from timeseries.amendments import Amendments
@@ -25,6 +26,7 @@ from timeseries.unpacked import Unpacked
 SEGMENTS = "segments"
 """Folder of the Parquet files."""
 FOREVER = 2**62
+T = TypeVar("T")
 _FILES = 64
 """How many are kept open for the next question."""
 
@@ -75,26 +77,45 @@ class History:
         self.archive.close()
 
     def logged(self) -> list[Columns]:
-        """Return what is in the log only, in order of arrival."""
-        while True:
-            unwritten = self._unwritten()
-            done = archive.progress(self.archive)
-            found = self._logged(done)
-            if archive.progress(self.archive) == done:
-                return [*found, *unwritten]
+        """Return what is in the log only, block by block, in order of arrival."""
 
-    def read(self, signal: int, info: SignalInfo, low: int, high: int) -> Columns:
-        """Return the samples with low <= time < high, in order of time and epoch, each once."""
-        return Columns.joined(list(self.pages(signal, info, low, high)))
+        def look(done: int, unwritten: Sequence[Columns]) -> list[Columns]:
+            return [*(each for _, each in self._unpacked.blocks_behind(done, self._blocks)), *unwritten]
+
+        return self._settled(look)
+
+    def arrived(self) -> Columns:
+        """Return the same, joined."""
+        return self._settled(self._logged)
+
+    def _settled(self, look: Callable[[int, Sequence[Columns]], T]) -> T:
+        while True:
+            unwritten = self._unwritten()  # before the log, which it may get into meanwhile
+            done = archive.progress(self.archive)
+            found = look(done, unwritten)
+            if archive.progress(self.archive) == done:
+                return found
+
+    def read(self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False) -> Columns:
+        """Return the samples with low <= time < high, in order of time and epoch, each once; lean or whole."""
+        return Columns.joined(list(self.pages(signal, info, low, high, FOREVER, lean=lean)))
 
     def pages(
-        self, signal: int, info: SignalInfo, low: int, high: int, most: int = 1_000_000, *, backward: bool = False
+        self,
+        signal: int,
+        info: SignalInfo,
+        low: int,
+        high: int,
+        most: int = 1_000_000,
+        *,
+        backward: bool = False,
+        lean: bool = False,
     ) -> Iterator[Columns]:
         """Yield the same, some `most` samples at a time, each page in order; backward, the latest page first."""
         while low < high:
-            columns, edge = self._page(signal, info, low, high, most, backward=backward)
+            columns, edge = self._page(signal, info, low, high, most, backward=backward, lean=lean)
             if not self._as_recorded and self.amendments.are_there():
-                columns, edge = self._as_amended(columns, signal, low, high, edge, most, backward=backward)
+                columns, edge = self._as_amended(columns, signal, low, high, edge, most, backward=backward, lean=lean)
             if len(columns):
                 yield columns
             low, high = (low, edge) if backward else (edge, high)
@@ -108,19 +129,40 @@ class History:
         first = self.amendments.first_time()
         return min(found if first is None else [*found, first], default=None)
 
-    def edges(self, signal: int, info: SignalInfo, low: int, high: int) -> tuple[int | None, int | None]:
+    def sample(self, signal: int, info: SignalInfo, epoch: int, time: int, *, lean: bool = False) -> Columns:
+        """Return one sample that the archive has, or has forgotten."""
+
+        def find() -> Columns:
+            found = self.read(signal, info, time, time + 1, lean=lean)
+            return found.take(found.epochs == epoch)
+
+        return find() if self.amendments.are_there() else self._unpacked.get((signal, epoch, time, lean), find)
+
+    def cuts(self, signal: int, low: int, high: int, most: int) -> list[int]:
+        """Return times that cut a span into parts of about `most` archived samples."""
+        found, count = [], 0
+        for part in sorted(self._archived(signal, low, high), key=lambda each: each.last):
+            count += part.count
+            if count >= most:
+                found.append(part.last + 1)
+                count = 0
+        return found
+
+    def edges(
+        self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False
+    ) -> tuple[int | None, int | None]:
         """Return the time of the last sample at or before `low`, and of the first at or after `high`."""
         before = after = None
-        for page in self.pages(signal, info, -FOREVER, low + 1, 1, backward=True):
+        for page in self.pages(signal, info, -FOREVER, low + 1, 1, backward=True, lean=lean):
             before = int(page.times[-1])
             break
-        for page in self.pages(signal, info, high, FOREVER, 1):
+        for page in self.pages(signal, info, high, FOREVER, 1, lean=lean):
             after = int(page.times[0])
             break
         return before, after
 
     def _as_amended(
-        self, recorded: Columns, signal: int, low: int, high: int, edge: int, most: int, *, backward: bool
+        self, recorded: Columns, signal: int, low: int, high: int, edge: int, most: int, *, backward: bool, lean: bool
     ) -> tuple[Columns, int]:
         """Return a page with what was changed, shorter where that is much."""
         first, last = (edge, high) if backward else (low, edge)
@@ -128,10 +170,12 @@ class History:
         first, last = (edge, last) if backward else (first, edge)
         overlay = self.amendments.overlay(signal, first, last)
         recorded = recorded.between(first, last)
-        return (recorded if overlay is None else overlay.over(recorded)), edge
+        if overlay is None:
+            return recorded, edge
+        return (overlay.lean() if lean else overlay).over(recorded), edge
 
     def _page(
-        self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool
+        self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool, lean: bool
     ) -> tuple[Columns, int]:
         """Return samples at one end of a span, and where the rest of it begins (or ends)."""
         while True:
@@ -141,9 +185,8 @@ class History:
                 with transaction(self.archive, "DEFERRED"):
                     done = archive.progress(self.archive)
                     parts = self._archived(signal, low, high)
-                    behind = [*self._logged(done), *unwritten]
-                    logged = [each.take(each.signals == signal) for each in behind]
-                    mine = Columns.joined(logged).in_order().between(low, high)
+                    logged = self._logged(done, unwritten)
+                    mine = logged.take(logged.signals == signal).in_order().between(low, high)
                     if len(mine):
                         parts.append(_Part(int(mine.times[0]), int(mine.times[-1]), len(mine), mine))
                     edge = _cut(parts, low, high, most, backward=backward)
@@ -152,7 +195,8 @@ class History:
                     else:
                         high = edge
                     chosen = [part for part in parts if part.last >= low and part.first < high]
-                    found = [self._columns(part, signal, info).between(low, high) for part in chosen]
+                    whole = [self._columns(part, signal, info, lean=lean) for part in chosen]
+                    found = [each.between(low, high) for each in whole]
             except Damaged:
                 if archive.progress(self.archive) == done and self._knows(chosen):
                     raise
@@ -174,27 +218,31 @@ class History:
             parts.append(_Part(first, last, count, segment=file, row_group=row_group))
         return parts
 
-    def _logged(self, done: int) -> list[Columns]:
-        return [columns for _, columns in self._unpacked.blocks_behind(done, partial(log.blocks, self.log))]
+    def _logged(self, done: int, unwritten: Sequence[Columns]) -> Columns:
+        logged = self._unpacked.samples_behind(done, self._blocks)
+        return Columns.joined([logged, *unwritten]) if unwritten else logged
 
-    def _columns(self, part: _Part, signal: int, info: SignalInfo) -> Columns:
-        if part.columns is not None:
-            return part.columns
-        if part.chunk:
-            return self._unpacked.get(part.chunk, partial(self._chunk, part.chunk))
-        return self._unpacked.get(
-            (part.segment, part.row_group), partial(self._piece, part.segment, part.row_group, signal, info)
-        )
+    def _blocks(self, after: int) -> Iterator[tuple[int, Columns]]:
+        return log.blocks(self.log, after)
+
+    def _columns(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
+        if part.segment:
+            piece = partial(self._piece, part.segment, part.row_group, signal, info, lean=lean)
+            return self._unpacked.get((part.segment, part.row_group, lean), piece)
+        columns = part.columns
+        if columns is None:
+            columns = self._unpacked.get(part.chunk, partial(self._chunk, part.chunk))
+        return columns.lean() if lean else columns
 
     def _chunk(self, number: int) -> Columns:
         (data,) = self.archive.execute("SELECT data FROM chunk WHERE id = ?", (number,)).fetchone()
         return of_chunk(data)
 
-    def _piece(self, segment: str, row_group: int, signal: int, info: SignalInfo) -> Columns:
+    def _piece(self, segment: str, row_group: int, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
         path = self._folder / segment
         try:
             file = self._files.pop(segment, None) or SegmentFile(path)
-            columns = file.read(row_group, signal, info)
+            columns = file.read(row_group, signal, info, lean=lean)
         except (OSError, ValueError) as error:
             message = f"{path}: {getattr(error, 'strerror', None) or error}; put the file back from a copy"
             raise Damaged(message) from None

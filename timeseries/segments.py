@@ -20,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timeseries.clock import Clock
-from timeseries.columns import Columns, Ticks
+from timeseries.columns import DTYPES, INNER, Columns, Ticks, zeros
 from timeseries.signals import SignalInfo
 
 SUFFIX = ".parquet"
 _PLAIN = {"epochs": "epoch", "times": "time", "server_times": "server_time", "statuses": "status", "seqs": "seq"}
+_SHOWN = {ours: _PLAIN[ours] for ours in ("epochs", "times", "statuses")}
 _READ_BYTES = 1 << 20
 _NOBODY = SignalInfo("", "", 12)
 _FEW = 8
@@ -110,11 +111,11 @@ class SegmentFile:
 
         self._file = pq.ParquetFile(path, memory_map=True)
 
-    def read(self, row_group: int, signal: int, info: SignalInfo) -> Columns:
-        """Return the samples of a row group."""
-        values = _value_columns(info)
-        table = self._file.read_row_group(row_group, columns=[*_PLAIN.values(), *values], use_threads=False)
-        columns = {ours: table[theirs].to_numpy() for ours, theirs in _PLAIN.items() if theirs != "server_time"}
+    def read(self, row_group: int, signal: int, info: SignalInfo, *, lean: bool = False) -> Columns:
+        """Return the samples of a row group; lean ones as `Columns.lean` has them, and twice as fast."""
+        values, plain = _value_columns(info), _SHOWN if lean else _PLAIN
+        table = self._file.read_row_group(row_group, columns=[*plain.values(), *values], use_threads=False)
+        columns = {ours: table[theirs].to_numpy() for ours, theirs in plain.items() if theirs != "server_time"}
         value = next((table[name] for name in values if table[name].null_count < len(table)), table[values[0]])
         texts: dict[int, str] = {}
         words = np.zeros(len(table), np.int64)
@@ -122,9 +123,12 @@ class SegmentFile:
             texts = {row: text for row, text in enumerate(value.to_pylist()) if text is not None}
         elif not value.null_count:
             words = value.to_numpy().view(np.int64)
-        server_times = self._server_times(table["server_time"], columns["times"])
-        signals = np.full(len(table), signal, np.int32)
-        return Columns(signals, **columns, server_times=server_times, words=words, texts=texts)
+        if lean:
+            inner = {name: zeros(len(table), DTYPES[name]) for name in INNER}
+        else:
+            server_times = self._server_times(table["server_time"], columns["times"])
+            inner = {"signals": np.full(len(table), signal, np.int32), "server_times": server_times}
+        return Columns(**columns, **inner, words=words, texts=texts)
 
     def _server_times(self, column: Any, times: Ticks) -> Ticks:
         if not column.null_count:

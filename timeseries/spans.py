@@ -20,35 +20,45 @@ def for_aggregates(
     interval: int,
     whole: tuple[int, int] | None = None,
 ) -> Series:
-    """Return what aggregates of a span are made of, which may be a part of a `whole` one; either may run backward.
-
-    Where its ends are bad, what is not bad is looked for in all of the whole, and an interval beyond.
-    """
+    """Return what aggregates of a span are made of, which may be a part of a `whole` one; either may run backward."""
     found = around(history, number, info, start, end)
-    if reach := further(found, start, end, interval):
-        start, end = whole or (start, end)
-        reach = max(reach, min(interval, abs(end - start)))
-        found = around(history, number, info, min(start, end) - reach, max(start, end) + reach)
-    return found
+    span = wider(found, start, end, interval, whole)
+    return found if span is None else around(history, number, info, *span)
+
+
+def wider(
+    found: Series, start: int, end: int, interval: int, whole: tuple[int, int] | None = None
+) -> tuple[int, int] | None:
+    """Return the span to look around instead, where the ends of what was found are bad; None where it is enough.
+
+    What is not bad is looked for in all of the whole, and an interval beyond.
+    """
+    reach = further(found, start, end, interval)
+    if not reach:
+        return None
+    start, end = whole or (start, end)
+    reach = max(reach, min(interval, abs(end - start)))
+    return min(start, end) - reach, max(start, end) + reach
 
 
 def around(history: History, number: int, info: SignalInfo, low: int, high: int) -> Series:
     """Return the samples from the last at or before a time to the first at or after another."""
     low, high = min(low, high), max(low, high)
-    before, after = history.edges(number, info, low, high)
+    before, after = history.edges(number, info, low, high, lean=True)
     first, last = low if before is None else before, high if after is None else after
-    columns = history.read(number, info, first, last + 1)
+    return series_of(info, history.read(number, info, first, last + 1, lean=True), high)
+
+
+def series_of(info: SignalInfo, columns: Columns, covered_to: int) -> Series:
+    """Return samples of one signal, in order of time and epoch, as aggregates take them.
+
+    Of a time that was there twice the later epoch counts; what is stepped holds up to `covered_to`. What is no
+    quantity, text and DateTimes, is held, and stands there by its place.
+    """
     times = columns.times
     is_latest = np.append(times[1:] != times[:-1], [True] * min(1, len(times)))
-    """Of a time that was there twice, the later epoch's."""
-    return series_of(info, columns.take(is_latest), high if info.stepped else None)
-
-
-def series_of(info: SignalInfo, columns: Columns, covered_to: int | None = None) -> Series:
-    """Return samples of one signal as aggregates take them; each time may stand there once.
-
-    What is no quantity, text and DateTimes, is held, and stands there by its place.
-    """
+    columns = columns.take(is_latest)
+    held_to = covered_to if info.stepped else None
     if info.is_text or info.data_type == DATETIME:
         scalar = info.scalar
 
@@ -57,7 +67,7 @@ def series_of(info: SignalInfo, columns: Columns, covered_to: int | None = None)
             return columns.texts[row] if info.is_text else scalar(columns.words.item(row))
 
         places = np.arange(len(columns), dtype=np.float64)
-        return Series(columns.times, places, columns.statuses, True, covered_to, held, is_text=True)
+        return Series(columns.times, places, columns.statuses, True, held_to, held, is_text=True)
     decode = bool if info.data_type == BOOLEAN else float if info.is_float else round
     stepped = info.stepped or info.data_type == BOOLEAN
-    return Series(columns.times, info.numbers(columns.words), columns.statuses, stepped, covered_to, decode)
+    return Series(columns.times, info.numbers(columns.words), columns.statuses, stepped, held_to, decode)

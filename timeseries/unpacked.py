@@ -8,19 +8,22 @@ from collections.abc import Callable, Hashable, Iterator
 
 from timeseries.columns import Columns
 
-MOST_SAMPLES = 4_000_000
-"""Some 180 MB."""
+MOST_BYTES = 200_000_000
+"""Eight million samples that are lean, or half as many whole ones."""
 
 
 class Unpacked:
     """Shared by the readers of several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._parts: OrderedDict[Hashable, Columns] = OrderedDict()
-        self._samples = 0
+        self._bytes = 0
         self._blocks: list[tuple[int, Columns]] = []
         """Of the log, in order; without holes."""
+        self._joined: tuple[tuple[int, int], Columns] = (0, 0), Columns.of(0)
+        """First and last of some blocks, and all samples of them."""
 
     def get(self, key: Hashable, unpack: Callable[[], Columns]) -> Columns:
         """Return what stands under a key of the archive."""
@@ -33,10 +36,10 @@ class Unpacked:
         with self._lock:
             if key not in self._parts:
                 self._parts[key] = columns
-                self._samples += len(columns)
-            while self._samples > MOST_SAMPLES:
+                self._bytes += columns.bytes
+            while self._bytes > self._most_bytes:
                 _, gone = self._parts.popitem(last=False)
-                self._samples -= len(gone)
+                self._bytes -= gone.bytes
         return columns
 
     def blocks_behind(
@@ -51,3 +54,12 @@ class Unpacked:
         with self._lock:
             self._blocks = known
         return list(known)
+
+    def samples_behind(self, number: int, unpack: Callable[[int], Iterator[tuple[int, Columns]]]) -> Columns:
+        """Return all samples of the log behind a block, in order of arrival."""
+        blocks = self.blocks_behind(number, unpack)
+        ends = (blocks[0][0], blocks[-1][0]) if blocks else (0, 0)
+        known = self._joined
+        if known[0] != ends:
+            known = self._joined = ends, Columns.joined([columns for _, columns in blocks])
+        return known[1]

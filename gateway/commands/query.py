@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gateway.output import FormatOption, print_rows
+from gateway.answer_output import AnswerOutput, OutOption
+from gateway.history import SOURCES, open_history
+from gateway.output import Format, FormatOption
+from gateway.progress import Progress
 from plant import quality
-from plant.clock import seconds_from_duration, text_from_ticks, ticks_from_seconds, ticks_from_time
-from plant.sample import Sample
-from runtime.errors import BadInput, GatewayError
+from plant.clock import seconds_from_duration, ticks_from_seconds, ticks_from_time
+from runtime.errors import BadInput
+from timeseries.aggregates import FUNCTIONS
+from timeseries.answers import Answer, Extra
 
 if TYPE_CHECKING:
     from gateway.history import History
 
-COLUMNS = ("signal", "source_time", "value", "status")
-SOURCES = ("store", "opcua", "influxdb")
+PICTURES = (".png", ".svg", ".pdf")
 
 Signals = Annotated[list[str], typer.Argument(help="E.g. R101.T R101.TIC101.SP.")]
 Start = Annotated[str, typer.Option(help="ISO 8601, or relative to the newest sample, e.g. -1h.")]
 End = Annotated[str, typer.Option(help="As --start.")]
 Source = Annotated[str, typer.Option(help="store (also when the plant is stopped), opcua or influxdb.")]
 Data = Annotated[Path, typer.Option(help="Data directory of the plant.")]
-Plot = Annotated[Path | None, typer.Option(help="Write a picture too, e.g. trend.png.")]
+Plot = Annotated[Path | None, typer.Option(help="Write a picture too: trend.png, .svg or .pdf.")]
+Find = Callable[["History", Progress, int, int], AsyncIterator[Answer]]
+"""Yields what is asked of a source, within a span."""
 
 app = typer.Typer(
     no_args_is_help=True, help="Ask for history: last, raw, at or aggregate.\n\nExample: cstr-gateway query last R101.T"
@@ -38,14 +45,81 @@ def register(root: typer.Typer) -> None:
     root.add_typer(app, name="query")
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked about, of whom, and where the answer goes."""
+
+    signals: list[str]
+    source: str
+    data: Path
+    out: Path | None
+    format: Format | None
+    span: tuple[str, str] | None = None
+    """Start and end."""
+    plot: Path | None = None
+    is_framed: bool = False
+    """True: a picture begins with the value that held before."""
+
+    def answer(self, find: Find, extra: Extra | None = None) -> None:
+        """Ask and show."""
+        if self.source not in SOURCES:
+            message = f"--source {self.source!r}: allowed are {', '.join(SOURCES)}"
+            raise BadInput(message)
+        if self.plot is not None and self.plot.suffix.lower() not in PICTURES:
+            message = f"--plot {self.plot}: allowed are {', '.join(PICTURES)}"
+            raise BadInput(message)
+        with AnswerOutput(self.out, self.format, extra or {}) as output:
+            asyncio.run(self._answer(find, output))
+
+    async def _answer(self, find: Find, output: AnswerOutput) -> None:
+        progress = Progress()
+        kept: dict[str, list[Answer]] = {name: [] for name in self.signals}
+        async with progress.shown(), open_history(self.source, self.data) as history:
+            for name in self.signals:
+                history.info(name)
+            span = await _resolved(history, *self.span) if self.span is not None else (0, 0)
+            async for answer in find(history, progress, *span):
+                if self.plot is not None:
+                    kept[answer.signal].append(answer)
+                await asyncio.to_thread(output.put, answer)
+                progress.rows, progress.is_quiet = output.rows, output.is_on_terminal
+            output.end()
+            if self.plot is not None:
+                progress.what, progress.is_quiet = f"drawing {self.plot}", False
+                await self._draw(history, kept, span, self.plot)
+
+    async def _draw(self, history: History, kept: dict[str, list[Answer]], span: tuple[int, int], plot: Path) -> None:
+        from gateway.trend import Trend, draw
+
+        trends = []
+        for name, answers in kept.items():
+            before = await history.at(name, [span[0]])
+            is_known = self.is_framed and before.statuses[0] != quality.BAD_NO_DATA
+            trends.append(Trend(history.info(name), [before, *answers] if is_known else answers))
+        for trend in trends:
+            if trend.is_text:
+                print(f"{trend.info.name}: is text, left out of {plot}", file=sys.stderr)
+        await asyncio.to_thread(draw, [trend for trend in trends if not trend.is_text], span, plot)
+
+
 @app.command("last")
-def last(signals: Signals, source: Source = "store", data: Data = Path("data"), format: FormatOption = None) -> None:  # noqa: A002
+def last(
+    signals: Signals,
+    source: Source = "store",
+    data: Data = Path("data"),
+    out: OutOption = None,
+    format: FormatOption = None,  # noqa: A002
+) -> None:
     """Print the newest sample of each signal.
 
     Example: cstr-gateway query last R101.T R101.TIC101.SP
     """
-    history = _open(source, data)
-    _print([sample for name in signals for sample in _run(history.last(name))], format)
+
+    async def find(history: History, progress: Progress, low: int, high: int) -> AsyncIterator[Answer]:
+        for name in signals:
+            yield await history.last(name)
+
+    Asked(signals, source, data, out, format).answer(find)
 
 
 @app.command("raw")
@@ -55,20 +129,25 @@ def raw(
     end: End = "now",
     source: Source = "store",
     data: Data = Path("data"),
+    out: OutOption = None,
     plot: Plot = None,
     format: FormatOption = None,  # noqa: A002
 ) -> None:
     """Print the samples with start <= time < end.
 
     Example: cstr-gateway query raw R101.T R101.Tc --start -10min --plot trend.png
+
+    Example: cstr-gateway query raw R101.T --start -7d --out week.parquet
     """
-    history = _open(source, data)
-    low, high = _span(history, start, end)
-    samples = {name: _run(history.raw(name, low, high)) for name in signals}
-    if plot is not None:
-        framed = {name: [*_bound(history, name, low), *group] for name, group in samples.items()}
-        _draw(history, framed, high, plot)
-    _print([sample for group in samples.values() for sample in group], format)
+
+    async def find(history: History, progress: Progress, low: int, high: int) -> AsyncIterator[Answer]:
+        for number, name in enumerate(signals):
+            progress.what = name
+            async for page in history.pages(name, low, high):
+                yield page
+                progress.share = (number + (int(page.times[-1]) - low) / (high - low)) / len(signals)
+
+    Asked(signals, source, data, out, format, (start, end), plot, is_framed=True).answer(find)
 
 
 @app.command("at")
@@ -77,16 +156,22 @@ def at(
     time: Annotated[list[str], typer.Option(help="ISO 8601 or relative; may be given several times.")],
     source: Source = "store",
     data: Data = Path("data"),
+    out: OutOption = None,
     format: FormatOption = None,  # noqa: A002
 ) -> None:
     """Print the value at each time: interpolated, or held where the signal is stepped.
 
     Example: cstr-gateway query at R101.T --time -1min
     """
-    history = _open(source, data)
-    now = _run(history.now())
-    times = [_time(text, now) for text in time]
-    _print([_run(history.at(name, when)) for name in signals for when in times], format)
+
+    async def find(history: History, progress: Progress, low: int, high: int) -> AsyncIterator[Answer]:
+        now = await history.now()
+        times = [_time("--time", text, now) for text in time]
+        for name in signals:
+            progress.what = name
+            yield await history.at(name, times)
+
+    Asked(signals, source, data, out, format).answer(find)
 
 
 @app.command("aggregate")
@@ -98,6 +183,7 @@ def aggregate(
     aggregate: Annotated[str, typer.Option(help="OPC 10000-13 name, e.g. TimeAverage, Maximum.")] = "TimeAverage",
     source: Source = "store",
     data: Data = Path("data"),
+    out: OutOption = None,
     plot: Plot = None,
     format: FormatOption = None,  # noqa: A002
 ) -> None:
@@ -117,79 +203,37 @@ def aggregate(
 
     Example: cstr-gateway query aggregate R101.T --start -1h --interval 1min --aggregate TimeAverage
     """
-    history = _open(source, data)
-    low, high = _span(history, start, end)
+    if aggregate not in FUNCTIONS:
+        message = f"--aggregate {aggregate!r}: allowed are {', '.join(FUNCTIONS)}"
+        raise BadInput(message)
     try:
         interval_s = seconds_from_duration(interval)
-        samples = {
-            name: _run(history.aggregate(name, low, high, ticks_from_seconds(interval_s), aggregate))
-            for name in signals
-        }
     except ValueError as error:
-        raise BadInput(f"--interval or --aggregate: {error}") from None
-    if plot is not None:
-        _draw(history, samples, high, plot)
-    extra = {"aggregate": aggregate, "interval_s": interval_s}
-    _print([sample for group in samples.values() for sample in group], format, extra)
+        raise BadInput(f"--interval: {error}") from None
+
+    async def find(history: History, progress: Progress, low: int, high: int) -> AsyncIterator[Answer]:
+        for name in signals:
+            progress.what = f"{aggregate} of {name}"
+            try:
+                yield await history.aggregate(name, low, high, ticks_from_seconds(interval_s), aggregate)
+            except ValueError as error:
+                raise BadInput(f"--{error}") from None
+
+    extra: Extra = {"aggregate": aggregate, "interval_s": interval_s}
+    Asked(signals, source, data, out, format, (start, end), plot).answer(find, extra)
 
 
-def _open(source: str, data: Path) -> History:
-    if source not in SOURCES:
-        message = f"--source {source!r}: allowed are {', '.join(SOURCES)}"
-        raise BadInput(message)
-    from gateway.history import open_history
-
-    return open_history(source, data)
-
-
-def _run(answer: Any) -> Any:
-    return asyncio.run(answer)
-
-
-def _time(text: str, now: int) -> int:
+def _time(option: str, text: str, now: int) -> int:
     try:
         return ticks_from_time(text, now)
     except ValueError as error:
-        raise BadInput(str(error)) from None
+        raise BadInput(f"{option}: {error}") from None
 
 
-def _span(history: History, start: str, end: str) -> tuple[int, int]:
-    now = _run(history.now()) + 1
-    low, high = _time(start, now), _time(end, now)
+async def _resolved(history: History, start: str, end: str) -> tuple[int, int]:
+    now = await history.now() + 1
+    low, high = _time("--start", start, now), _time("--end", end, now)
     if high <= low:
         message = f"--end {end!r}: allowed is a time after --start {start!r}"
         raise BadInput(message)
     return low, high
-
-
-def _print(samples: list[Sample], chosen: Any, extra: dict[str, Any] | None = None) -> None:
-    if not samples:
-        message = "nothing found; is --start early enough?"
-        raise GatewayError(message)
-    rows = [
-        {
-            "signal": sample.signal,
-            "source_time": text_from_ticks(sample.source_time),
-            "value": None if quality.is_bad(sample.quality) else sample.value,
-            "status": quality.name_of(sample.quality),
-            **(extra or {}),
-        }
-        for sample in samples
-    ]
-    print_rows(rows, (*COLUMNS, *(extra or {})), chosen)
-
-
-def _bound(history: History, name: str, time: int) -> list[Sample]:
-    """Return the value at the start of a picture, where there is one."""
-    sample = _run(history.at(name, time))
-    return [] if sample.quality == quality.BAD_NO_DATA else [sample]
-
-
-def _draw(history: History, samples: dict[str, list[Sample]], end: int, plot: Path) -> None:
-    from gateway.trend import Trend, draw
-
-    trends = [Trend(history.info(name), group) for name, group in samples.items()]
-    for trend in trends:
-        if trend.is_text:
-            print(f"{trend.info.name}: is text, left out of {plot}", file=sys.stderr)
-    draw([trend for trend in trends if not trend.is_text], end, plot)

@@ -189,3 +189,17 @@ def test_the_dashboard_speaks_the_contracts_names() -> None:
     known = {signal.name for signal in reactor_signals("R101")}
     assert set(re.findall(r'r\.signal == "([^"]+)"', queries)) <= known
     assert {f"TIC101.{leaf}" for leaf in re.findall(r"TIC\[0-9\]\+\\\.(\w+)", queries)} <= known
+
+
+def test_the_dashboard_over_http_needs_nothing_but_the_historian_and_a_plug_in_that_grafana_fetches() -> None:
+    board = json.loads((ROOT / "config/grafana/dashboards/plant_http.json").read_text())
+    (source,) = yaml.safe_load((ROOT / "config/grafana/provisioning/datasources/http.yaml").read_text())["datasources"]
+    asked = [panel["datasource"] for panel in board["panels"]] + [
+        target["datasource"] for panel in board["panels"] for target in panel["targets"]
+    ]
+    assert all(each == {"type": source["type"], "uid": source["uid"]} for each in asked)
+    api, *variables = board["templating"]["list"]
+    assert [api["query"]] == source["jsonData"]["allowedHosts"]
+    assert urlsplit(api["query"]).hostname in STACK["services"]
+    assert [variable["name"] for variable in variables] == ["reactor", "loop"]
+    assert STACK["services"]["grafana"]["environment"]["GF_PLUGINS_PREINSTALL"].split("@")[0] == source["type"]

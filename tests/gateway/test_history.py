@@ -15,8 +15,10 @@ from asyncua.common.utils import Buffer
 from prometheus_client import CollectorRegistry
 
 from gateway.components.influxdb import InfluxDB
-from gateway.history import STORE, History, ServerHistory, StoreHistory
-from gateway.influx_history import InfluxHistory
+from gateway.history import STORE, History
+from gateway.history.influx import InfluxHistory
+from gateway.history.server import ServerHistory
+from gateway.history.store import StoreHistory
 from historian.messages.line_protocol import LineProtocol
 from opcua_server.access.policies import Policies
 from opcua_server.access.rights import Rights
@@ -31,26 +33,13 @@ from plant.sample import Sample, Scalar
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
 from runtime.ports import free_port
+from timeseries.aggregates import FUNCTIONS
+from timeseries.answers import Answer
 from timeseries.reading import History as RecordedHistory
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 
 HOUR = 3600
-AGGREGATES = (
-    "TimeAverage",
-    "Interpolative",
-    "Count",
-    "End",
-    "PercentGood",
-    "Minimum",
-    "TimeAverage2",
-    "Total",
-    "MaximumActualTime2",
-    "NumberOfTransitions",
-    "EndBound",
-    "WorstQuality2",
-    "StandardDeviationSample",
-)
 T0 = ticks_from_text("2031-11-22T04:00:00Z")
 """A plant may run ahead of the wall clock."""
 SP, T, CAUSE, MODE = "R101.TIC101.SP", "R101.T", "R101.Detector.Cause", "R101.TIC101.Mode"
@@ -89,7 +78,7 @@ def store(tmp_path: Path) -> History:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
+def server(tmp_path: Path) -> History:
     """The link's own HistoryRead, and the server's own answer, as bytes without a wire."""
     tags = Tags(["R101"], CollectorRegistry())
     folder = tmp_path / "server" / "history"
@@ -109,8 +98,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> History:
     session = SimpleNamespace(_send_request=answer)
     url = SimpleNamespace(geturl=lambda: "opc.tcp://plant")
     link = OpcuaLink(SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url), 2)  # type: ignore[arg-type]
-    monkeypatch.setattr(ServerHistory, "_link", lambda self: contextlib.nullcontext(link))
-    return ServerHistory(tmp_path)
+    return ServerHistory(link)
 
 
 @pytest.fixture
@@ -134,30 +122,41 @@ async def influxdb(component: Callable[[str], Path], serving, tmp_path: Path) ->
         await asyncio.to_thread(write, SAMPLES, "main")
         elsewhere = [sample(T, 1 + second, 1.0) for second in range(0, 7 * HOUR, 600)]
         await asyncio.to_thread(write, [*elsewhere, sample(SP, 4 * HOUR, 1.0)], "elsewhere")
-        yield InfluxHistory(where, "main")
+        with contextlib.closing(InfluxHistory(where, "main")) as history:
+            yield history
+
+
+Row = tuple[int, Scalar | None, int]
+
+
+def rows(*answers: Answer) -> list[Row]:
+    return [
+        row for each in answers for row in zip(each.times.tolist(), each.plain, each.statuses.tolist(), strict=True)
+    ]
+
+
+async def raw(source: History, name: str) -> list[Row]:
+    return rows(*[page async for page in source.pages(name, time(0), time(7 * HOUR))])
 
 
 async def alike(one: History, other: History) -> None:
-    for name in (SP, T):
-        for second in (-5, 0, 1, 30.5, HOUR, 2 * HOUR + 10, 4 * HOUR, 5 * HOUR, 5.5 * HOUR, 6 * HOUR, 9 * HOUR):
-            assert await one.at(name, time(second)) == await other.at(name, time(second)), (name, second)
-        for start, end in ((-HOUR, 0), (600, 1200), (HOUR, 5.5 * HOUR), (3 * HOUR, 4 * HOUR), (6 * HOUR, 8 * HOUR)):
-            for function in AGGREGATES:
-                asked = (name, time(start), time(end), 600 * TICKS_PER_SECOND, function)
-                assert await one.aggregate(*asked) == await other.aggregate(*asked), asked
-            asked = (name, time(end), time(start), 0, "TimeAverage2")
-            assert await one.aggregate(*asked) == await other.aggregate(*asked), asked
-    held = await one.aggregate(SP, time(6 * HOUR), time(8 * HOUR), HOUR * TICKS_PER_SECOND, "TimeAverage")
-    assert [(each.value, quality.name_of(each.quality)) for each in held] == [(360.0, "Good")] * 2
-    plain = await one.at(SP, time(4 * HOUR))
-    assert (plain.value, plain.quality) == (350.0, quality.GOOD)
+    seconds = [-5, 0, 1, 30.5, HOUR, 2 * HOUR + 10, 4 * HOUR, 5 * HOUR, 5.5 * HOUR, 6 * HOUR, 9 * HOUR]
     for name in TYPES:
-        raw = [
-            [(each.source_time, each.value, each.quality) for each in await source.raw(name, time(0), time(7 * HOUR))]
-            for source in (one, other)
-        ]
-        assert raw[0] == raw[1]
-        assert len(raw[0]) == sum(each.signal == name for each in SAMPLES)
+        times = [time(second) for second in seconds]
+        assert rows(await one.at(name, times)) == rows(await other.at(name, times)), name
+        spans = [(-HOUR, 0), (600, 1200), (HOUR, 5.5 * HOUR), (3 * HOUR, 4 * HOUR), (6 * HOUR, 8 * HOUR)]
+        every = [(start, end, 600, "TimeAverage") for start, end in spans]
+        every += [(end, start, 0, "TimeAverage2") for start, end in spans]
+        every += [(HOUR, 5.5 * HOUR, 600, function) for function in FUNCTIONS]
+        for start, end, interval, function in every:
+            asked = (name, time(start), time(end), interval * TICKS_PER_SECOND, function)
+            assert rows(await one.aggregate(*asked)) == rows(await other.aggregate(*asked)), asked
+        found = await raw(one, name)
+        assert found == await raw(other, name)
+        assert len(found) == sum(each.signal == name for each in SAMPLES)
+    held = await one.aggregate(SP, time(6 * HOUR), time(8 * HOUR), HOUR * TICKS_PER_SECOND, "TimeAverage")
+    assert [(value, quality.name_of(status)) for _, value, status in rows(held)] == [(360.0, "Good")] * 2
+    assert rows(await one.at(SP, [time(4 * HOUR)])) == [(time(4 * HOUR), 350.0, quality.GOOD)]
 
 
 async def test_the_server_answers_as_the_store_does(store: History, server: History) -> None:
@@ -168,6 +167,7 @@ async def test_the_server_answers_as_the_store_does(store: History, server: Hist
 async def test_influxdb_answers_as_the_store_does(store: History, influxdb: History) -> None:
     await alike(store, influxdb)
     for name in TYPES:
-        ((one,), (other,)) = [await source.last(name) for source in (store, influxdb)]
-        assert (one.source_time, one.value) == (other.source_time, other.value), name
+        found = [await source.last(name) for source in (store, influxdb)]
+        assert rows(found[0]) == rows(found[1]), name
+        assert len(found[0]) == 1
     assert await influxdb.now() == await store.now()

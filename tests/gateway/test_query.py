@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import json
 import re
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from matplotlib.dates import num2date
 from typer.testing import CliRunner
 
+from gateway import progress
 from gateway.cli import make_app
 from gateway.history import STORE
+from gateway.trend import MOST_POINTS, STRIPES
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, datetime_from_ticks, ticks_from_text
 from plant.sample import Sample
-from runtime.errors import BadInput
+from runtime.errors import BadInput, GatewayError
 from timeseries.aggregates import FUNCTIONS
+from timeseries.columns import Columns
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 
@@ -115,3 +123,100 @@ def test_an_interval_of_0_is_the_whole_span_and_rows_stand_at_the_start_of_inter
     for aggregate, second in (("End", "30"), ("MinimumActualTime", "40")):
         rows, _ = query(data, "aggregate", "R101.T", *span, "--interval", "10min", "--aggregate", aggregate)
         assert [row.split(",")[1] for row in rows] == [f"2026-11-22T04:00:{second}.0000000Z"]
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    """Rows of a file, times as text."""
+    if path.suffix == ".csv":
+        return [dict(row) for row in csv.DictReader(path.read_text().splitlines())]
+    if path.suffix == ".json":
+        rows: list[dict[str, object]] = json.loads(path.read_text())
+        return rows
+    table = pyarrow.parquet.read_table(path) if path.suffix == ".parquet" else pa.ipc.open_file(path).read_all()
+    return table.to_pylist()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "parquet", "arrow"])
+def test_files_of_every_kind_hold_several_signals(data: Path, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"found.{suffix}"
+    result = CliRunner().invoke(
+        make_app(), ["query", "raw", "R101.T", "R101.Ca", *SPAN, "--out", str(out), "--data", str(data)]
+    )
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+    assert f"2 rows in {out}" in result.stderr
+    rows = read(out)
+    assert [row["signal"] for row in rows] == ["R101.T", "R101.Ca"]
+    assert float(str(rows[0]["value"])) == 340.0
+    assert rows[1]["value"] in (None, "")
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_a_file_is_not_there_when_something_went_wrong(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "found.csv"
+    for words, error in (
+        (["raw", "R101.T", "R101.Nothing", *SPAN], BadInput),
+        (["raw", "R101.T", "--start", "2027-01-01T00:00:00Z", "--end", "2027-01-02T00:00:00Z"], GatewayError),
+        (["aggregate", "R101.T", *SPAN, "--interval", "1us"], BadInput),
+    ):
+        result = CliRunner().invoke(make_app(), ["query", *words, "--out", str(out), "--data", str(data)])
+        assert isinstance(result.exception, error), result.output
+        assert list(tmp_path.glob("*found*")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "found.txt"], "--out found.txt: allowed are .csv, .json, .parquet, .arrow"),
+        (["--out", "found.csv", "--format", "json"], "--format json"),
+        (["--plot", "trend.bmp"], "--plot trend.bmp: allowed are .png, .svg, .pdf"),
+        (["--source", "file"], "--source 'file': allowed are store, opcua, influxdb"),
+        (["--start", "yesterday"], "--start: time 'yesterday': allowed is ISO 8601"),
+        (["--start", "2027-01-01T00:00:00Z"], "--end"),
+        (["--out", "no/such/folder/found.csv"], "--out no/such/folder/found.csv"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_in_words(data: Path, words: list[str], said: str) -> None:
+    result = CliRunner().invoke(make_app(), ["query", "raw", "R101.T", *SPAN, *words, "--data", str(data)])
+    assert isinstance(result.exception, GatewayError)
+    assert result.exception.exit_code in (2, 3)
+    assert said in str(result.exception)
+
+
+def test_json_and_table_have_the_same_rows(data: Path) -> None:
+    words = ["query", "at", "R101.T", "--time", "2026-11-22T04:00:50Z", "--data", str(data), "--format"]
+    (row,) = json.loads(CliRunner().invoke(make_app(), [*words, "json"]).stdout)
+    assert row == {
+        "signal": "R101.T", "source_time": "2026-11-22T04:00:50.0000000Z", "value": 350.0, "status": "Good"
+    }  # fmt: skip
+    head, line = CliRunner().invoke(make_app(), [*words, "table"]).stdout.splitlines()
+    assert head.split() == list(row)
+    assert line.split() == ["R101.T", "2026-11-22T04:00:50.0000000Z", "350", "Good"]
+
+
+def test_progress_is_told_when_it_takes_long(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "FIRST_S", 0.0)
+    monkeypatch.setattr(progress, "LINES_S", 0.01)
+    _, said = query(data, "raw", "R101.T", *SPAN)
+    assert re.search(r"^0 s$", said, re.MULTILINE), said
+
+
+def test_a_long_line_keeps_its_peaks(data: Path, tmp_path: Path, drawn) -> None:
+    count = 3 * MOST_POINTS
+    with contextlib.closing(Store(data / STORE)) as store:
+        values = np.full(count, 300.0)
+        values[12_345], values[54] = 390.0, 210.0
+        store.append(
+            Columns.of(
+                count,
+                signals=int(store.numbers(["R101.T"])[0]),
+                times=T0 + (1000 + np.arange(count)) * TICKS_PER_SECOND,
+                words=values.view(np.int64),
+            )
+        )
+    span = ("--start", "2026-11-22T04:10:00Z", "--end", "2026-11-22T14:00:00Z")
+    query(data, "raw", "R101.T", *span, "--plot", str(tmp_path / "long.png"))
+    (axis,) = drawn().axes
+    assert len(lines(drawn())["R101.T"]) <= STRIPES
+    (envelope,) = (each for each in axis.collections if each.get_paths())
+    heights = envelope.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (210.0, 390.0)

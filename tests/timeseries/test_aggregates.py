@@ -132,11 +132,11 @@ def test_what_is_set_holds_to_where_it_is_known_to() -> None:
 
 
 def test_people_who_ask_get_held_values_and_rows_at_the_start_of_intervals() -> None:
-    (result,) = query(STEPPED, 0, 10 * S, 0, "TimeAverage")
+    (result,) = query(STEPPED, 0, 10 * S, 0, "TimeAverage").rows()
     assert (result.value, result.status) == (1.6, quality.CALCULATED)
     assert aggregate(STEPPED, 0, 10 * S, 0, "TimeAverage")[0].value == pytest.approx(2.7)
     for function, seconds, standard in (("End", 0, 4), ("Start", 0, 0), ("MaximumActualTime", 4, 4)):
-        assert query(STEPPED, 0, 10 * S, 0, function)[0].time == seconds * S
+        assert query(STEPPED, 0, 10 * S, 0, function).times == [seconds * S]
         assert aggregate(STEPPED, 0, 10 * S, 0, function)[0].time == standard * S
 
 

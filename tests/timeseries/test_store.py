@@ -71,13 +71,12 @@ def test_text_and_datetimes_are_held_and_exact(store: Store, reader: Reader) -> 
     store.declare([SignalInfo(name, "", number) for name, (number, *_) in held.items()])
     for name, (_, first, second) in held.items():
         put(store, sample(name, 1, first), sample(name, 3, second), sample(name, 5, None, quality.BAD_SENSOR_FAILURE))
-        assert [reader.at(name, at(place)).value for place in (0, 1, 2, 3, 4.5, 6)] == [
-            None, first, first, second, second, None
-        ]  # fmt: skip
+        held = reader.at(name, [at(place) for place in (0, 1, 2, 3, 4.5, 6)])
+        assert held.plain == [None, first, first, second, second, None]
         starts = reader.aggregated(name, at(1), at(7), at(2) - at(0), "Start")
-        assert [each.value for each in starts] == [first, second, None]
-        assert reader.aggregated(name, at(1), at(7), 0, "Count")[0].value == 2
-        assert reader.aggregated(name, at(1), at(7), 0, "Average")[0].value is None
+        assert starts.plain == [first, second, None]
+        assert reader.aggregated(name, at(1), at(7), 0, "Count").plain == [2]
+        assert reader.aggregated(name, at(1), at(7), 0, "Average").plain == [None]
 
 
 def test_an_unknown_signal_names_its_neighbours(reader: Reader) -> None:

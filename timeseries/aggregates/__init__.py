@@ -6,7 +6,7 @@ Where the text and the part's examples differ, `tests/timeseries/test_annex_a.py
 
 from timeseries.aggregates.at_times import at_times
 from timeseries.aggregates.configuration import AggregateConfiguration
-from timeseries.aggregates.functions import ACTUAL_TIME, FUNCTIONS, Aggregated, aggregate
+from timeseries.aggregates.functions import ACTUAL_TIME, FUNCTIONS, Aggregated, Aggregates, aggregate
 from timeseries.aggregates.intervals import MOST_INTERVALS
 from timeseries.aggregates.queries import further, query
 from timeseries.aggregates.series import Series, interpolated
@@ -17,6 +17,7 @@ __all__ = [
     "MOST_INTERVALS",
     "AggregateConfiguration",
     "Aggregated",
+    "Aggregates",
     "Series",
     "aggregate",
     "at_times",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plant import quality
 from plant.sample import Scalar
@@ -14,7 +16,7 @@ from timeseries.aggregates import averages, counts, deviations, edges, extremes,
 from timeseries.aggregates.configuration import STANDARD, AggregateConfiguration
 from timeseries.aggregates.extremes import HIGHEST, LOWEST
 from timeseries.aggregates.intervals import Intervals
-from timeseries.aggregates.series import Series
+from timeseries.aggregates.series import Series, Statuses, Times
 from timeseries.aggregates.window import NO_DATA, Results, Window
 
 Function = Callable[[Window], Results]
@@ -84,6 +86,30 @@ class Aggregated:
     """The start of the interval: its later end where time runs backward."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Aggregates:
+    """Results for several intervals, as columns of one length in the order asked for."""
+
+    times: Times
+    values: NDArray[Any]
+    """Of no meaning where the status is Bad; objects where the signal's own type is no double."""
+    statuses: Statuses
+    starts: Times
+
+    def turned(self) -> Aggregates:
+        """Return them in the other order."""
+        return Aggregates(self.times[::-1], self.values[::-1], self.statuses[::-1], self.starts[::-1])
+
+    def rows(self) -> list[Aggregated]:
+        """Return them one by one."""
+        columns = (self.times, self.values, self.statuses, self.starts)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [
+            Aggregated(time, None if quality.is_bad(status) else value, status, start)
+            for time, value, status, start in rows
+        ]
+
+
 def aggregate(
     series: Series,
     start: int,
@@ -94,6 +120,20 @@ def aggregate(
     *,
     hold: bool = False,
 ) -> list[Aggregated]:
+    """Return the rows of `aggregates`."""
+    return aggregates(series, start, end, interval, function, configuration, hold=hold).rows()
+
+
+def aggregates(
+    series: Series,
+    start: int,
+    end: int,
+    interval: int,
+    function: str,
+    configuration: AggregateConfiguration = STANDARD,
+    *,
+    hold: bool = False,
+) -> Aggregates:
     """Return one result for each interval of `interval` ticks from `start` to `end`; 0 makes one of all.
 
     With an end before the start time runs backward. The series has at least the samples of the span and one on either
@@ -115,14 +155,20 @@ def aggregate(
     else:
         compute = _HELD.get(function, FUNCTIONS[function]) if hold else FUNCTIONS[function]
         results = _finished(Window(series, intervals, configuration), compute, function)
-    decode = series.decode if results.own_type else None
     times = starts if results.times is None else results.times
-    columns = zip(times.tolist(), results.values.tolist(), results.statuses.tolist(), starts.tolist(), strict=True)
-    rows = [
-        Aggregated(time, None if quality.is_bad(status) else value if decode is None else decode(value), status, begun)
-        for time, value, status, begun in columns
-    ]
-    return rows[::-1] if intervals.backward else rows
+    values = _decoded(results, series) if results.own_type else results.values
+    found = Aggregates(times, values, results.statuses, starts)
+    return found.turned() if intervals.backward else found
+
+
+def _decoded(results: Results, series: Series) -> NDArray[Any]:
+    """Return values of the signal's own type."""
+    if series.decode is float:
+        return results.values
+    values = np.full(len(results.values), None, object)
+    for row in np.flatnonzero(results.statuses < quality.BAD).tolist():
+        values[row] = series.decode(results.values.item(row))
+    return values
 
 
 def _finished(window: Window, compute: Function, function: str) -> Results:

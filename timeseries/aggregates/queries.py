@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from timeseries.aggregates.configuration import STANDARD
-from timeseries.aggregates.functions import ACTUAL_TIME, Aggregated, aggregate
+from timeseries.aggregates.functions import ACTUAL_TIME, Aggregates, aggregates
 from timeseries.aggregates.series import Series
 
 
-def query(series: Series, start: int, end: int, interval: int, function: str) -> list[Aggregated]:
-    """Return `aggregate` by the standard's default configuration, each result at the start of its interval.
+def query(series: Series, start: int, end: int, interval: int, function: str) -> Aggregates:
+    """Return `aggregates` by the standard's default configuration, each result at the start of its interval.
 
     Two things differ from the standard: TimeAverage and Total hold what is set, and Start and End stand at the start of
     the interval, too; only the aggregates whose result is a time keep it.
@@ -18,8 +18,8 @@ def query(series: Series, start: int, end: int, interval: int, function: str) ->
     Raises:
         ValueError: naming the function or the interval and what is allowed.
     """
-    results = aggregate(series, start, end, interval, function, STANDARD, hold=True)
-    return results if function in ACTUAL_TIME else [replace(result, time=result.start) for result in results]
+    results = aggregates(series, start, end, interval, function, STANDARD, hold=True)
+    return results if function in ACTUAL_TIME else replace(results, times=results.starts)
 
 
 def further(series: Series, start: int, end: int, interval: int) -> int:

@@ -1,0 +1,89 @@
+"""Questions over one kept connection, and how long each answer took."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import psutil
+
+_READ = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked again and again."""
+
+    name: str
+    paths: tuple[str, ...]
+    """Asked in turn."""
+    target: str = ""
+    accept: str = "application/json"
+    share: float = 1.0
+    """Of the requests that are asked for."""
+
+
+@dataclass(slots=True)
+class Took:
+    """Times of one question."""
+
+    question: Question
+    seconds: list[float] = field(default_factory=list)
+    octets: int = 0
+    memory_mb: float = 0.0
+    """By how much the server's memory was at most above what it had before."""
+
+    def row(self) -> dict[str, object]:
+        """Return what is shown."""
+        p50, p99 = np.percentile(self.seconds, (50, 99)) * 1000
+        return {
+            "question": self.question.name,
+            "requests": len(self.seconds),
+            "kB": round(self.octets / 1000, 1),
+            "p50_ms": float(p50),
+            "p99_ms": float(p99),
+            "memory_mb": round(self.memory_mb),
+            "target": self.question.target,
+        }
+
+
+class Asker:
+    """A client that waits for each answer before it asks again."""
+
+    def __init__(self, port: int, server: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self._connection.connect()
+        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._server = psutil.Process(server)
+
+    def ask(self, question: Question, requests: int, warm: int = 2) -> Took:
+        """Return how long answers took when they had been asked for before."""
+        took, before = Took(question), self._memory()
+        count = max(len(question.paths), round(requests * question.share))
+        for number in range(-warm * len(question.paths), count):
+            began = time.perf_counter()
+            octets = self._answer(question.paths[number % len(question.paths)], question.accept, took, before)
+            if number >= 0:
+                took.seconds.append(time.perf_counter() - began)
+                took.octets = octets
+        return took
+
+    def _answer(self, path: str, accept: str, took: Took, before: float) -> int:
+        self._connection.request("GET", path, headers={"Accept": accept})
+        response = self._connection.getresponse()
+        octets = looked = 0
+        while part := response.read(_READ):
+            octets += len(part)
+            if octets - looked > 10 * _READ:
+                took.memory_mb = max(took.memory_mb, self._memory() - before)
+                looked = octets
+        if response.status != 200:
+            message = f"{path}: {response.status} with {octets} octets"
+            raise RuntimeError(message)
+        return octets
+
+    def _memory(self) -> float:
+        return float(self._server.memory_info().rss / 1e6)

@@ -1,0 +1,72 @@
+"""Flux questions to InfluxDB 2, answered as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import CouldNotRun
+
+COLUMNS = ("ns", "epoch", "q", "v", "s")
+"""Time, tag, and fields of a sample (commands.md)."""
+
+
+class Flux:
+    """A client; `where` is what run.json says of InfluxDB."""
+
+    def __init__(self, where: Mapping[str, str]) -> None:
+        from influxdb_client.client.influxdb_client import InfluxDBClient
+
+        self._url = where["url"]
+        token = Path(where["token_file"]).read_text(encoding="utf-8").strip()
+        self._client: Any = InfluxDBClient(self._url, token, org=where["org"], timeout=60_000)
+
+    def close(self) -> None:
+        """Close it."""
+        self._client.close()
+
+    def ask(self, flux: str) -> dict[str, Any]:
+        """Return the columns of one table, each as an Arrow array; nothing where it has no rows.
+
+        Raises:
+            CouldNotRun: with what InfluxDB says.
+        """
+        import pyarrow as pa
+        from influxdb_client.rest import ApiException
+        from urllib3.exceptions import HTTPError
+
+        try:
+            octets = self._csv(flux)
+            if octets.lstrip(b"\r\n,").startswith(b"error"):
+                reason = octets.decode(errors="replace").strip().splitlines()[-1]
+            else:
+                return _columns(octets)
+        except (ApiException, HTTPError, OSError, pa.ArrowInvalid) as error:
+            reason = str(error)
+        message = f"InfluxDB at {self._url}: {reason}"
+        raise CouldNotRun(message)
+
+    def _csv(self, flux: str) -> bytes:
+        from influxdb_client.domain import dialect
+
+        plain: Any = dialect.Dialect
+        without = plain(header=True, annotations=[], delimiter=",", date_time_format="RFC3339")
+        answer = self._client.query_api().query_raw(flux, dialect=without)
+        octets: bytes = answer.read()
+        return octets
+
+
+def _columns(octets: bytes) -> dict[str, Any]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    if not octets.strip():
+        return {}
+    kinds = (pa.int64(), pa.uint32(), pa.uint64(), pa.float64(), pa.string())
+    options = csv.ConvertOptions(
+        column_types=dict(zip(COLUMNS, kinds, strict=True)), include_columns=COLUMNS, include_missing_columns=True
+    )
+    parsing = csv.ParseOptions(newlines_in_values=True)
+    table = csv.read_csv(pa.BufferReader(octets), parse_options=parsing, convert_options=options)
+    return {name: table[name] for name in COLUMNS}

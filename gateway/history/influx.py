@@ -1,0 +1,126 @@
+"""History read back from InfluxDB 2 by Flux (commands.md, "InfluxDB")."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from gateway.history.computed import Computed
+from gateway.history.flux import Flux
+from plant import quality
+from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_unix_ns, unix_ns_from_ticks
+from plant.names import split_signal
+from timeseries.answers import Answer
+from timeseries.columns import Columns
+from timeseries.signals import DATETIME, SignalInfo
+
+FIRST_NS, LAST_NS = 0, 9_214_646_400_000_000_000
+"""1970 and 2262, about as far as InfluxDB's times go; without a stop a range ends at the wall clock's now."""
+EARLIEST, LATEST = ticks_from_unix_ns(FIRST_NS), ticks_from_unix_ns(LAST_NS)
+WINDOW = 6 * 3600 * TICKS_PER_SECOND
+"""What is read at once."""
+
+
+class InfluxHistory(Computed):
+    """The samples of one site; `where` is what run.json says of InfluxDB."""
+
+    def __init__(self, where: Mapping[str, str], site: str) -> None:
+        self._flux, self._bucket, self._site = Flux(where), where["bucket"], site
+
+    def close(self) -> None:
+        """Close it."""
+        self._flux.close()
+
+    async def now(self) -> int:
+        """Return the newest time of a signal that always moves."""
+        newest = await self.last("R101.T")
+        return int(newest.times[0]) if len(newest) else 0
+
+    async def last(self, name: str) -> Answer:
+        """Return the newest sample, or nothing."""
+        info = self.info(name)
+        ends = await self._ends(info, EARLIEST, LATEST, "last")
+        newest = ends.newest()
+        if len(newest):
+            time = int(newest.times[0])
+            there = await self._read(info, time, time + 1)
+            newest = there.take(there.epochs == newest.epochs[0])
+        return Answer.of_columns(info, newest)
+
+    async def pages(self, name: str, start: int, end: int) -> AsyncIterator[Answer]:
+        """Yield samples with start <= time < end."""
+        info = self.info(name)
+        async for columns in self._windows(info, start, end):
+            yield Answer.of_columns(info, columns)
+
+    async def around(self, name: str, low: int, high: int) -> Columns:
+        """Return samples from the last at or before a time to the first at or after another."""
+        info = self.info(name)
+        before = (await self._ends(info, EARLIEST, low + 1, "last")).times
+        behind = (await self._ends(info, high, LATEST, "first")).times
+        low = int(before.max()) if len(before) else low
+        high = int(behind.min()) if len(behind) else high
+        return Columns.joined([page async for page in self._windows(info, low, high + 1)])
+
+    async def _windows(self, info: SignalInfo, start: int, end: int) -> AsyncIterator[Columns]:
+        """Yield what is in a span, in order; where nothing is, it is not looked for window by window."""
+        while start < end:
+            found = await self._read(info, start, min(start + WINDOW, end))
+            if len(found):
+                yield found
+                start += WINDOW
+                continue
+            following = (await self._ends(info, start, end, "first")).times
+            if not len(following):
+                return
+            start = int(following.min())
+
+    async def _ends(self, info: SignalInfo, start: int, end: int, which: str) -> Columns:
+        """Return the first or last sample of each epoch, without value; every sample has a StatusCode."""
+        question = f'filter(fn: (r) => r._field == "q") |> {which}() |> rename(columns: {{_value: "q"}})'
+        return _columns(info, await self._ask(info, start, end, question))
+
+    async def _read(self, info: SignalInfo, start: int, end: int) -> Columns:
+        question = 'pivot(rowKey: ["_time", "epoch"], columnKey: ["_field"], valueColumn: "_value")'
+        return _columns(info, await self._ask(info, start, end, question)).in_order()
+
+    async def _ask(self, info: SignalInfo, start: int, end: int, question: str) -> dict[str, Any]:
+        reactor, leaf = split_signal(info.name)
+        first, last = _within(start), _within(end)
+        if first >= last:
+            return {}
+        return await asyncio.to_thread(
+            self._flux.ask,
+            f'from(bucket: "{self._bucket}") |> range(start: time(v: {first}), stop: time(v: {last}))'
+            f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}"'
+            f' and r.reactor == "{reactor}" and r.signal == "{leaf}")'
+            f" |> {question} |> map(fn: (r) => ({{r with ns: int(v: r._time)}})) |> group()",
+        )
+
+
+def _within(ticks: int) -> int:
+    return min(max(unix_ns_from_ticks(ticks), FIRST_NS), LAST_NS)
+
+
+def _columns(info: SignalInfo, table: Mapping[str, Any]) -> Columns:
+    """Return samples in the signal's own type; an empty text is no field at all once Telegraf has written it."""
+    if not table:
+        return Columns.of(0)
+    statuses = table["q"].to_numpy().astype(np.uint32)
+    words, texts = np.zeros(len(statuses), np.int64), {}
+    is_known = statuses < quality.BAD
+    if info.is_text:
+        texts = {row: text or "" for row, text in enumerate(table["s"].to_pylist()) if is_known[row]}
+    elif info.data_type == DATETIME:
+        dates = {row: info.word(text) for row, text in enumerate(table["s"].to_pylist()) if text}
+        words[list(dates)] = list(dates.values())
+    else:
+        numbers = table["v"].to_numpy()[is_known]
+        words[is_known] = numbers.view(np.int64) if info.is_float else np.nan_to_num(numbers)
+    times = table["ns"].to_numpy() // 100 + UNIX_EPOCH_TICKS
+    return Columns.of(
+        len(statuses), texts, times=times, epochs=table["epoch"].to_numpy(), statuses=statuses, words=words
+    )

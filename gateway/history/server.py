@@ -1,0 +1,52 @@
+"""History from the running server: HistoryRead over OPC UA."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import numpy as np
+
+from gateway.history.computed import Computed
+from plant.clock import UNIX_EPOCH_TICKS
+from runtime.opcua_link.link import OpcuaLink
+from runtime.opcua_link.values import Notification
+from timeseries.answers import Answer
+from timeseries.columns import Columns
+
+
+class ServerHistory(Computed):
+    """Asks for raw samples only: `query` holds what is set, where the server's TimeAverage draws lines (ADR 15)."""
+
+    def __init__(self, link: OpcuaLink) -> None:
+        self._link = link
+
+    async def now(self) -> int:
+        """Return plant time."""
+        (clock,) = await self._link.read(["Plant.Simulation.Time"])
+        return clock.source_time
+
+    async def last(self, name: str) -> Answer:
+        """Return the present value."""
+        info = self.info(name)
+        present = Notification.of(await self._link.read([name]))
+        return Answer.of_columns(info, _columns(present))
+
+    async def pages(self, name: str, start: int, end: int) -> AsyncIterator[Answer]:
+        """Yield samples with start <= time < end."""
+        info = self.info(name)
+        async for page in self._link.history_pages(name, max(start, UNIX_EPOCH_TICKS), end):
+            columns = _columns(page.take(page.source_time < end))
+            if len(columns):
+                yield Answer.of_columns(info, columns)
+
+    async def around(self, name: str, low: int, high: int) -> Columns:
+        """Return samples from the last at or before a time to the first at or after another."""
+        self.info(name)
+        low = max(low, UNIX_EPOCH_TICKS)
+        return _columns(await self._link.history(name, low, max(high, low + 1), bounds=True))
+
+
+def _columns(page: Notification) -> Columns:
+    """Return what the server has sent; of which epoch it is, it does not say."""
+    words = np.where(page.types == 0, 0, page.words)
+    return Columns.of(len(page), page.texts, times=page.source_time, statuses=page.status, words=words)

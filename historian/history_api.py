@@ -1,0 +1,167 @@
+"""Questions to history over HTTP (commands.md, "HTTP")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+
+from historian.answers import FORMATS, JSON, MEDIA_TYPES, chosen_media_type
+from historian.readers import Readers
+from historian.streams import Streams
+from plant.clock import seconds_from_duration, ticks_from_seconds, ticks_from_time
+from timeseries.answers import FORMATS as WRITERS
+from timeseries.answers import Answer, Extra
+from timeseries.answers.writers import json_page
+from timeseries.reader import Place, Reader
+
+MOST_SAMPLES = 50_000
+"""Of a page."""
+MOST_TIMES = 1_000
+_TOKEN = re.compile(r"^([0-9]{1,18})\.([0-9]{1,10})$", re.ASCII)
+
+Signals = Annotated[list[str], Query(description="E.g. R101.T; may be given several times.")]
+Signal = Annotated[str, Query(description="E.g. R101.T.")]
+Start = Annotated[str, Query(description="ISO 8601, or relative to the newest sample, e.g. -1h.")]
+End = Annotated[str, Query(description="As `start`; `now` is the newest sample.")]
+Accept = Annotated[str, Header(description=f"One of {', '.join(MEDIA_TYPES)}.")]
+Limit = Annotated[
+    int | None,
+    Query(ge=1, description=f"At most so many samples; of JSON a page, of {MOST_SAMPLES} at most. Without: all."),
+]
+
+
+def make_router(store: Path, readers: Readers) -> APIRouter:
+    """Return the paths below `/api/v1/history`."""
+    content: dict[str, Any] = {media_type: {} for media_type in MEDIA_TYPES}
+    router = APIRouter(prefix="/api/v1/history", default_response_class=Response, responses={200: {"content": content}})
+    streams = Streams(store)
+
+    @router.get("/last")
+    def last(signal: Signals, accept: Accept = "*/*") -> Response:
+        """The newest sample of a signal; of several signals, a list of answers."""
+        media_type = _media_type(accept)
+        with readers.lend() as reader:
+            found = [reader.newest(name) for name in signal]
+            if media_type != JSON:
+                return _written(found, media_type, {})
+            pages = [_page(reader, each) for each in found]
+            return _json(pages[0] if len(pages) == 1 else b"[" + b",".join(pages) + b"]")
+
+    @router.get("/raw")
+    def raw(
+        request: Request,
+        signal: Signal,
+        start: Start = "-5min",
+        end: End = "now",
+        limit: Limit = None,
+        next: Annotated[str | None, Query(description="Of the page before.")] = None,  # noqa: A002
+        accept: Accept = "*/*",
+    ) -> Response:
+        """The samples with start <= t < end, in order; `next` goes on where a page ended.
+
+        JSON comes in pages. CSV, Arrow and Parquet are one answer, sent while it is read; with a `limit` of a page the
+        header X-Next has its `next`. An answer that is broken off is no complete HTTP message.
+        """
+        media_type = _media_type(accept)
+        with readers.lend() as reader:
+            low, high = _span(reader, start, end)
+            if media_type == JSON or next is not None or (limit is not None and limit <= MOST_SAMPLES):
+                most = min(limit or MOST_SAMPLES, MOST_SAMPLES)
+                found = reader.page(signal, low, high, most + 1, _place(next))
+                following = _token(found, most - 1) if len(found) > most else None
+                if media_type == JSON:
+                    return _json(_page(reader, found[:most], following))
+                return _written([found[:most]], media_type, {}, following)
+        is_framed = request.scope.get("http_version") != "1.0"
+        return streams.answer(signal, low, high, limit, media_type, is_framed=is_framed)
+
+    @router.get("/at")
+    def at(
+        signal: Signal,
+        time: Annotated[list[str], Query(description="One or more times.", max_length=MOST_TIMES)],
+        accept: Accept = "*/*",
+    ) -> Response:
+        """The value at each time: interpolated, or held where the signal is stepped."""
+        return _one(readers, accept, lambda reader: (reader.at(signal, _times(reader, time)), {}))
+
+    @router.get("/aggregate")
+    def aggregate(
+        signal: Signal,
+        start: Start = "-1h",
+        end: End = "now",
+        interval: Annotated[str, Query(description="E.g. 10s.")] = "1min",
+        aggregate: Annotated[str, Query(description="OPC 10000-13 name, e.g. TimeAverage.")] = "TimeAverage",
+        accept: Accept = "*/*",
+    ) -> Response:
+        """One value for each interval, at its start (an `ActualTime` at its own); `0s` makes one of all."""
+
+        def find(reader: Reader) -> tuple[Answer, Extra]:
+            interval_s = seconds_from_duration(interval)
+            span = _span(reader, start, end)
+            found = reader.aggregated(signal, *span, ticks_from_seconds(interval_s), aggregate)
+            return found, {"aggregate": aggregate, "interval_s": interval_s}
+
+        return _one(readers, accept, find)
+
+    return router
+
+
+def _one(readers: Readers, accept: str, find: Callable[[Reader], tuple[Answer, Extra]]) -> Response:
+    media_type = _media_type(accept)
+    with readers.lend() as reader:
+        found, extra = find(reader)
+        return _json(_page(reader, found)) if media_type == JSON else _written([found], media_type, extra)
+
+
+def _media_type(accept: str) -> str:
+    chosen = chosen_media_type(accept)
+    if chosen is None:
+        raise HTTPException(406, f"Accept: {accept!r}: allowed are {', '.join(MEDIA_TYPES)}")
+    return chosen
+
+
+def _page(reader: Reader, found: Answer, following: str | None = None) -> bytes:
+    return json_page(found, reader.info(found.signal).unit, following)
+
+
+def _json(content: bytes) -> Response:
+    return Response(content, media_type=JSON)
+
+
+def _written(found: list[Answer], media_type: str, extra: Extra, following: str | None = None) -> Response:
+    writer = WRITERS[FORMATS[media_type]](extra)
+    content = b"".join((writer.begin(), *(writer.rows(each) for each in found), writer.end()))
+    return Response(content, media_type=media_type, headers={"X-Next": following} if following else None)
+
+
+def _times(reader: Reader, texts: list[str]) -> list[int]:
+    now = reader.newest_time()
+    return [ticks_from_time(text, now) for text in texts]
+
+
+def _span(reader: Reader, start: str, end: str) -> tuple[int, int]:
+    now = reader.newest_time() + 1
+    low, high = ticks_from_time(start, now), ticks_from_time(end, now)
+    if high <= low:
+        message = f"end {end!r}: allowed is a time after start {start!r}"
+        raise ValueError(message)
+    return low, high
+
+
+def _token(found: Answer, row: int) -> str:
+    """Return the continuation token behind a row."""
+    return f"{found.times[row]}.{found.epochs[row]}"
+
+
+def _place(token: str | None) -> Place | None:
+    if token is None:
+        return None
+    match = _TOKEN.match(token)
+    if match is None:
+        message = f"next {token!r}: allowed is the `next` of the page before"
+        raise ValueError(message)
+    return int(match[1]), int(match[2])

@@ -1,0 +1,45 @@
+"""Readers of the store, lent to one question at a time; what a question cannot be answered for in HTTP's terms."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastapi import HTTPException
+
+from timeseries.reader import Reader, UnknownSignal
+from timeseries.reading import Damaged
+from timeseries.unpacked import Unpacked
+
+
+class Readers:
+    """As many as are asked at once; what one has unpacked the others need not."""
+
+    def __init__(self, store: Path, unpacked: Unpacked) -> None:
+        self._store = store
+        self._unpacked = unpacked
+        self._idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[Reader]:
+        """Lend a reader.
+
+        Raises:
+            HTTPException: for what a question cannot be answered.
+        """
+        try:
+            reader = self._idle.get_nowait()
+        except queue.Empty:
+            reader = Reader(self._store, self._unpacked)
+        try:
+            yield reader
+        except UnknownSignal as error:
+            raise HTTPException(404, str(error)) from None
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
+        except Damaged as error:
+            raise HTTPException(500, str(error)) from None
+        finally:
+            self._idle.put(reader)

@@ -1,0 +1,51 @@
+"""Aggregates of a stored signal, some intervals after the others: memory is bounded, however long the span is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from timeseries.aggregates import Aggregates, query
+from timeseries.aggregates.intervals import Intervals
+from timeseries.reading import History
+from timeseries.signals import SignalInfo
+from timeseries.spans import for_aggregates
+
+AT_ONCE = 1_000_000
+"""Samples, about: some 100 MB at a time."""
+
+
+def aggregated(
+    history: History, number: int, info: SignalInfo, start: int, end: int, interval: int, function: str
+) -> Aggregates:
+    """Return one result for each interval (ticks) from start to end, either way; 0 makes one of all.
+
+    Raises:
+        ValueError: naming an aggregate that is not known, or an interval that is not allowed.
+    """
+    Intervals.between(start, end, interval)
+    found = []
+    for first, last in itertools.pairwise(_edges(history, number, start, end, interval)):
+        series = for_aggregates(history, number, info, first, last, interval, (start, end))
+        found.append(query(series, first, last, interval, function))
+    return found[0] if len(found) == 1 else _joined(found)
+
+
+def _edges(history: History, number: int, start: int, end: int, interval: int) -> Iterator[int]:
+    """Yield where parts of whole intervals meet; the last one has two at least, of which one may be a rest."""
+    yield start
+    if start < end and interval:
+        done, last = 0, -(-(end - start) // interval) - 1
+        for cut in history.cuts(number, start, end, AT_ONCE):
+            place = -(-(cut - start) // interval)
+            if done < place < last:
+                done = place
+                yield start + place * interval
+    yield end
+
+
+def _joined(parts: list[Aggregates]) -> Aggregates:
+    columns = [[getattr(part, name) for part in parts] for name in ("times", "values", "statuses", "starts")]
+    return Aggregates(*(np.concatenate(each) for each in columns))
