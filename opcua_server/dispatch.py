@@ -316,12 +316,12 @@ class Dispatcher:
         request.answer_later(read)
 
     def _history_update(self, request: Request) -> None:
-        params = request.parameters(ua.HistoryUpdateParameters)
-        require(len(params.HistoryUpdateDetails), self._limits.max_nodes_per_history_update_data)
+        details = request.parameters(ua.HistoryUpdateParameters).HistoryUpdateDetails or ()
+        require(len(details), self._limits.max_nodes_per_history_update_data)
         session, rights, entry_id = request.session, self._rights(request), request.header.audit_entry_id
 
         async def update() -> bytes:
-            return array(await self._history_updates.update(session, rights, params, entry_id))
+            return array(await self._history_updates.update(session, rights, details, entry_id))
 
         request.answer_later(update)
 

@@ -69,13 +69,13 @@ class Amendment:
             fields["UpdatedNode"] = ua.Variant(record.bounded_id(node), V.NodeId)
         if isinstance(details, ua.UpdateDataDetails):
             fields["PerformInsertReplace"] = ua.Variant(int(details.PerformInsertReplace), V.Int32)
-            fields["NewValues"] = _array([_bounded(each) for each in details.UpdateValues[:MOST_VALUES]])
+            fields["NewValues"] = _array([_bounded(each) for each in (details.UpdateValues or ())[:MOST_VALUES]])
         if isinstance(details, ua.DeleteRawModifiedDetails):
             fields["IsDeleteModified"] = ua.Variant(bool(details.IsDeleteModified), V.Boolean)
             fields["StartTime"] = ua.Variant(FileTime.of(ticks_of(details.StartTime)), V.DateTime)
             fields["EndTime"] = ua.Variant(FileTime.of(ticks_of(details.EndTime)), V.DateTime)
         if isinstance(details, ua.DeleteAtTimeDetails):
-            times = [FileTime.of(ticks_of(time)) for time in details.ReqTimes[:MOST_VALUES]]
+            times = [FileTime.of(ticks_of(time)) for time in (details.ReqTimes or ())[:MOST_VALUES]]
             fields["ReqTimes"] = ua.Variant(times, V.DateTime, is_array=True)
         if self.before is not None and self.recorded is not None:
             fields["OldValues"] = _array(

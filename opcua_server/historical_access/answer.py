@@ -84,7 +84,7 @@ class Answer:
 
     def at_time(self, details: ua.ReadAtTimeDetails, room: int) -> Result:
         """Return the value at each time, raw or interpolated."""
-        times = [ticks_of(time) for time in details.ReqTimes]
+        times = [ticks_of(time) for time in details.ReqTimes or ()]
         done = _done(self.point)
         if done is None or done > len(times):
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))

@@ -50,7 +50,7 @@ class HistoryReader:
         details = params.HistoryReadDetails
         if params.TimestampsToReturn not in TIMESTAMPS:
             raise ua.uaerrors.BadTimestampsToReturnInvalid
-        if isinstance(details, ua.ReadProcessedDetails) and len(details.AggregateType) != len(params.NodesToRead):
+        if isinstance(details, ua.ReadProcessedDetails) and len(details.AggregateType or ()) != len(params.NodesToRead):
             raise ua.uaerrors.BadAggregateListMismatch
         if params.ReleaseContinuationPoints:
             return [Result(quality.GOOD).head(None) for _ in params.NodesToRead]

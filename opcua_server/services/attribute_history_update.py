@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
@@ -21,11 +24,8 @@ class HistoryUpdateService:
         self._updater = updater
         self._audit = audit
 
-    async def update(
-        self, session: PlantSession, rights: Rights, params: ua.HistoryUpdateParameters, entry_id: str
-    ) -> list[bytes]:
+    async def update(self, session: PlantSession, rights: Rights, details: Sequence[Any], entry_id: str) -> list[bytes]:
         """Return HistoryUpdateResults."""
-        details = params.HistoryUpdateDetails
         results = await self._updater.update(rights, session.user.name, details)
         for each, updated in zip(details, results, strict=True):
             node = getattr(each, "NodeId", ua.NodeId())

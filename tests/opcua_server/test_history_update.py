@@ -288,6 +288,24 @@ async def test_what_is_no_valid_change_is_refused(client: Client, since: int) ->
         await update(client, *[delete(T, since, since)] * 1_001)
 
 
+async def test_null_is_as_good_as_an_empty_list(client: Client, since: int) -> None:
+    values, times = put(T, Perform.Insert), delete_at(T)
+    values.UpdateValues = times.ReqTimes = None  # type: ignore[assignment]
+    assert await update(client, values, times) == [("BadInvalidArgument", [])] * 2
+    with pytest.raises(ua.uaerrors.BadNothingToDo):
+        await client.uaclient.history_update(ua.HistoryUpdateParameters(None))  # type: ignore[arg-type]
+    with pytest.raises(ua.uaerrors.BadAggregateListMismatch):
+        await _ask(client, ua.ReadProcessedDetails(AggregateType=None))  # type: ignore[arg-type]
+    assert await _ask(client, ua.ReadAtTimeDetails(ReqTimes=None)) == "BadInvalidTimestampArgument"  # type: ignore[arg-type]
+
+
+async def _ask(client: Client, details: Any) -> str:
+    nodes = [ua.HistoryReadValueId(NodeId=ua.NodeId(T, 2))]
+    params = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes)
+    (result,) = await client.uaclient.history_read(params)
+    return str(result.StatusCode.name)
+
+
 async def test_an_unknown_way_to_update_fails_that_node_only(client: Client, since: int) -> None:
     odd = put(T, Perform.Insert, data(since + 5, 1.0))
     odd.PerformInsertReplace = 77  # type: ignore[assignment]
