@@ -19,10 +19,10 @@ from timeseries.signals import SignalInfo
 TEXTS = (DataType.STRING.value, DataType.DATETIME.value)
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f")
 BAD = "#94a3b8"
-MOST_POINTS, STRIPES = 8_000, 2_000
+MOST_POINTS, STRIPES = 8_000, 600
 """Of a line that is drawn as it is; of a longer one the lowest, mean and highest of so many stripes."""
 _DAY = 86_400 * TICKS_PER_SECOND
-_NARROWEST = 1 / 600
+_NARROWEST = 1 / 1200
 """Of a picture's width: a shorter Bad stretch would not be seen."""
 
 

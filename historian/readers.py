@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,5 +42,7 @@ class Readers:
             raise HTTPException(422, str(error)) from None
         except Damaged as error:
             raise HTTPException(500, str(error)) from None
+        except sqlite3.Error as error:
+            raise HTTPException(503, f"the store cannot be read: {error}") from None
         finally:
             self._idle.put(reader)

@@ -129,7 +129,7 @@ class Reader:
     def _kinds(self, name: str) -> list[tuple[int, SignalInfo]]:
         found = signals.kinds(self.history.log, name)
         if not found:
-            names = list(signals.present(self.history.log))
+            names = signals.neighbours(self.history.log, name)
             raise UnknownSignal(name, difflib.get_close_matches(name, names, 3))
         return found
 

@@ -26,6 +26,7 @@ from timeseries.signals import SignalInfo
 SUFFIX = ".parquet"
 _PLAIN = {"epochs": "epoch", "times": "time", "server_times": "server_time", "statuses": "status", "seqs": "seq"}
 _SHOWN = {ours: _PLAIN[ours] for ours in ("epochs", "times", "statuses")}
+_OFTEN_0 = ("epochs", "statuses")
 _READ_BYTES = 1 << 20
 _NOBODY = SignalInfo("", "", 12)
 _FEW = 8
@@ -124,6 +125,7 @@ class SegmentFile:
         elif not value.null_count:
             words = value.to_numpy().view(np.int64)
         if lean:
+            columns |= {name: zeros(len(table), DTYPES[name]) for name in _OFTEN_0 if not columns[name].any()}
             inner = {name: zeros(len(table), DTYPES[name]) for name in INNER}
         else:
             server_times = self._server_times(table["server_time"], columns["times"])

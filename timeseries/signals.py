@@ -110,6 +110,16 @@ def values(columns: Columns, infos: Mapping[int, SignalInfo]) -> list[Scalar | N
     return found
 
 
+def neighbours(connection: sqlite3.Connection, name: str, at_most: int = 200) -> list[str]:
+    """Return some names of the same reactor, or where there is none, of the same kind in others."""
+    reactor, _, leaf = name.partition(".")
+    for query, word in (("name >= ?1 || '.' AND name < ?1 || '/'", reactor), ("name LIKE '%.' || ?1", leaf)):
+        rows = connection.execute(f"SELECT DISTINCT name FROM signal WHERE {query} LIMIT ?2", (word, at_most))  # noqa: S608
+        if found := [row[0] for row in rows]:
+            return found
+    return []
+
+
 def samples(columns: Columns, infos: Mapping[int, SignalInfo]) -> list[Sample]:
     """Return columns as samples, in the same order; a Bad one has no value."""
     rows = zip(

@@ -33,6 +33,8 @@ class Took:
     question: Question
     seconds: list[float] = field(default_factory=list)
     octets: int = 0
+    cpu_s: float = 0.0
+    """Of the server, for all of them."""
     memory_mb: float = 0.0
     """By how much the server's memory was at most above what it had before."""
 
@@ -45,6 +47,7 @@ class Took:
             "kB": round(self.octets / 1000, 1),
             "p50_ms": float(p50),
             "p99_ms": float(p99),
+            "cpu_ms": 1000 * self.cpu_s / len(self.seconds),
             "memory_mb": round(self.memory_mb),
             "target": self.question.target,
         }
@@ -63,12 +66,16 @@ class Asker:
         """Return how long answers took when they had been asked for before."""
         took, before = Took(question), self._memory()
         count = max(len(question.paths), round(requests * question.share))
+        used = 0.0
         for number in range(-warm * len(question.paths), count):
+            if number == 0:
+                used = self._cpu_s()
             began = time.perf_counter()
             octets = self._answer(question.paths[number % len(question.paths)], question.accept, took, before)
             if number >= 0:
                 took.seconds.append(time.perf_counter() - began)
                 took.octets = octets
+        took.cpu_s = self._cpu_s() - used
         return took
 
     def _answer(self, path: str, accept: str, took: Took, before: float) -> int:
@@ -84,6 +91,10 @@ class Asker:
             message = f"{path}: {response.status} with {octets} octets"
             raise RuntimeError(message)
         return octets
+
+    def _cpu_s(self) -> float:
+        used = self._server.cpu_times()
+        return float(used.user + used.system)
 
     def _memory(self) -> float:
         return float(self._server.memory_info().rss / 1e6)

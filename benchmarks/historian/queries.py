@@ -125,17 +125,14 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
         "| " + " | ".join(rows[0]).replace("_", " ") + " |",
         "| --- " * len(rows[0]) + "|",
     ]
-    for row in rows:
-        shown = (
-            f"{value:,.3g}"
-            if isinstance(value, float) and value < 1000
-            else f"{value:,}"
-            if not isinstance(value, str)
-            else value
-            for value in row.values()
-        )
-        lines.append("| " + " | ".join(shown) + " |")
+    lines += ["| " + " | ".join(map(_shown, row.values())) + " |" for row in rows]
     path.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.3g}" if isinstance(value, float) and value < 1000 else f"{value:,.0f}"
 
 
 if __name__ == "__main__":

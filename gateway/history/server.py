@@ -28,8 +28,12 @@ class ServerHistory(Computed):
     async def last(self, name: str) -> Answer:
         """Return the present value."""
         info = self.info(name)
-        present = Notification.of(await self._link.read([name]))
-        return Answer.of_columns(info, _columns(present))
+        (present,) = await self._link.read([name])
+        value = None if present.is_bad else present.value
+        texts = {0: str(value)} if info.is_text and value is not None else {}
+        words = np.array([info.word(value)])
+        columns = Columns.of(1, texts, times=present.source_time, statuses=present.status, words=words)
+        return Answer.of_columns(info, columns)
 
     async def pages(self, name: str, start: int, end: int) -> AsyncIterator[Answer]:
         """Yield samples with start <= time < end."""

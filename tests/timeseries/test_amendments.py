@@ -67,9 +67,9 @@ def test_all_questions_are_answered_by_what_was_changed(
     assert INFO.numbers(done.before.words).tolist() == [4.0]
     amender.delete(number, INFO, at(8), at(10), ANNA, 10)
     assert values(reader) == [0.0, 1.0, 2.0, 3.0, 40.0, 45.0, 5.0, 6.0, 7.0]
-    assert reader.at("R101.T", at(3.5)).value == pytest.approx(21.5)
-    assert reader.aggregated("R101.T", at(4), at(6), 0, "Maximum")[0].value == 45.0
-    assert reader.aggregated("R101.T", at(7), at(10), 0, "Count")[0].value == 1
+    assert reader.at("R101.T", [at(3.5)]).values[0] == pytest.approx(21.5)
+    assert reader.aggregated("R101.T", at(4), at(6), 0, "Maximum").values[0] == 45.0
+    assert reader.aggregated("R101.T", at(7), at(10), 0, "Count").values[0] == 1
     last = reader.last("R101.T")
     assert last is not None
     assert (last.source_time, last.value) == (at(7), 7.0)
