@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 from fastapi import HTTPException, Response
@@ -53,37 +53,36 @@ class Streams:
                 return Response(b"".join(first), media_type=media_type)
             if media_type == CSV and not is_framed:
                 raise HTTPException(422, f"a long answer as CSV: allowed with HTTP/1.1, or with a limit of {AT_ONCE}")
+            if not self._free.acquire(blocking=False):
+                message = f"{MOST_STREAMS} long answers are being sent; try again"
+                raise HTTPException(503, message, {"Retry-After": "1"})
         except BaseException:
             pieces.close()
             raise
-        return _Streamed(first, pieces, media_type, f"{signal} as {media_type}")
+        return _Streamed(first, pieces, media_type, f"{signal} as {media_type}", self._free.release)
 
     def _pieces(self, signal: str, low: int, high: int, limit: int | None, writer: Writer) -> Generator[bytes]:
-        if not self._free.acquire(blocking=False):
-            message = f"{MOST_STREAMS} long answers are being sent; try again"
-            raise HTTPException(503, message, {"Retry-After": "1"})
-        try:
-            with self._readers.lend() as reader:
-                head, left = writer.begin(), limit
-                for page in reader.pages(signal, low, high, most=AT_ONCE):
-                    for rows in page[:left].slices(AT_ONCE):
-                        yield head + writer.rows(rows)
-                        head = b""
-                        left = None if left is None else left - len(rows)
-                    if left == 0:
-                        break
-                yield head + writer.end()
-        finally:
-            self._free.release()
+        with self._readers.lend() as reader:
+            head, left = writer.begin(), limit
+            for page in reader.pages(signal, low, high, most=AT_ONCE):
+                for rows in page[:left].slices(AT_ONCE):
+                    yield head + writer.rows(rows)
+                    head = b""
+                    left = None if left is None else left - len(rows)
+                if left == 0:
+                    break
+            yield head + writer.end()
 
 
 class _Streamed(StreamingResponse):
     """Is left unfinished when reading fails: the connection ends within the answer, and the client sees that."""
 
-    def __init__(self, first: list[bytes], rest: Generator[bytes], media_type: str, about: str) -> None:
+    def __init__(
+        self, first: list[bytes], rest: Generator[bytes], media_type: str, about: str, on_end: Callable[[], None]
+    ) -> None:
         super().__init__(itertools.chain(first, rest), media_type=media_type)
         self._rest = rest
-        self._about = about
+        self._about, self._on_end = about, on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -92,3 +91,4 @@ class _Streamed(StreamingResponse):
             _log.error("an answer was broken off (%s): %s", self._about, error.detail)
         finally:
             self._rest.close()
+            self._on_end()
