@@ -95,7 +95,7 @@ async def serve(context: Context) -> None:
             )
             retention = Retention.of(settings.historian.retention_days, settings.historian.retention_gb)
             group.create_task(keep(folder, retention, context.log, health.trouble), name="upkeep")
-            outbox = keep_outbox_small(store, thread, metrics, settings.historian, publisher.lanes.drop)
+            outbox = keep_outbox_small(store, thread, metrics, health, settings.historian, publisher.lanes.drop)
             group.create_task(outbox, name="outbox")
             if settings.mqtt.url is not None:
                 if has_influxdb:

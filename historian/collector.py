@@ -51,6 +51,9 @@ class Collector:
         self._live = Intake((), self._sampling)
         self._infos: dict[str, VariableInfo] = {}
         self._has_overflowed = False
+        self._gaps: dict[str, tuple[int, int]] = {}
+        """Signals of which samples may be missing: epoch and time of the last that is there."""
+        self._has_gaps = asyncio.Event()
         self._epochs = Epochs()
 
     async def run(self, link: OpcuaLink) -> None:
@@ -63,11 +66,20 @@ class Collector:
         jumps = await link.history(EPOCH, UNIX_EPOCH_TICKS, clock.source_time + 1)
         self._epochs.learn([*jumps.readings(), epoch])
         await self._thread.do(self._store.declare, [_signal_info(info) for info in infos])
-        gaps = await self._thread.do(self._store.open_gaps, list(self._infos))
+        self._gaps = {}
+        await self._open_gaps(list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
         self._health.ready("server")
-        await self._fetch_missed(link, gaps)
-        await asyncio.Event().wait()
+        while True:
+            await self._has_gaps.wait()
+            self._has_gaps.clear()
+            gaps, self._gaps = self._gaps, {}
+            await self._fetch_missed(link, gaps)
+
+    async def _open_gaps(self, names: list[str]) -> None:
+        """Note that after what is stored of some signals there may be more at the server than comes."""
+        self._gaps |= await self._thread.do(self._store.open_gaps, names)
+        self._has_gaps.set()
 
     async def _fetch_missed(self, link: OpcuaLink, gaps: dict[str, tuple[int, int]]) -> None:
         """Read from the server's history what came between the beginning of each signal's gap and now.
@@ -84,7 +96,8 @@ class Collector:
                 intake = Intake([self._infos[name]], self._sampling)
                 async for page in link.history_pages(name, start, end):
                     found += await self._keep(page, intake, historical=True)
-            await self._thread.do(self._store.close_gap, name)
+            if name not in self._gaps:  # else there is one again
+                await self._thread.do(self._store.close_gap, name)
         if found:
             log.info("%d samples were fetched from the server's history", found)
 
@@ -92,11 +105,13 @@ class Collector:
         if data.server_time.size:
             lag_s = (ticks_from_unix_ns(time.time_ns()) - int(data.server_time.max())) / TICKS_PER_SECOND
             self._health.detail["lag_s"] = round(lag_s, 3)
-        if data.overflows:
-            self._metrics.overflowed(data.overflows)
+            self._metrics.lag(lag_s)
+        if (overflows := data.overflows).any():
+            self._metrics.overflowed(int(np.count_nonzero(overflows)))
             if not self._has_overflowed:
-                log.warning("samples were lost at the server, whose queues overflowed: this side was too slow")
+                log.warning("the server's queues overflowed, this side was too slow; what was lost there is read back")
             self._has_overflowed = True
+            await self._open_gaps([data.signals[place] for place in np.unique(data.index[overflows]).tolist()])
         await self._keep(data, self._live)
 
     async def _keep(self, data: Notification, intake: Intake, *, historical: bool = False) -> int:

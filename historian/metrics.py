@@ -32,6 +32,14 @@ class Metrics:
         self._dropped = Counter(
             "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unconfirmed.", registry=registry
         )
+        self._lag = Gauge(
+            "cstr_source_lag_seconds",
+            "From the server's clock to the arrival here.",
+            registry=registry,
+        )
+        self._age = Gauge(
+            "cstr_outbox_age_seconds", "How long the oldest sample that is not confirmed waits.", registry=registry
+        )
         self._outbox = Gauge("cstr_outbox_samples", "Samples stored and not yet confirmed.", registry=registry)
 
     def received(self, count: int) -> None:
@@ -72,6 +80,11 @@ class Metrics:
         """Count a command by its outcome."""
         self._commands.labels(result).inc()
 
-    def outbox(self, entries: int) -> None:
-        """Say how much waits."""
-        self._outbox.set(entries)
+    def lag(self, seconds: float) -> None:
+        """Say how late samples arrive."""
+        self._lag.set(seconds)
+
+    def outbox(self, samples: int, age_s: float) -> None:
+        """Say how much waits, and how long the oldest of it."""
+        self._outbox.set(samples)
+        self._age.set(age_s)

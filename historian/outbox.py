@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
+from plant.clock import TICKS_PER_SECOND, ticks_from_unix_ns
+from runtime.health import Health
 from runtime.settings import HistorianSettings
+from timeseries.outbox import Outbox
 from timeseries.packing import SAMPLE_BYTES
 from timeseries.store import Store
 
@@ -25,14 +29,16 @@ Drop = Callable[[int], None]
 
 
 async def keep_outbox_small(
-    store: Store, thread: StoreThread, metrics: Metrics, settings: HistorianSettings, drop: Drop
+    store: Store, thread: StoreThread, metrics: Metrics, health: Health, settings: HistorianSettings, drop: Drop
 ) -> None:
-    """Keep what waits to its share of the disk, for ever."""
+    """Keep what waits to its share of the disk, and say how much it is, for ever."""
     most = round(OUTBOX_SHARE * settings.retention_gb * 1e9 / SAMPLE_BYTES)
     is_dropping = False
     while True:
         await asyncio.sleep(OUTBOX_EVERY_S)
-        metrics.outbox(store.outbox.waiting.samples)
+        waiting = store.outbox.waiting.samples
+        metrics.outbox(waiting, await thread.do(_age_s, store.outbox))
+        health.detail["outbox"] = waiting
         dropped = 0
         while store.outbox.waiting.samples > most:
             through, samples = await thread.do(store.outbox.drop_oldest, most, BLOCKS_AT_ONCE)
@@ -42,3 +48,10 @@ async def keep_outbox_small(
         if dropped and not is_dropping:
             log.warning("the outbox is full: its oldest samples are stored, but will not be published")
         is_dropping = dropped > 0
+
+
+def _age_s(outbox: Outbox) -> float:
+    """Return how long ago the server sent the oldest of what waits; 0 where nothing does."""
+    oldest = outbox.blocks(0, limit=1)
+    sent = int(oldest[0].columns.server_times.max()) if oldest else 0
+    return max(0.0, (ticks_from_unix_ns(time.time_ns()) - sent) / TICKS_PER_SECOND) if sent else 0.0

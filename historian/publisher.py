@@ -66,7 +66,6 @@ class Publisher:
     async def let_go(self) -> None:
         """Have nothing wait any more that is confirmed."""
         await self._thread.do(self._store.outbox.let_go, self.lanes.done)
-        self._metrics.outbox(self._store.outbox.waiting.samples)
 
     async def _read(self) -> None:
         """Put what is new in the outbox into the lanes."""

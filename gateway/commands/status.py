@@ -12,7 +12,7 @@ from gateway.output import FormatOption, print_rows
 from runtime.errors import GatewayError
 from runtime.running import RunningPlant, find_running, is_alive
 
-COLUMNS = ("part", "state", "since", "rate", "lag_s", "drops", "last_error", "pid")
+COLUMNS = ("part", "state", "since", "rate", "lag_s", "outbox", "drops", "last_error", "pid")
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +55,7 @@ def _service(name: str, entry: dict[str, Any]) -> dict[str, Any]:
         "since": f"{datetime.fromtimestamp(facts['since'], UTC):%Y-%m-%dT%H:%M:%SZ}",
         "rate": facts.get("rate"),
         "lag_s": facts.get("lag_s"),
+        "outbox": facts.get("outbox"),
         "drops": _drops(port),
         "last_error": facts["last_error"] or None,
         "pid": entry["pid"],

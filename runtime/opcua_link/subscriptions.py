@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary
@@ -25,8 +26,20 @@ from runtime.opcua_link.values import Notification
 
 OnData = Callable[[Notification], Awaitable[None]]
 
+LAST_NUMBER = 2**32 - 1
+"""Of NotificationMessages; 1 follows."""
 PUBLISH_REQUESTS = 3
 """In flight at once, so that the server never waits for one while a notification is being stored."""
+
+
+@dataclass(slots=True)
+class _Subscription:
+    """One that is there."""
+
+    signals: list[str]
+    on_data: OnData
+    next: int = 1
+    """Number of the next NotificationMessage."""
 
 
 class Subscriptions:
@@ -34,7 +47,7 @@ class Subscriptions:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._present: dict[int, tuple[list[str], OnData]] = {}
+        self._present: dict[int, _Subscription] = {}
         self._is_any = asyncio.Event()
 
     async def subscribe(self, names: Sequence[str], on_data: OnData, publishing_s: float, queue_size: int) -> int:
@@ -45,7 +58,7 @@ class Subscriptions:
         """
         signals = list(names)
         created = await self._session.answer(self._create(publishing_s))
-        self._present[created] = (signals, on_data)
+        self._present[created] = _Subscription(signals, on_data)
         self._is_any.set()
         for part in in_calls(range(len(signals))):
             params = ua.CreateMonitoredItemsParameters(
@@ -69,7 +82,7 @@ class Subscriptions:
         await self._session.answer(self._session.services.delete_subscriptions([subscription]))
 
     async def run(self) -> None:
-        """Receive and hand on, for ever; ends with `LinkLost`."""
+        """Receive and hand on, for ever; ends with `LinkLost`, also when a NotificationMessage is lacking."""
         waiting: deque[asyncio.Task[Published | None]] = deque()
         acknowledge: list[ua.SubscriptionAcknowledgement] = []
         try:
@@ -81,7 +94,7 @@ class Subscriptions:
                 message = await self._session.answer(waiting.popleft())
                 if message is None or message.subscription not in self._present or not message.parts:
                     continue  # a keep-alive, or of a subscription that is being made
-                await self._deliver(*self._present[message.subscription], message)
+                await self._deliver(self._present[message.subscription], message)
                 acknowledge.append(
                     ua.SubscriptionAcknowledgement(
                         SubscriptionId=ua.UInt32(message.subscription),
@@ -93,7 +106,11 @@ class Subscriptions:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
 
-    async def _deliver(self, signals: list[str], on_data: OnData, message: Published) -> None:
+    async def _deliver(self, subscription: _Subscription, message: Published) -> None:
+        number = message.sequence_number
+        if number != subscription.next:
+            raise LinkLost(f"the server's notification {subscription.next} is lacking: {number} came")
+        subscription.next = number + 1 if number < LAST_NUMBER else 1
         for kind, body in message.parts:
             if kind == STATUS_CHANGE:
                 with link_errors(self._session.where):
@@ -101,8 +118,8 @@ class Subscriptions:
                 raise LinkLost(f"the server ended a subscription: {quality.name_of(status)}")
             if kind == DATA_CHANGES:
                 with link_errors(self._session.where):
-                    data = decode(body, signals)
-                await on_data(data)
+                    data = decode(body, subscription.signals)
+                await subscription.on_data(data)
 
     async def _publish(self, acknowledgements: list[ua.SubscriptionAcknowledgement]) -> Published | None:
         """Return what was published; None when the last subscription has just been ended."""

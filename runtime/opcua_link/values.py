@@ -129,9 +129,10 @@ class Notification:
         return is_bad
 
     @property
-    def overflows(self) -> int:
-        """How many rows say that the server's queue could not hold all (OPC 10000-4 v1.05 §5.13.1.5)."""
-        return int(np.count_nonzero(self.status & np.uint32(OVERFLOW_BITS) == OVERFLOW))
+    def overflows(self) -> NDArray[np.bool_]:
+        """True where the server's queue could not hold all (OPC 10000-4 v1.05 §5.13.1.5)."""
+        has_overflowed: NDArray[np.bool_] = self.status & np.uint32(OVERFLOW_BITS) == OVERFLOW
+        return has_overflowed
 
     @property
     def names(self) -> list[str]:

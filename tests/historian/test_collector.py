@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 
@@ -85,6 +86,21 @@ async def test_all_that_is_received_is_stored_or_rejected(plant, server) -> None
     async with plant.collecting(server, lambda: plant.stored("R101.T") and not plant.gaps(), sampling_s=5.0):
         assert plant.count("received") == 53
         assert plant.count("stored") + plant.count("rejected") == 53
+
+
+async def test_what_the_servers_queue_has_lost_is_read_back(plant, server) -> None:
+    server.past = [server.measure("R101.T", float(second), second) for second in range(1, 20)]
+    server.now = server.at(5)
+    async with plant.collecting(server, lambda: plant.stored("R101.T") and not plant.gaps()):
+        assert plant.stored("R101.T") == [1.0, 2.0, 3.0, 4.0, 5.0]
+        server.now = server.at(19)
+        lost_before = server.measure("R101.T", 17.0, 17, quality.GOOD | 0x480)
+        await server.send(Notification.of([lost_before, server.measure("R101.Ca", 1.0, 17)], NAMES))
+        async with asyncio.timeout(10):
+            while plant.gaps() or len(plant.stored("R101.T")) < 19:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert plant.stored("R101.T") == [float(second) for second in range(1, 20)]
+    assert plant.count("received") == plant.count("stored") + plant.count("rejected")
 
 
 async def test_what_the_servers_queue_has_lost_is_counted_and_said_once(plant, server, caplog) -> None:

@@ -31,7 +31,7 @@ async def test_the_outbox_keeps_to_its_share_and_drops_the_oldest(filled, monkey
     settings = HistorianSettings(retention_gb=before * SAMPLE_BYTES / 1e9)
     told: list[int] = []
     keeping = asyncio.create_task(
-        outbox.keep_outbox_small(filled.store, filled.thread, filled.metrics, settings, told.append)
+        outbox.keep_outbox_small(filled.store, filled.thread, filled.metrics, filled.health, settings, told.append)
     )
     try:
         async with asyncio.timeout(30):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from plant import quality
 from runtime.errors import LinkLost
+from runtime.opcua_link import subscriptions
 from runtime.opcua_link.binary import Malformed
 from runtime.opcua_link.errors import link_errors
 from runtime.opcua_link.responses import DATA_CHANGES, PUBLISH_RESPONSE, STATUS_CHANGE, read_published
@@ -84,10 +85,10 @@ async def received(server: Server, count: int) -> list[Any]:
         if len(found) == count:
             enough.set()
 
-    subscriptions = Subscriptions(server)  # type: ignore[arg-type]
-    await subscriptions.subscribe(["R101.T"], on_data, 0.1, 10)
+    present = Subscriptions(server)  # type: ignore[arg-type]
+    await present.subscribe(["R101.T"], on_data, 0.1, 10)
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        running = group.create_task(subscriptions.run())
+        running = group.create_task(present.run())
         await enough.wait()
         while len(server.acknowledged) < count:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -119,6 +120,8 @@ async def test_notifications_come_in_order_and_are_acknowledged_after_they_were_
         ),
         (response(2, data_changes(1.0, handle=1)), "unknown item 1"),
         (response(2, status=0x80790000), "BadNoSubscription"),
+        (response(3, data_changes(1.0)), "notification 2 is lacking: 3 came"),
+        (response(1, data_changes(1.0)), "notification 2 is lacking: 1 came"),
         (struct_to_binary(response(2, data_changes(1.0)))[:-20], "cannot be read"),
         (struct_to_binary(ua.ReadResponse()), "cannot be read"),
         (b"", "cannot be read"),
@@ -131,6 +134,12 @@ async def test_the_link_ends_when_a_subscription_does_or_cannot_be_understood(
         await received(Server(response(1, data_changes(1.0)), last), 2)
     assert [type(each) for each in ended.value.exceptions] == [LinkLost]
     assert why in str(ended.value.exceptions[0])
+
+
+async def test_after_the_last_number_comes_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "LAST_NUMBER", 2)
+    server = Server(*(response(number, data_changes(float(number))) for number in (1, 2, 1)))
+    assert [values for values, _ in await received(server, 3)] == [[1.0], [2.0], [1.0]]
 
 
 def test_encodings_are_those_of_the_standard() -> None:
