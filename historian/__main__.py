@@ -16,11 +16,12 @@ from historian.outbox import keep_outbox_small
 from historian.publisher import Publisher
 from historian.status import keep_status
 from historian.store_thread import StoreThread
-from plant.names import PLANT
+from plant.names import PLANT, split_signal
 from runtime.errors import CouldNotRun
 from runtime.mqtt_link import MqttLink, keep_connected
 from runtime.opcua_link import connect
 from runtime.opcua_link.link import OpcuaLink
+from runtime.opcua_link.nodes import listed, plant_nodes
 from runtime.ports import require_free
 from runtime.service import Context, main
 from timeseries.keeping import keep
@@ -52,13 +53,16 @@ async def serve(context: Context) -> None:
     has_influxdb = settings.influxdb.url is not None
     publisher = Publisher(store, thread, metrics, settings.mqtt, broker_confirms=not has_influxdb)
     present: list[OpcuaLink] = []
+    nodes = settings.historian.nodes
+    parts = dict.fromkeys(split_signal(node.name)[0] for node in nodes) or (*settings.reactors, PLANT)
 
     async def collect(link: OpcuaLink) -> None:
         present.append(link)
         try:
             reach_s = settings.historian.retention_days * DAY_S
             sampling_s = settings.historian.sampling_s
-            await Collector(store, thread, metrics, health, sampling_s, reach_s, publisher.wake).run(link)
+            collector = Collector(store, thread, metrics, health, sampling_s, reach_s, publisher.wake, nodes)
+            await collector.run(link)
         finally:
             present.clear()
 
@@ -72,7 +76,7 @@ async def serve(context: Context) -> None:
         else:
             health.lost("broker", why)
 
-    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site)
+    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes)
 
     async def publish(link: MqttLink) -> None:
         async with asyncio.TaskGroup() as both:
@@ -88,6 +92,7 @@ async def serve(context: Context) -> None:
                     settings.server.local_endpoint,
                     "historian",
                     collect,
+                    find=listed({node.name: node.node for node in nodes}) if nodes else plant_nodes,
                     login=connect.service_login("historian", settings, context.data),
                     on_state=on_server,
                 ),
@@ -106,7 +111,7 @@ async def serve(context: Context) -> None:
                 url = settings.mqtt.url.get_secret_value()
                 identifier = f"cstr-historian-{settings.mqtt.site}"
                 group.create_task(keep_connected(url, identifier, publish, on_state=on_broker), name="mqtt")
-                for reactor in (*settings.reactors, PLANT):
+                for reactor in parts:
                     group.create_task(keep_status(url, reactor, settings.mqtt.site), name=f"status {reactor}")
             health.ready("start")
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,18 +15,18 @@ from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_seconds, ticks_from_unix_ns
-from plant.names import PLANT
-from plant.signals import DataType, find_signal
+from plant.signals import find_signal
 from runtime.health import Health
+from runtime.opcua_link.builtin import IS_FLOAT
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification, VariableInfo
+from runtime.settings import NodeSettings
 from timeseries.columns import Columns
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 
 log = logging.getLogger("historian")
 
-CLOCK = f"{PLANT}.Simulation.Time"
 PUBLISHING_S = 0.1
 
 
@@ -42,12 +42,15 @@ class Collector:
         sampling_s: float,
         reach_s: float,
         on_stored: Callable[[], None],
+        listed: Sequence[NodeSettings] = (),
     ) -> None:
         self._store, self._thread, self._metrics, self._health = store, thread, metrics, health
         self._sampling = ticks_from_seconds(sampling_s)
         self._reach = ticks_from_seconds(reach_s)
         """What is older would not be kept."""
         self._on_stored = on_stored
+        self._listed = {each.name: each for each in listed}
+        """What is told of the nodes of a server that is none of ours."""
         self._live = Intake((), self._sampling)
         self._infos: dict[str, VariableInfo] = {}
         self._has_overflowed = False
@@ -57,15 +60,14 @@ class Collector:
         self._epochs = Epochs()
 
     async def run(self, link: OpcuaLink) -> None:
-        """Subscribe to every recorded signal, fetch what was missed, and go on until the link is lost."""
-        infos = [info for info in await link.variables() if info.historizing]
+        """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost."""
+        infos = [info for info in await link.variables() if info.historizing or not link.is_plant]
         self._infos = {info.name: info for info in infos}
         self._live = Intake(infos, self._sampling)
-        clock, epoch = await link.read([CLOCK, EPOCH])
         self._epochs = Epochs()
-        jumps = await link.history(EPOCH, UNIX_EPOCH_TICKS, clock.source_time + 1)
-        self._epochs.learn([*jumps.readings(), epoch])
-        await self._thread.do(self._store.declare, [_signal_info(info) for info in infos])
+        if link.is_plant:
+            await self._learn_epochs(link)
+        await self._thread.do(self._store.declare, [self._signal_info(info) for info in infos])
         self._gaps = {}
         await self._open_gaps(list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
@@ -75,6 +77,11 @@ class Collector:
             self._has_gaps.clear()
             gaps, self._gaps = self._gaps, {}
             await self._fetch_missed(link, gaps)
+
+    async def _learn_epochs(self, link: OpcuaLink) -> None:
+        (epoch,) = await link.read([EPOCH])
+        jumps = await link.history(EPOCH, UNIX_EPOCH_TICKS, await link.clock() + 1)
+        self._epochs.learn([*jumps.readings(), epoch])
 
     async def _open_gaps(self, names: list[str]) -> None:
         """Note that after what is stored of some signals there may be more at the server than comes."""
@@ -86,10 +93,13 @@ class Collector:
 
         The gap stays open until that is stored, so that the next connection begins there again when this one dies.
         """
-        (clock,) = await link.read([CLOCK])
-        end = clock.source_time + 1
+        end = await link.clock() + 1
         found = 0
         for name, (epoch, last) in gaps.items():
+            if not self._infos[name].historizing:
+                log.warning("%s: the server keeps no history of it: what was missed is lost", name)
+                await self._thread.do(self._store.close_gap, name)
+                continue
             begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
             start = max(begin, end - self._reach)
             if start < end:
@@ -144,9 +154,12 @@ class Collector:
             words=np.where(is_bad, 0, data.words),
         )
 
-
-def _signal_info(variable: VariableInfo) -> SignalInfo:
-    """Return what the store keeps of a Variable; of one that is none of ours, Doubles are taken as sloped."""
-    known = find_signal(variable.name)
-    stepped = known.stepped if known is not None else variable.data_type != DataType.DOUBLE.value
-    return SignalInfo(variable.name, variable.unit, variable.data_type, stepped)
+    def _signal_info(self, variable: VariableInfo) -> SignalInfo:
+        """Return what the store keeps of a Variable; where nothing is told of it, floating-point numbers are sloped."""
+        known, listed = find_signal(variable.name), self._listed.get(variable.name)
+        unit, stepped = variable.unit, not IS_FLOAT[variable.data_type]
+        if listed is not None:
+            unit, stepped = listed.unit, stepped if listed.stepped is None else listed.stepped
+        elif known is not None:
+            stepped = known.stepped
+        return SignalInfo(variable.name, unit, variable.data_type, bool(stepped))

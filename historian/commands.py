@@ -6,16 +6,17 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from historian.metrics import Metrics
 from plant import quality
 from plant.clock import ticks_from_text, ticks_from_unix_ns
-from plant.names import AREA, loop_name, topic
+from plant.names import AREA, loop_name, split_signal, topic
 from plant.signals import MODES
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink
 from runtime.opcua_link.link import OpcuaLink
+from runtime.settings import NodeSettings
 
 log = logging.getLogger("historian")
 
@@ -28,10 +29,21 @@ Outcome = tuple[str, str]
 
 
 class Commander:
-    """Takes `{"id", "signal", "value"[, "expires"]}` from `.../cmd`, writes, and answers on `.../reply`."""
+    """Takes `{"id", "signal", "value"[, "expires"]}` from `.../cmd`, writes, and answers on `.../reply`.
 
-    def __init__(self, link_now: Callable[[], OpcuaLink | None], metrics: Metrics, site: str) -> None:
+    Of a server that is none of ours, `nodes` say what may be written, and in which range.
+    """
+
+    def __init__(
+        self,
+        link_now: Callable[[], OpcuaLink | None],
+        metrics: Metrics,
+        site: str,
+        nodes: Sequence[NodeSettings] = (),
+    ) -> None:
         self._link_now, self._metrics, self._site = link_now, metrics, site
+        self._has_nodes = bool(nodes)
+        self._ranges = {node.name: node.write for node in nodes if node.write is not None}
 
     async def run(self, link: MqttLink) -> None:
         """Answer commands until the link is lost; a retained one was meant for another time."""
@@ -60,26 +72,36 @@ class Commander:
         return {"id": number, "status": status, "why": why}
 
     async def _outcome(self, reactor: str, command: dict[str, object]) -> Outcome:
-        allowed = [f"{reactor}.{loop_name(reactor)}.{leaf}" for leaf in ALLOWED_LEAVES] if reactor[1:].isdigit() else []
+        allowed = self._allowed(reactor)
         signal, value = command.get("signal"), command.get("value")
         if not isinstance(signal, str) or signal not in allowed:
             return "BadNotWritable", f"signal: allowed are {', '.join(allowed)}"
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return "BadTypeMismatch", "value: allowed is a number"
-        if signal.endswith("ModeTarget") and value not in range(len(MODES)):
+        if signal in self._modes(reactor) and value not in range(len(MODES)):
             modes = ", ".join(f"{number} {mode}" for number, mode in enumerate(MODES))
             return "BadOutOfRange", f"value: allowed are {modes}"
+        if (limits := self._ranges.get(signal)) is not None and not limits[0] <= value <= limits[1]:
+            return "BadOutOfRange", f"value: allowed is {limits[0]:g} to {limits[1]:g}"
         if "expires" in command and not _is_future(command["expires"]):
             return "BadTimeout", "expires: is over, or is no ISO 8601 time"
         link = self._link_now()
         if link is None:
             return "BadNoCommunication", "the OPC UA server is away"
-        plain = int(value) if signal.endswith("ModeTarget") else float(value)
+        plain = int(value) if signal in self._modes(reactor) else float(value)
         try:
             results = await link.write({signal: plain})
         except LinkLost as error:
             return "BadCommunicationError", str(error)
         return quality.name_of(results[signal]), ""
+
+    def _allowed(self, reactor: str) -> list[str]:
+        if self._has_nodes:
+            return [name for name in self._ranges if split_signal(name)[0] == reactor]
+        return [f"{reactor}.{loop_name(reactor)}.{leaf}" for leaf in ALLOWED_LEAVES] if reactor[1:].isdigit() else []
+
+    def _modes(self, reactor: str) -> tuple[str, ...]:
+        return () if self._has_nodes else (f"{reactor}.{loop_name(reactor)}.ModeTarget",)
 
 
 def read_command(payload: bytes) -> dict[str, object] | None:

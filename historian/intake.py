@@ -12,20 +12,32 @@ from historian.epochs import EPOCH
 from historian.messages.line_protocol import EARLIEST, LATEST
 from historian.thinning import Thinning
 from plant import quality
-from plant.signals import DataType
-from runtime.opcua_link.builtin import BOOLEAN, DATETIME, IS_FLOAT, IS_INTEGER, IS_TEXT, UINT64
+from runtime.opcua_link.builtin import (
+    BOOLEAN,
+    DATETIME,
+    DOUBLE,
+    FLOAT,
+    IS_FLOAT,
+    IS_INTEGER,
+    IS_TEXT,
+    LOCALIZED_TEXT,
+    STRING,
+    UINT64,
+)
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
 _FITS = np.zeros((256, 256), np.bool_)
 """Data type of a signal, built-in type of a value -> whether the one may be the other."""
-_FITS[DataType.BOOLEAN.value, BOOLEAN] = True
-for _whole in (DataType.INT32.value, DataType.UINT32.value):
+_FITS[BOOLEAN, BOOLEAN] = True
+for _whole in (*np.flatnonzero(IS_INTEGER).tolist(), UINT64):
     _FITS[_whole] = IS_INTEGER
     _FITS[_whole, UINT64] = True
-_FITS[DataType.DOUBLE.value] = IS_FLOAT
-_FITS[DataType.STRING.value] = IS_TEXT
-_FITS[DataType.STRING.value, DATETIME] = False
-_FITS[DataType.DATETIME.value, DATETIME] = True
+for _floating in (FLOAT, DOUBLE):
+    _FITS[_floating] = IS_FLOAT
+for _text in (STRING, LOCALIZED_TEXT):
+    _FITS[_text] = IS_TEXT
+    _FITS[_text, DATETIME] = False
+_FITS[DATETIME, DATETIME] = True
 
 
 class Intake:

@@ -137,6 +137,20 @@ class ControllerSettings(Section):
         return value
 
 
+class NodeSettings(Section):
+    """A Variable of an outside server that is none of ours."""
+
+    node: Name
+    """NodeId, e.g. `ns=1;s=Tank.Level` or `nsu=urn:vendor;i=7`."""
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z0-9_.-]+$")
+    """PART.NAME: the part stands where reactors do, in topics and in InfluxDB's tag `reactor`."""
+    unit: str = ""
+    stepped: Flag | None = None
+    """A value holds until the next one; None: all but floating-point numbers do."""
+    write: tuple[Number, Number] | None = None
+    """The range that commands from MQTT may write; None: they may not."""
+
+
 class HistorianSettings(Section):
     """Subscriptions to store, MQTT and queries."""
 
@@ -144,6 +158,8 @@ class HistorianSettings(Section):
     """0: every change; above, at most one sample a signal in this time."""
     retention_days: Number = Field(default=7.0, gt=0)
     retention_gb: Number = Field(default=5.0, gt=0)
+    nodes: tuple[NodeSettings, ...] = ()
+    """What is collected from `server.url` where that is no plant of ours; empty: it is one."""
     http_port: Port = 8080
     health_port: Port = 9103
 
@@ -234,6 +250,11 @@ class Settings(Section):
                     yield "controller.loops", f"{name!r} is not a reactor; allowed are {allowed}"
         if self.influxdb.url is not None and self.influxdb.token_file is None:
             yield "influxdb.token_file", "is not set; allowed is the file that holds the token for influxdb.url"
+        if self.historian.nodes and self.server.url is None:
+            yield "historian.nodes", "are those of an outside server; set server.url"
+        names_of_nodes = [each.name for each in self.historian.nodes]
+        for name in sorted({name for name in names_of_nodes if names_of_nodes.count(name) > 1}):
+            yield "historian.nodes", f"{name} is there twice; allowed is each name once"
         if self.influxdb.url is not None and "lp" not in self.mqtt.formats:
             yield "mqtt.formats", "has no lp, which is how samples get to influxdb.url; allowed is a list with lp"
         if self.server.login.longest_lock_s < self.server.login.lock_s:

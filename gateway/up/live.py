@@ -31,7 +31,9 @@ class LivePlant:
 
     @property
     def reactors(self) -> tuple[str, ...]:
-        """Those that may be shown."""
+        """Those that may be shown; none of a server that is no plant of ours."""
+        if self._settings.historian.nodes:
+            return ()
         return self._settings.reactors[:MOST_REACTORS]
 
     def value(self, reactor: str, name: str) -> Scalar | None:
@@ -46,6 +48,8 @@ class LivePlant:
 
     async def follow(self) -> None:
         """Keep the values fresh, for ever."""
+        if not self.reactors:
+            return
         async with asyncio.TaskGroup() as group:
             group.create_task(
                 keep_connected(

@@ -170,11 +170,15 @@ def check_ports(settings: Settings) -> None:
 
 
 def make_plan(settings: Settings, data: Path, *, influxdb: bool) -> Plan:
-    """Return what to run, and write the services' settings, secrets included, to DATA/run/settings.yaml (0600)."""
+    """Return what to run, and write the services' settings, secrets included, to DATA/run/settings.yaml (0600).
+
+    Of a server that is no plant of ours there is nothing to control or to detect.
+    """
     components: list[Component] = []
     after: dict[str, tuple[str, ...]] = {}
     ports = _distinct_ports(port for _, port in settings.own_ports())
-    if settings.postgres.dsn is None:
+    names = ["historian"] if settings.historian.nodes else list(PACKAGES)
+    if settings.postgres.dsn is None and "detector" in names:
         postgres = Postgres(data, settings.postgres.port)
         components.append(postgres)
         settings = _with(settings, "postgres", dsn=SecretStr(postgres.dsn))
@@ -194,8 +198,11 @@ def make_plan(settings: Settings, data: Path, *, influxdb: bool) -> Plan:
         after["telegraf"] = tuple(part.name for part in components if part.name in ("mqtt", "influxdb"))
     settings_file = data / RUN_SETTINGS
     write_private(settings_file, dump_settings(settings))
-    names = [name for name in PACKAGES if name != "server" or settings.server.url is None]
-    services = tuple(ServicePart(name, settings_file, data, getattr(settings, name).health_port) for name in names)
+    services = tuple(
+        ServicePart(name, settings_file, data, getattr(settings, name).health_port)
+        for name in names
+        if name != "server" or settings.server.url is None
+    )
     return Plan(settings, tuple(components), services, after)
 
 

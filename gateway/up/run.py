@@ -106,10 +106,13 @@ async def _work(plan: Plan, supervisor: Supervisor, data: Path, console: Console
 
 def advice(data: Path, plan: Plan) -> list[str]:
     """Return three lines to paste."""
-    reactor = plan.settings.reactors[0]
     here = Path(os.path.relpath(data))
     place = here if ".." not in here.parts else data
     where = "" if place == Path("data") else f" --data {shlex.quote(str(place))}"
+    if nodes := plan.settings.historian.nodes:
+        words = (f"query last {nodes[0].name}", f"query raw {nodes[0].name} --start -5min --plot trend.png", "status")
+        return [f"./cstr-gateway {each}{where}" for each in words]
+    reactor = plan.settings.reactors[0]
     return [
         f"./cstr-gateway query raw {reactor}.T --start -5min --plot trend.png{where}",
         f"./cstr-gateway inject {reactor} bias signal=T size=10 for=2min{where}",

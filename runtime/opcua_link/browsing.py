@@ -8,10 +8,14 @@ from typing import Any
 
 from asyncua import ua
 
+from plant import quality
 from plant.names import PLANT
-from runtime.opcua_link.datavalues import plain
+from runtime.errors import BadInput
+from runtime.opcua_link.datavalues import plain, status_of
 from runtime.opcua_link.session import ITEMS_PER_CALL, Session
 from runtime.opcua_link.values import VariableInfo
+
+SCALARS = (ua.ValueRank.Scalar, ua.ValueRank.Any, ua.ValueRank.ScalarOrOneDimension)
 
 
 async def variables(session: Session) -> list[VariableInfo]:
@@ -32,6 +36,30 @@ async def variables(session: Session) -> list[VariableInfo]:
         VariableInfo(name, builtin_type(data_type), _symbol(unit), bool(plain(recorded)))
         for name, data_type, recorded, unit in zip(names, types, historizing, units, strict=True)
     ]
+
+
+async def listed_variables(session: Session, names: Sequence[str]) -> list[VariableInfo]:
+    """Return what listed nodes are; a type that is none of the built-in ones is that of the present value.
+
+    Raises:
+        BadInput: naming a node that cannot be read, or is no single value.
+    """
+    types = await session.read(names, ua.AttributeIds.DataType)
+    ranks = await session.read(names, ua.AttributeIds.ValueRank)
+    values = await session.read(names, ua.AttributeIds.Value)
+    levels = await session.read(names, ua.AttributeIds.AccessLevel)
+    infos = []
+    for name, data_type, rank, value, level in zip(names, types, ranks, values, levels, strict=True):
+        where = f"{name} ({session.node_id(name).to_string()})"
+        if quality.is_bad(status := status_of(data_type)):
+            raise BadInput(f"{where}: {quality.name_of(status)}")
+        if plain(rank) not in SCALARS:
+            raise BadInput(f"{where}: is an array; allowed are single values")
+        present = value.Value.VariantType.value if value.Value is not None else 0
+        found = builtin_type(data_type)
+        kind = found if found in range(1, 22) else present
+        infos.append(VariableInfo(name, kind, "", bool(int(plain(level) or 0) & ua.AccessLevel.HistoryRead.mask)))
+    return infos
 
 
 def builtin_type(data: ua.DataValue) -> int:

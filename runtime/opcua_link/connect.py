@@ -14,6 +14,7 @@ from asyncua import Client, ua
 from runtime.opcua_link import filetime
 from runtime.opcua_link.errors import link_errors
 from runtime.opcua_link.link import OpcuaLink
+from runtime.opcua_link.nodes import FindNodes, plant_nodes
 from runtime.opcua_link.secured import secure
 from runtime.pki.own import application_uri, own_identities
 from runtime.reconnect import OnState, keep, nobody_told
@@ -44,7 +45,9 @@ def service_login(name: str, settings: Settings, data: Path) -> Login | None:
 
 
 @contextlib.asynccontextmanager
-async def connected(endpoint: str, application: str, login: Login | None = None) -> AsyncIterator[OpcuaLink]:
+async def connected(
+    endpoint: str, application: str, login: Login | None = None, find: FindNodes = plant_nodes
+) -> AsyncIterator[OpcuaLink]:
     """Connect, and disconnect at the end; without `OpcuaLink.run` nothing can be subscribed to.
 
     Raises:
@@ -64,7 +67,7 @@ async def connected(endpoint: str, application: str, login: Login | None = None)
         await client.connect()
     try:
         with link_errors(endpoint):
-            link = await OpcuaLink.over(client)
+            link = await OpcuaLink.over(client, find)
         yield link
     finally:
         await _disconnect(client)
@@ -76,6 +79,7 @@ async def keep_connected(
     work: Callable[[OpcuaLink], Awaitable[None]],
     *,
     login: Login | None = None,
+    find: FindNodes = plant_nodes,
     on_state: OnState = nobody_told,
 ) -> None:
     """Run `work(link)` over a session, made again whenever it is lost (`runtime.reconnect.keep`)."""
@@ -83,7 +87,7 @@ async def keep_connected(
     async def watched(link: OpcuaLink) -> None:
         await _work(link, work)
 
-    await keep(f"OPC UA server {endpoint}", lambda: connected(endpoint, application, login), watched, on_state)
+    await keep(f"OPC UA server {endpoint}", lambda: connected(endpoint, application, login, find), watched, on_state)
 
 
 async def _work(link: OpcuaLink, work: Callable[[OpcuaLink], Awaitable[None]]) -> None:

@@ -8,16 +8,19 @@ from typing import Any
 
 from asyncua import Client, ua
 
-from plant.names import NAMESPACE_URI, PLANT
-from runtime.errors import BadInput
+from plant.names import PLANT
 from runtime.opcua_link import browsing, reading_back
 from runtime.opcua_link.datavalues import reading
 from runtime.opcua_link.errors import CallRefused
-from runtime.opcua_link.filetime import FileTime
+from runtime.opcua_link.filetime import FileTime, ticks_of
+from runtime.opcua_link.nodes import FindNodes, ListedNodes, Nodes, PlantNodes, plant_nodes
 from runtime.opcua_link.session import Session
 from runtime.opcua_link.subscriptions import OnData, Subscriptions
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
+CLOCK = f"{PLANT}.Simulation.Time"
+INTEGERS = range(2, 10)
+"""Built-in types SByte to UInt64 (OPC 10000-6 v1.05 §5.1.2)."""
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 3.0
 
@@ -25,19 +28,20 @@ PROBE_TIMEOUT_S = 3.0
 class OpcuaLink:
     """Made by `runtime.opcua_link.connect`; every call raises `LinkLost` when the server is away."""
 
-    def __init__(self, client: Client, namespace: int) -> None:
-        self._session = Session(client, namespace)
+    def __init__(self, client: Client, nodes: Nodes) -> None:
+        self._session = Session(client, nodes)
         self._subscriptions = Subscriptions(self._session)
         self._types: dict[str, ua.VariantType] = {}
 
     @classmethod
-    async def over(cls, client: Client) -> OpcuaLink:
-        """Return the link over a connected client; the plant's namespace is found by its URI."""
-        uris = await client.get_namespace_array()
-        if NAMESPACE_URI not in uris:
-            message = f"{client.server_url.geturl()}: no namespace {NAMESPACE_URI}: this is no cstr-gateway server"
-            raise BadInput(message)
-        return cls(client, uris.index(NAMESPACE_URI))
+    async def over(cls, client: Client, find: FindNodes = plant_nodes) -> OpcuaLink:
+        """Return the link over a connected client."""
+        return cls(client, find(await client.get_namespace_array(), client.server_url.geturl()))
+
+    @property
+    def is_plant(self) -> bool:
+        """True for a plant of ours, False for any server whose nodes are listed."""
+        return isinstance(self._session.nodes, PlantNodes)
 
     def node_id(self, name: str) -> ua.NodeId:
         """Return the NodeId of a name such as `R101.T`."""
@@ -58,6 +62,8 @@ class OpcuaLink:
         for name, value in values.items():
             vtype = self._types.get(name, ua.VariantType.Double)
             shown = FileTime.of(value) if vtype is ua.VariantType.DateTime else value
+            if vtype.value in INTEGERS and isinstance(value, float) and value.is_integer():
+                shown = int(value)
             params.NodesToWrite.append(
                 ua.WriteValue(
                     NodeId=self.node_id(name),
@@ -89,8 +95,18 @@ class OpcuaLink:
         return [variant.Value for variant in result.OutputArguments]
 
     async def variables(self) -> list[VariableInfo]:
-        """Browse all Variables below the Plant object, reactor by reactor."""
+        """Browse all Variables below the Plant object, reactor by reactor; of another server, return those listed."""
+        nodes = self._session.nodes
+        if isinstance(nodes, ListedNodes):
+            return await browsing.listed_variables(self._session, nodes.names)
         return await browsing.variables(self._session)
+
+    async def clock(self) -> int:
+        """Return plant time, of another server its clock: where what is recorded ends."""
+        if self.is_plant:
+            (clock,) = await self.read([CLOCK])
+            return clock.source_time
+        return await self._session.answer(self._read_clock())
 
     async def reactors(self) -> list[str]:
         """Return the names of the reactors that are served, in order."""
@@ -135,6 +151,12 @@ class OpcuaLink:
         # Not by wait_for, which forgets that it is cancelled when the answer comes at that moment (Python 3.11).
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             await self._session.services.read(ua.ReadParameters(NodesToRead=node))
+
+    async def _read_clock(self) -> int:
+        node = ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime))
+        asked = ua.ReadParameters(NodesToRead=[ua.ReadValueId(node, ua.AttributeIds.Value)])
+        (data,) = await self._session.services.read(asked)
+        return ticks_of(data.Value.Value if data.Value is not None else None)
 
     async def _learn_types(self, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in self._types]

@@ -9,6 +9,7 @@ from asyncua import Client, ua
 from asyncua.client.ua_session import UaSession
 
 from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.nodes import Nodes
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -25,14 +26,14 @@ def in_calls(items: Sequence[S]) -> Iterator[Sequence[S]]:
 class Session:
     """Used by the parts of the link."""
 
-    def __init__(self, client: Client, namespace: int) -> None:
-        self._namespace = namespace
+    def __init__(self, client: Client, nodes: Nodes) -> None:
+        self.nodes = nodes
         self.where = client.server_url.geturl()
         self.services: UaSession = client.uaclient.session
 
     def node_id(self, name: str) -> ua.NodeId:
         """Return the NodeId of a name such as `R101.T`."""
-        return ua.NodeId(ua.String(name), ua.Int16(self._namespace))
+        return self.nodes.node_id(name)
 
     async def answer(self, call: Awaitable[T]) -> T:
         """Return what a service answers."""

@@ -32,6 +32,7 @@ from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from plant.sample import Sample, Scalar
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
+from runtime.opcua_link.nodes import PlantNodes
 from runtime.ports import free_port
 from timeseries.aggregates import FUNCTIONS
 from timeseries.answers import Answer
@@ -97,7 +98,7 @@ def server(tmp_path: Path) -> History:
 
     session = SimpleNamespace(_send_request=answer)
     url = SimpleNamespace(geturl=lambda: "opc.tcp://plant")
-    link = OpcuaLink(SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url), 2)  # type: ignore[arg-type]
+    link = OpcuaLink(SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url), PlantNodes(2))  # type: ignore[arg-type]
     return ServerHistory(link)
 
 

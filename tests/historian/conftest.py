@@ -20,6 +20,7 @@ from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.health import Health
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
+from runtime.settings import NodeSettings
 from timeseries.layout import LOG
 from timeseries.reader import Reader
 from timeseries.store import Store
@@ -33,6 +34,7 @@ class Server:
     def __init__(self, infos: Sequence[VariableInfo]) -> None:
         self.infos = list(infos)
         self.now = T0
+        self.is_plant = True
         self.live: list[Reading] = []
         self.past: list[Reading] = []
         self.dies_at = ""
@@ -49,6 +51,9 @@ class Server:
 
     async def variables(self) -> list[VariableInfo]:
         return self.infos
+
+    async def clock(self) -> int:
+        return self.now
 
     async def read(self, names: Sequence[str]) -> list[Reading]:
         values = {"Plant.Simulation.Epoch": 0}
@@ -83,8 +88,9 @@ class Plant:
         self.store = Store(self.path)
         self.thread = StoreThread(self.health)
 
-    def collector(self, sampling_s: float = 0.0) -> Collector:
-        return Collector(self.store, self.thread, self.metrics, self.health, sampling_s, 7 * 86_400.0, lambda: None)
+    def collector(self, sampling_s: float = 0.0, listed: Sequence[NodeSettings] = ()) -> Collector:
+        reach_s = 7 * 86_400.0
+        return Collector(self.store, self.thread, self.metrics, self.health, sampling_s, reach_s, lambda: None, listed)
 
     @contextlib.asynccontextmanager
     async def collecting(

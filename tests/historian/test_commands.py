@@ -11,6 +11,7 @@ import pytest
 from historian.commands import Commander
 from plant import quality
 from runtime.mqtt_link import Message
+from runtime.settings import NodeSettings
 
 TOPIC = "plant/main/Area1/R101/cmd"
 SETPOINT = {"id": 7, "signal": "R101.TIC101.SP", "value": 350.5}
@@ -91,3 +92,27 @@ async def test_who_wrote_what_is_in_the_log(plant, caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.INFO)
     await send(plant, message(SETPOINT, id="shift\n2"))
     assert "for R101: id 'shift\\n2', 'R101.TIC101.SP' = 350.5: Good" in caplog.text
+
+
+async def test_of_another_server_only_what_is_listed_may_be_written_within_its_range(plant) -> None:
+    nodes = [
+        NodeSettings(node="ns=1;s=a", name="R101.Valve.ModeTarget", write=(0.0, 100.0)),
+        NodeSettings(node="ns=1;s=b", name="R101.Level"),
+        NodeSettings(node="ns=1;s=c", name="R102.Valve", write=(0.0, 1.0)),
+    ]
+    values = [
+        ("R101.Valve.ModeTarget", 55.5),
+        ("R101.Valve.ModeTarget", 100.1),
+        ("R101.Level", 1.0),
+        ("R102.Valve", 1.0),
+    ]
+    broker, link = Broker(*(message({"id": 1, "signal": name, "value": value}) for name, value in values)), Written()
+    await Commander(lambda: link, plant.metrics, "main", nodes).run(broker)  # type: ignore[arg-type,return-value]
+    assert [reply["status"] for reply in broker.replies] == [
+        "Good",
+        "BadOutOfRange",
+        "BadNotWritable",
+        "BadNotWritable",
+    ]
+    assert "0 to 100" in str(broker.replies[1]["why"])
+    assert link.values == [("R101.Valve.ModeTarget", 55.5)]

@@ -1,0 +1,136 @@
+"""The source may be any server: node-opcua's, with its own types, NodeIds and history."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from plant import quality
+from plant.clock import ticks_from_text
+from runtime.errors import BadInput
+from runtime.opcua_link.connect import connected
+from runtime.opcua_link.link import OpcuaLink
+from runtime.opcua_link.nodes import listed
+from runtime.ports import free_port
+from runtime.settings import NodeSettings
+from timeseries.reader import Reader
+
+from ..opcua_server.node import start
+
+SCRIPT = Path(__file__).with_name("tank_server.js")
+LEAVES = ("Level", "Count", "Pump", "Name", "Setpoint")
+pytestmark = pytest.mark.component
+
+Said = dict[str, list[tuple[int, float | None]]]
+
+
+class Tank:
+    """The server's process, and what it says that it has set."""
+
+    def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
+        self._process = process
+        self.endpoint = f"opc.tcp://127.0.0.1:{port}/tank"
+        self.namespace = self.why = ""
+        self.said: Said = {"Level": [], "Count": []}
+
+    async def read(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            first, *rest = line.decode().split() or [""]
+            if first == "ready":
+                self.namespace = rest[0]
+            elif first in self.said:
+                value = None if rest[1] == "null" else float(rest[1])
+                self.said[first].append((ticks_from_text(rest[0]), value))
+            elif first == "failed":
+                self.why = line.decode()
+
+    async def until(self, is_so: Callable[[], object]) -> None:
+        async with asyncio.timeout(30):
+            while not is_so():
+                assert not self.why
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def tank(component: Callable[[str], Path], tmp_path: Path) -> AsyncIterator[Tank]:
+    port = free_port()
+    process = await start(tmp_path, component("node-opcua"), str(SCRIPT), str(port))
+    tank = Tank(process, port)
+    reading = asyncio.create_task(tank.read())
+    try:
+        await tank.until(lambda: tank.namespace)
+        yield tank
+    finally:
+        process.kill()
+        await process.wait()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+def nodes(tank: Tank) -> list[NodeSettings]:
+    """By namespace URI and by index, as people have them."""
+    by_uri = [{"node": f"nsu={tank.namespace};s=Tank.{leaf}", "name": f"Tank.{leaf}"} for leaf in LEAVES[:3]]
+    by_index = [{"node": f"ns=1;s=Tank.{leaf}", "name": f"Tank.{leaf}", "unit": "m"} for leaf in LEAVES[3:]]
+    return [NodeSettings.model_validate(each) for each in (*by_uri, *by_index)]
+
+
+@contextlib.asynccontextmanager
+async def linked(tank: Tank, chosen: list[NodeSettings]) -> AsyncIterator[OpcuaLink]:
+    async with connected(tank.endpoint, "test", find=listed({each.name: each.node for each in chosen})) as link:
+        yield link
+
+
+async def test_what_it_publishes_is_stored_and_what_was_missed_is_read_back(tank: Tank, plant) -> None:
+    chosen = nodes(tank)
+    for _ in range(2):
+        async with linked(tank, chosen) as link:
+            running = asyncio.create_task(link.run())
+            collecting = asyncio.create_task(plant.collector(listed=chosen).run(link))
+            before = len(tank.said["Level"])
+            await tank.until(lambda: len(tank.said["Level"]) > before + 100 and not plant.gaps())  # noqa: B023
+            for task in (collecting, running):
+                task.cancel()
+            await asyncio.gather(collecting, running, return_exceptions=True)
+        await asyncio.sleep(1.0)
+    with contextlib.closing(Reader(plant.path)) as reader:
+        kinds = {info.name: (info.data_type, info.unit, info.stepped) for info in reader.signals()}
+        for leaf in ("Level", "Count"):
+            found = reader.raw(f"Tank.{leaf}", 0, 2**62)
+            said = [each for each in tank.said[leaf] if found[1].source_time <= each[0] <= found[-1].source_time]
+            stored = [(each.source_time, each.value) for each in found if each.source_time >= said[0][0]]
+            assert stored == said, leaf
+        bad = [each for each in reader.raw("Tank.Level", 0, 2**62) if each.value is None]
+        assert {quality.name_of(each.quality) for each in bad} == {"BadSensorFailure"}
+        assert str(reader.raw("Tank.Name", 0, 2**62)[-1].value).startswith("tank ")
+        assert type(reader.raw("Tank.Pump", 0, 2**62)[-1].value) is bool
+    assert kinds == {
+        "Tank.Level": (11, "", False),
+        "Tank.Count": (5, "", True),
+        "Tank.Pump": (1, "", True),
+        "Tank.Name": (12, "m", True),
+        "Tank.Setpoint": (11, "m", False),
+    }
+    assert plant.count("received") == plant.count("stored") + plant.count("rejected")
+
+
+async def test_what_is_listed_wrongly_is_named(tank: Tank) -> None:
+    for node, why in (
+        ("ns=1;s=Tank.Lid", "BadNodeIdUnknown"),
+        ("ns=1;s=Tank.Table", "is an array"),
+        ("nsu=urn:elsewhere;s=Tank.Level", "no namespace urn:elsewhere"),
+        ("Tank.Level", "allowed is a NodeId"),
+    ):
+        with pytest.raises(BadInput, match=why):
+            async with linked(tank, [NodeSettings(node=node, name="Tank.X")]) as link:
+                await link.variables()
+
+
+async def test_values_are_written_in_their_own_type(tank: Tank) -> None:
+    async with linked(tank, nodes(tank)) as link:
+        assert await link.write({"Tank.Setpoint": 2.5}) == {"Tank.Setpoint": quality.GOOD}
+        assert [each.value for each in await link.read(["Tank.Setpoint"])] == [2.5]
+        assert await link.write({"Tank.Count": 7.0}) == {"Tank.Count": quality.GOOD}

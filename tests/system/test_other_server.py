@@ -1,0 +1,77 @@
+"""`up` beside another vendor's server: its nodes are stored, published and asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runtime.mqtt_link import connected
+from runtime.ports import free_port
+
+from .conftest import ROOT, Up, wait_until
+
+SCRIPT = ROOT / "tests" / "historian" / "tank_server.js"
+pytestmark = [pytest.mark.system, pytest.mark.component]
+
+
+@pytest.fixture
+def tank(component: Callable[[str], Path], tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    log = tmp_path / "tank.log"
+    environment = {**os.environ, "NODE_PATH": str(component("node-opcua")), "HOME": str(tmp_path)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(["node", str(SCRIPT), str(port)], env=environment, cwd=tmp_path, stdout=output)
+    try:
+        wait_until("the tank", lambda: b"ready" in log.read_bytes(), 60.0)
+        yield f"opc.tcp://127.0.0.1:{port}/tank"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_its_nodes_are_stored_published_written_and_asked_for(tank: str, tmp_path: Path) -> None:
+    nodes = [
+        {"node": "ns=1;s=Tank.Level", "name": "Tank.Level", "unit": "m"},
+        {"node": "ns=1;s=Tank.Pump", "name": "Tank.Pump"},
+        {"node": "ns=1;s=Tank.Setpoint", "name": "Tank.Setpoint", "write": [0.0, 5.0]},
+    ]
+    settings = {"server": {"url": tank}, "historian": {"nodes": nodes}}
+    (tmp_path / "tank.yaml").write_text(yaml.safe_dump(settings))
+    up = Up(tmp_path / "data", "--config", str(tmp_path / "tank.yaml"))
+    try:
+        up.wait_ready()
+        assert set(up.pids()) == {"historian", "mqtt"}
+        wait_until(
+            "a sample", lambda: up.counter("historian", "cstr_samples_stored", "signal").get("Tank.Level", 0) > 50
+        )
+        assert float(up.last("Tank.Level")["value"]) > 0.0
+        assert {row["status"] for row in up.query("raw", "Tank.Level", "--start", "-1min")} <= {
+            "Good",
+            "BadSensorFailure",
+        }
+        replies = asyncio.run(commanded(up, [("Tank.Setpoint", 2.5), ("Tank.Setpoint", 5.5), ("Tank.Level", 1.0)]))
+        assert [reply["status"] for reply in replies] == ["Good", "BadOutOfRange", "BadNotWritable"]
+        wait_until("the setpoint", lambda: float(up.last("Tank.Setpoint")["value"]) == 2.5)
+    finally:
+        code = up.end()
+    assert code == 0, up.log.read_text()
+
+
+async def commanded(up: Up, commands: list[tuple[str, float]]) -> list[dict[str, object]]:
+    """Send commands by MQTT; return the replies."""
+    replies = []
+    async with asyncio.timeout(30), connected(up.running["mqtt"]["url"], "commander") as link:
+        await link.subscribe(["plant/main/Area1/Tank/reply"])
+        messages = link.messages()
+        for number, (signal, value) in enumerate(commands):
+            command = {"id": number, "signal": signal, "value": value}
+            await link.publish("plant/main/Area1/Tank/cmd", json.dumps(command).encode())
+            replies.append(json.loads((await anext(messages)).payload))
+    return replies
