@@ -83,10 +83,11 @@ def picture(
         text.overflow = "fold"
     heads_and_gaps = 4
     room = height - heads_and_gaps - len(supervisor.parts) - sum(-(-text.cell_len // width) for text in texts)
-    count = len(settings.reactors)
+    count = len(settings.reactors) if plant.reactors else 0
     shown = plant.reactors[: count if count <= room else max(1, room - 1)]
     more = [Text(f"and {count - len(shown)} more", "dim")] if len(shown) < count else []
-    return Group(_reactors(plant, shown, width), *more, Text(), _parts(supervisor, width), Text(), *texts)
+    reactors: list[Table | Text] = [_reactors(plant, shown, width), *more, Text()] if shown else []
+    return Group(*reactors, _parts(supervisor, width), Text(), *texts)
 
 
 def sparkline(values: Sequence[float], width: int) -> str:

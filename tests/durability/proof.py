@@ -145,7 +145,7 @@ def compared(ledger: Ledger, places: dict[str, Found]) -> list[str]:
     """Return what is missing in a place, there twice, or not as it was; what was not told may be missing."""
     faults = [f"the ledger has {key} twice" for key in ledger.twice]
     for name, found in places.items():
-        known = ledger.recorded | {key: value for key, value in ledger.untold.items() if key in found.samples}
+        known = {key: value for key, value in ledger.untold.items() if key in found.samples} | ledger.recorded
         faults += [f"{name} lacks {key} = {known[key]}" for key in known.keys() - found.samples.keys()]
         faults += [
             f"{name} has {key} = {found.samples[key]}, of which the ledger knows nothing"

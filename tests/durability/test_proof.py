@@ -47,6 +47,8 @@ def test_every_kind_of_fault_is_seen(tmp_path: Path) -> None:
     told.samples[T[2]] = (350.3, 0)
     told.rows += 1
     assert faults(told) == []
+    told.samples[T[2]] = (350.2, 0)
+    assert "350.2" in faults(told)[0]
     lacking, strange, wrong, twice, renumbered = place(), place(), place(), place(), place()
     del lacking.samples[T[0]]
     strange.samples["R101.T", 1, T[0][2]] = (350.1, 0)
@@ -58,6 +60,17 @@ def test_every_kind_of_fault_is_seen(tmp_path: Path) -> None:
     assert "350.2" in faults(wrong)[0]
     assert "5 samples, of which 4" in faults(twice)[0]
     assert "number 1 in the store and 99" in faults(renumbered)[0]
+
+
+def test_a_time_that_was_never_told_of_may_be_taken_again(tmp_path: Path) -> None:
+    again = "R101.T,0,2026-11-22T04:00:02.0000000Z,,2156724224\n# recorded\n"
+    (tmp_path / "ledger.csv").write_text(LEDGER + again)
+    ledger = read_ledger(tmp_path / "ledger.csv")
+    assert ledger.twice == []
+    samples = dict(ledger.recorded)
+    found = Found(samples, {key: number for number, key in enumerate(samples, 1)}, len(samples))
+    assert samples[T[2]] == (None, 0x808D0000)
+    assert compared(ledger, {"historian's store": found, "InfluxDB": found}) == []
 
 
 def test_a_hole_in_the_numbers_is_seen(tmp_path: Path) -> None:
