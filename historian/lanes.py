@@ -6,13 +6,10 @@ A reactor has a lane of its own, in order; what is lost of one is sent again wit
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from timeseries.columns import Columns
-
-Parted = Callable[[Columns], Iterable[tuple[str, Columns]]]
-"""Of samples, each reactor's."""
 
 MOST_TOGETHER = 20_000
 """Samples of a shipment that others are added to."""
@@ -203,8 +200,7 @@ class Lane:
 class Lanes:
     """All reactors'."""
 
-    def __init__(self, parted: Parted) -> None:
-        self._parted = parted
+    def __init__(self) -> None:
         self._lanes: dict[str, Lane] = {}
         self.offered = 0
         """Up to which block the outbox is in the lanes."""
@@ -217,9 +213,9 @@ class Lanes:
         """True when some reactor's samples may be sent, or none are known."""
         return not self._lanes or any(lane.has_room for lane in self._lanes.values())
 
-    def offer(self, block: int, columns: Columns) -> None:
-        """Put a block's samples into the lanes."""
-        for reactor, mine in self._parted(columns):
+    def offer(self, block: int, parts: Mapping[str, Columns]) -> None:
+        """Put a block's samples, each reactor's, into the lanes."""
+        for reactor, mine in parts.items():
             self._lanes.setdefault(reactor, Lane()).offer(Shipment.of([(block, mine)]))
         self.offered = block
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,6 +35,15 @@ Messages = list[tuple[str, bytes]]
 """Topics and payloads."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Parted:
+    """A block, each reactor's samples by themselves."""
+
+    number: int
+    is_historical: bool
+    parts: Mapping[str, Columns]
+
+
 class Publisher:
     """Empties the outbox; where nobody else confirms, the broker's acknowledgement does."""
 
@@ -45,9 +55,9 @@ class Publisher:
         self._broker_confirms = broker_confirms
         self._line_protocol = LineProtocol(settings.site)
         self._more = asyncio.Event()
-        self._recent: dict[int, Block] = {}
-        """What was read last, by number."""
-        self.lanes = Lanes(store.by_reactor)
+        self._read_now: dict[int, _Parted] = {}
+        """Blocks that were read for what is sent now, by number."""
+        self.lanes = Lanes()
 
     def wake(self) -> None:
         """Say that there is something to publish."""
@@ -69,12 +79,11 @@ class Publisher:
 
     async def _read(self) -> None:
         """Put what is new in the outbox into the lanes."""
-        blocks: list[Block] = []
+        self._read_now = {}
         if self.lanes.have_room:
             blocks = await self._thread.do(self._store.outbox.blocks, self.lanes.offered, limit=BLOCKS_AT_ONCE)
-        for block in blocks:
-            self.lanes.offer(block.number, block.columns)
-        self._recent = {block.number: block for block in blocks}
+            for block in self._parted(blocks):
+                self.lanes.offer(block.number, block.parts)
 
     async def _send(self, link: MqttLink) -> bool:
         """Publish the next of each lane; tell whether there was any."""
@@ -106,25 +115,27 @@ class Publisher:
             if not parts:
                 lane.lose()
                 continue
-            for block, columns in parts:
-                messages += self._messages(reactor, columns, block.is_historical, is_again=lane.is_again)
-            sent.append((lane, Shipment.of([(block.number, columns) for block, columns in parts])))
+            for block in parts:
+                messages += self._messages(reactor, block.parts[reactor], block.is_historical, is_again=lane.is_again)
+            sent.append((lane, Shipment.of([(block.number, block.parts[reactor]) for block in parts])))
         for start in range(0, len(messages), IN_FLIGHT):
             await _publish(link, messages[start : start + IN_FLIGHT])
         return sent
 
-    async def _parts(self, reactor: str, shipment: Shipment) -> list[tuple[Block, Columns]]:
-        """Return what is still there of a shipment: blocks, and the reactor's samples of each."""
+    async def _parts(self, reactor: str, shipment: Shipment) -> list[_Parted]:
+        """Return the blocks of a shipment that are still there, and have something of the reactor."""
         first, last = shipment.blocks
-        blocks = [self._recent[number] for number in range(first, last + 1) if number in self._recent]
+        blocks = [self._read_now[number] for number in range(first, last + 1) if number in self._read_now]
         if len(blocks) <= last - first:
-            blocks = await self._thread.do(self._store.outbox.blocks, first - 1, last)
-        parts = []
+            blocks = self._parted(await self._thread.do(self._store.outbox.blocks, first - 1, last))
+        return [block for block in blocks if reactor in block.parts]
+
+    def _parted(self, blocks: Sequence[Block]) -> list[_Parted]:
         for block in blocks:
-            columns = dict(self._store.by_reactor(block.columns)).get(reactor)
-            if columns is not None:
-                parts.append((block, columns))
-        return parts
+            if block.number not in self._read_now:
+                parts = dict(self._store.by_reactor(block.columns))
+                self._read_now[block.number] = _Parted(block.number, block.is_historical, parts)
+        return [self._read_now[block.number] for block in blocks]
 
     def _messages(self, reactor: str, columns: Columns, is_historical: bool, *, is_again: bool) -> Messages:
         """Return the messages about one reactor's samples, in order; again, only those that InfluxDB is fed with."""

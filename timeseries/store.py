@@ -7,6 +7,7 @@ stores, per reactor and without holes.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -254,7 +255,13 @@ class _Numbering:
     def parted(self, columns: Columns) -> list[tuple[str, Columns]]:
         """Return each reactor's samples."""
         places = self._reactor_of[columns.signals]
-        return [(self._reactors[place], columns.take(places == place)) for place in np.unique(places).tolist()]
+        order = np.argsort(places, kind="stable")
+        edges = np.flatnonzero(np.diff(places[order], prepend=-1, append=-1)).tolist()
+        found = []
+        for first, last in itertools.pairwise(edges):
+            rows = order[first:last]
+            found.append((self._reactors[places[rows[0]]], columns.take(rows)))
+        return found
 
     def numbered(self, columns: Columns) -> tuple[Columns, dict[str, int]]:
         """Return samples with the numbers that follow, and the counts when they are stored."""

@@ -127,23 +127,25 @@ def of(block: int, **counts: int) -> Columns:
     return Columns.of(len(seqs), signals=reactors, times=seqs, seqs=seqs)
 
 
-def parted(columns: Columns) -> list[tuple[str, Columns]]:
-    return [(f"R10{signal}", columns.take(columns.signals == signal)) for signal in np.unique(columns.signals).tolist()]
+def offer(lanes: Lanes, block: int, **counts: int) -> None:
+    columns = of(block, **counts)
+    signals = np.unique(columns.signals).tolist()
+    lanes.offer(block, {f"R10{signal}": columns.take(columns.signals == signal) for signal in signals})
 
 
 def test_one_reactors_trouble_does_not_keep_another_back_and_the_outbox_keeps_what_it_needs() -> None:
-    both = Lanes(parted)
+    both = Lanes()
     assert both.have_room
     assert both.done == 0
     for block in range(1, 6):
-        both.offer(block, of(block, a=2, b=3))
+        offer(both, block, a=2, b=3)
     assert both.done == 0
     (_, one), (_, other) = both
     send_all(one, 0.0)
     send_all(other, 0.0)
     one.confirm_all()
     assert both.done == 0
-    both.offer(6, of(6, a=1))
+    offer(both, 6, a=1)
     other.confirm_all()
     assert both.done == 5
     assert len(send_all(one, 0.0)) == 1
@@ -152,9 +154,9 @@ def test_one_reactors_trouble_does_not_keep_another_back_and_the_outbox_keeps_wh
 
 
 def test_what_was_dropped_from_the_outbox_is_waited_for_no_more() -> None:
-    both = Lanes(parted)
+    both = Lanes()
     for block in range(1, 6):
-        both.offer(block, of(block, a=1))
+        offer(both, block, a=1)
         send_all(next(iter(both))[1], 0.0)
     both.drop(3)
     assert both.done == 3

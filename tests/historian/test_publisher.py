@@ -1,0 +1,213 @@
+"""From the outbox to a broker that fails, and InfluxDB behind it: everything arrives, in order, and is let go then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from historian import confirmation, lanes
+from historian.confirmation import Confirmation, Unanswered
+from historian.lanes import Shipment
+from historian.publisher import MOST_IN_A_MESSAGE, Publisher
+from plant.sample import Sample
+from runtime.errors import LinkLost
+from runtime.settings import MqttSettings
+from timeseries.signals import SignalInfo
+
+NAMES = ("R101.T", "R101.Ca", "R102.T")
+
+
+class Broker:
+    """Acknowledges, or goes away at the messages that a test says."""
+
+    def __init__(self, dies_at: Sequence[int] = ()) -> None:
+        self.messages: list[tuple[str, bytes]] = []
+        self.dies_at = set(dies_at)
+        self.is_away = False
+        self._count = 0
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        self._count += 1
+        self.is_away |= self._count in self.dies_at
+        if self.is_away:
+            raise LinkLost("the broker went away")
+        self.messages.append((topic, payload))
+
+    def seqs(self, reactor: str) -> list[int]:
+        lines = [payload.decode() for topic, payload in self.messages if topic == f"plant/main/Area1/{reactor}/lp"]
+        return [int(seq) for text in lines for seq in re.findall(r"seq=(\d+)i", text)]
+
+
+class Influx:
+    """Has what a broker delivered to it, but for what it is told to lose; answers unless it is down."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._seen = 0
+        self.there: dict[str, set[int]] = {"R101": set(), "R102": set()}
+        self.loses: set[int] = set()
+        """Numbers that are lost the first time."""
+        self.refuses: set[int] = set()
+        self.is_down = False
+
+    def counts(self, ranges: Sequence[tuple[str, Shipment]]) -> list[int]:
+        if self.is_down:
+            raise Unanswered("InfluxDB is down")
+        self._take()
+        return [
+            len([seq for seq in self.there[reactor] if each.seqs[0] <= seq <= each.seqs[1]]) for reactor, each in ranges
+        ]
+
+    def _take(self) -> None:
+        for topic, payload in self._broker.messages[self._seen :]:
+            if topic.endswith("/lp"):
+                for seq in map(int, re.findall(r"seq=(\d+)i", payload.decode())):
+                    if seq in self.loses:
+                        self.loses.discard(seq)
+                    elif seq not in self.refuses:
+                        self.there[topic.split("/")[3]].add(seq)
+        self._seen = len(self._broker.messages)
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def outbox(plant):
+    plant.store.declare([SignalInfo(name, "", 11) for name in NAMES])
+    plant.store.outbox.begin()
+    return plant
+
+
+def fill(plant, server, count: int, *, start: int = 0, historical: bool = False) -> None:
+    for second in range(start, start + count):
+        samples = [Sample(server.at(second), name, second / 7) for name in NAMES]
+        plant.store.append(plant.store.columns(samples), historical=historical)
+
+
+def publisher(plant, *, broker_confirms: bool) -> Publisher:
+    return Publisher(plant.store, plant.thread, plant.metrics, MqttSettings(), broker_confirms=broker_confirms)
+
+
+async def publish(each: Publisher, broker: Broker, until) -> None:
+    """Run over links that are made again, until something is so."""
+
+    async def keep() -> None:
+        while True:
+            broker.is_away = False
+            try:
+                await each.run(broker)  # type: ignore[arg-type]
+            except LinkLost:
+                await asyncio.sleep(0)
+
+    running = asyncio.create_task(keep())
+    try:
+        async with asyncio.timeout(20):
+            while not until():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_whenever_the_broker_goes_away_all_arrives_in_order(outbox, server) -> None:
+    fill(outbox, server, 200)
+    broker = Broker(random.Random(3).sample(range(1, 900), 40))
+    await publish(publisher(outbox, broker_confirms=True), broker, lambda: not outbox.store.outbox.waiting.blocks)
+    for reactor, count in (("R101", 400), ("R102", 200)):
+        first_time = list(dict.fromkeys(broker.seqs(reactor)))
+        assert first_time == list(range(1, count + 1))
+    assert outbox.store.outbox.blocks(0) == []
+
+
+async def test_a_long_block_goes_in_messages_that_telegraf_has_room_for(outbox, server) -> None:
+    samples = [Sample(server.at(second), "R101.T", 1.0) for second in range(2 * MOST_IN_A_MESSAGE + 1)]
+    outbox.store.append(outbox.store.columns(samples))
+    broker = Broker()
+    await publish(publisher(outbox, broker_confirms=True), broker, lambda: not outbox.store.outbox.waiting.blocks)
+    sizes = [payload.count(b"\n") + 1 for topic, payload in broker.messages if topic.endswith("/lp")]
+    assert sizes == [MOST_IN_A_MESSAGE, MOST_IN_A_MESSAGE, 1]
+
+
+async def test_what_was_read_back_is_marked_in_json(outbox, server) -> None:
+    fill(outbox, server, 1)
+    fill(outbox, server, 1, start=1, historical=True)
+    broker = Broker()
+    await publish(publisher(outbox, broker_confirms=True), broker, lambda: not outbox.store.outbox.waiting.blocks)
+    marks = [json.loads(payload).get("Historical") for topic, payload in broker.messages if topic.endswith("json/T")]
+    assert sorted(marks, key=bool) == [None, None, True, True]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirmation, "EVERY_S", 0.001)
+    monkeypatch.setattr(lanes, "FIRST_PATIENCE_S", 0.02)
+
+
+async def confirmed(outbox, influx: Influx, broker: Broker, until) -> Publisher:
+    each = publisher(outbox, broker_confirms=False)
+    asking = asyncio.create_task(
+        Confirmation(influx, each, outbox.metrics, outbox.health).run()  # type: ignore[arg-type]
+    )
+    try:
+        await publish(each, broker, until)
+    finally:
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    return each
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_influxdb_has_not_got_is_sent_again_and_waits_until_then(outbox, server, caplog) -> None:
+    fill(outbox, server, 100)
+    broker = Broker(random.Random(4).sample(range(1, 300), 10))
+    influx = Influx(broker)
+    influx.loses = {3, 77, 78, 150}
+    await confirmed(outbox, influx, broker, lambda: not outbox.store.outbox.waiting.blocks)
+    assert influx.there == {"R101": set(range(1, 201)), "R102": set(range(1, 101))}
+    assert outbox.count("confirmed") == 300
+    assert outbox.count("sent_again") > 0
+    assert "they are sent again" in caplog.text
+    json_topics = [topic for topic, _ in broker.messages if "/json/" in topic]
+    assert len(json_topics) < 2 * 300  # of these only what the broker did not acknowledge came twice
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_while_influxdb_is_down_everything_waits_and_that_is_said_once(outbox, server, caplog) -> None:
+    caplog.set_level("INFO")
+    fill(outbox, server, 20)
+    broker = Broker()
+    influx = Influx(broker)
+    influx.is_down = True
+    asked = asyncio.get_running_loop().time() + 0.2
+
+    def until() -> bool:
+        if asyncio.get_running_loop().time() > asked:
+            influx.is_down = False
+        if influx.is_down:
+            assert outbox.store.outbox.waiting.blocks == 20
+        return not outbox.store.outbox.waiting.blocks
+
+    await confirmed(outbox, influx, broker, until)
+    said = [record.message for record in caplog.records if "InfluxDB" in record.message]
+    assert [text.split(";")[0] for text in said] == ["InfluxDB is down", "InfluxDB answers again"]
+    assert outbox.health.last_error == ""
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_one_that_is_refused_for_ever_keeps_back_its_neighbours_only_for_a_time(outbox, server, caplog) -> None:
+    fill(outbox, server, 60)
+    broker = Broker()
+    influx = Influx(broker)
+    influx.refuses = {5}
+    await confirmed(outbox, influx, broker, lambda: not outbox.store.outbox.waiting.blocks)
+    assert set(range(1, 121)) - influx.there["R101"] == {5}
+    dropped = outbox.registry.get_sample_value("cstr_outbox_dropped_total")
+    assert 1 <= dropped < 120
+    assert "R101: InfluxDB does not take all of the samples" in caplog.text
+    assert len(outbox.stored("R101.T")) == 60
