@@ -59,7 +59,8 @@ class Lateness:
         return f"{middle:.0f} / {high:.0f} ms ({len(self.seconds)})"
 
 
-async def _watch_store(chain: Chain, late: Lateness) -> None:
+async def watch_store(chain: Chain, late: Lateness) -> None:
+    """Look for the newest sample of a signal again and again, for ever."""
     with contextlib.closing(Reader(chain.store)) as reader:
         while True:
             sample = reader.last(SIGNAL)
@@ -92,7 +93,7 @@ async def product(data: Path, reactors: int, seconds: float) -> dict[str, str]:
         await asyncio.sleep(SETTLE_S)
         before, cpu, began = await chain.totals("historian"), chain.cpu_s("historian"), time.monotonic()
         watching = [
-            asyncio.create_task(_watch_store(chain, stored)),
+            asyncio.create_task(watch_store(chain, stored)),
             asyncio.create_task(_watch_influxdb(chain, confirmed)),
         ]
         await asyncio.sleep(seconds)
