@@ -40,6 +40,7 @@ class Report:
     """How many samples each has."""
     settled_s: float = 0.0
     sent_again: int = 0
+    """Samples that InfluxDB had not got in time."""
     faults: list[str] = field(default_factory=list)
     """What is missing, twice, or not as it was."""
 
@@ -60,7 +61,7 @@ async def prove(data: Path, seed: int, *, kills: int, others: int, say: Say, rea
             await asyncio.gather(writing, return_exceptions=True)
         say("all of it has happened; the plant is paused, and what is under way arrives")
         report.settled_s = await _settle(rig, say)
-        report.sent_again = int((await rig.totals()).get("cstr_samples_sent_again_total", 0))
+        report.sent_again = rig.sent_again()
         ledger = read_ledger(rig.ledger)
         report.ledger, report.untold, report.starts = len(ledger.recorded), len(ledger.untold), ledger.starts
         report.written = len(client.written)

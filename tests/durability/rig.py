@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import resource
 import signal
 import sqlite3
 import sys
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -37,6 +39,8 @@ KILLED = ("server", "historian", "mqtt", "telegraf", "influxdb")
 JUMPING = Path(__file__).with_name("jumping.py")
 READY_WITHIN_S = 120.0
 DISK_TAKES_AGAIN_S = 2.0
+UNDELIVERED_S = 1.0
+"""How long messages pile up at a broker that will forget them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,15 @@ class Rig:
             while part.child is child or part.state != "ready":  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
+    async def forget(self) -> None:
+        """Kill the broker while Telegraf is cut off, and have it begin with nothing of what it has acknowledged."""
+        cutting = asyncio.create_task(self.proxies["telegraf"].cut(2 * UNDELIVERED_S))
+        await asyncio.sleep(UNDELIVERED_S)
+        folder = self.data / "mqtt"
+        folder.rename(folder.with_name(f"mqtt-{time.monotonic_ns()}"))
+        await self.kill("mqtt")
+        await cutting
+
     async def fill_disk(self, name: str, seconds: float) -> None:
         """Have every write of a service beyond a file's first page refused for a time.
 
@@ -175,6 +188,11 @@ class Rig:
             (samples,) = log.execute("SELECT coalesce(sum(count), 0) FROM block WHERE id > ?", (mark,)).fetchone()
             (gaps,) = log.execute("SELECT count(*) FROM gap").fetchone()
             return samples, gaps
+
+    def sent_again(self) -> int:
+        """Return how many samples the historian has sent again, as its log has it."""
+        log = (self.data / "log" / "historian.log").read_text(encoding="utf-8")
+        return sum(map(int, re.findall(r"(\d+) samples are not in InfluxDB", log)))
 
     async def totals(self) -> dict[str, float]:
         """Return the historian's counters."""

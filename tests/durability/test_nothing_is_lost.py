@@ -24,6 +24,7 @@ async def test_what_the_server_took_is_everywhere_once(component: Callable[[str]
     report = await prove(tmp_path, seed, kills=2, others=1, say=print)
     assert not report.faults, f"seed {seed}:\n" + "\n".join(report.faults[:30])
     assert report.starts >= 2
+    assert report.sent_again > 0
     assert report.ledger > 5_000
     assert report.written > 50
     assert set(report.places) == {"server's history", "historian's store", "InfluxDB"}

@@ -34,11 +34,14 @@ def drawn(seed: int, *, kills: int, others: int) -> list[Trouble]:
     for _ in range(others):
         places += [(kind, link) for link in LINKS for kind in ("cut", "stall")]
         places += [("repeat", link) for link in ("opcua", "mqtt", "telegraf")]
+        places += [("forget", "mqtt")]
         places += [("full disk", service) for service in SERVICES]
         places += [(kind, service) for service in SERVICES for kind in ("clock forward", "clock back")]
     chance.shuffle(places)
     return [
-        Trouble(kind, where, chance.expovariate(1 / 2.0), 0.0 if kind == "kill" else chance.uniform(0.2, 8.0))
+        Trouble(
+            kind, where, chance.expovariate(1 / 2.0), 0.0 if kind in ("kill", "forget") else chance.uniform(0.2, 8.0)
+        )
         for kind, where in places
     ]
 
@@ -47,6 +50,8 @@ async def befall(rig: Rig, trouble: Trouble) -> None:
     """Let it happen, and return when it is over."""
     if trouble.kind == "kill":
         await rig.kill(trouble.where)
+    elif trouble.kind == "forget":
+        await rig.forget()
     elif trouble.kind == "full disk":
         await rig.fill_disk(trouble.where, trouble.seconds)
     elif trouble.kind.startswith("clock"):
