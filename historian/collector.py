@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -126,18 +126,23 @@ class Collector:
 
     async def _keep(self, data: Notification, intake: Intake, *, historical: bool = False) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""
-        self._metrics.received(len(data))
         self._epochs.learn(intake.jumps(data))
         accepted, rejected = intake.accepted(data)
+        columns = self._columns(accepted)
+        fresh = await self._thread.do(self._commit, columns, len(data), rejected, historical=historical)
+        if fresh:
+            self._on_stored()
+        return fresh
+
+    def _commit(self, columns: Columns, received: int, rejected: Mapping[str, int], *, historical: bool) -> int:
+        """Store samples, and count them in the same breath, also where nobody waits for it any more."""
+        fresh = self._store.append(columns, historical=historical)
+        numbers, counts = np.unique(fresh.signals, return_counts=True)
+        self._metrics.received(received)
+        self._metrics.stored(zip(self._store.names_of(numbers), counts.tolist(), strict=True))
         for reason, count in rejected.items():
             self._metrics.rejected(reason, count)
-        if not len(accepted):
-            return 0
-        fresh = await self._thread.do(self._store.append, self._columns(accepted), historical=historical)
-        numbers, counts = np.unique(fresh.signals, return_counts=True)
-        self._metrics.stored(zip(self._store.names_of(numbers), counts.tolist(), strict=True))
-        self._metrics.rejected("duplicate", len(accepted) - len(fresh))
-        self._on_stored()
+        self._metrics.rejected("duplicate", len(columns) - len(fresh))
         return len(fresh)
 
     def _columns(self, data: Notification) -> Columns:

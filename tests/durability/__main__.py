@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from .proof import prove
+from .troubles import drawn
 
 
 def main(
@@ -33,7 +34,8 @@ def main(
 
     folder = data or Path(tempfile.mkdtemp(prefix="durability-"))
     chosen = random.SystemRandom().randrange(10**6) if seed is None else seed
-    report = asyncio.run(prove(folder, chosen, kills=kills, others=others, say=say, reactors=reactors))
+    troubles = drawn(chosen, kills=kills, others=others)
+    report = asyncio.run(prove(folder, chosen, troubles, say=say, reactors=reactors))
     for name in ("seed", "ledger", "untold", "starts", "written", "sent_again"):
         print(f"{name}: {getattr(report, name)}")
     print(f"seconds: {report.seconds:.0f}, of them {report.settled_s:.1f} until all had arrived")

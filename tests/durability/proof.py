@@ -16,7 +16,7 @@ from runtime.errors import LinkLost
 from .found import Found, in_influxdb, in_store, numbers_of
 from .ledger import Ledger, Value, read_ledger
 from .rig import Rig
-from .troubles import Trouble, befall, drawn
+from .troubles import Trouble, befall
 
 SETTLE_S = 600.0
 SETPOINT = "R101.TIC101.SP"
@@ -45,8 +45,8 @@ class Report:
     """What is missing, twice, or not as it was."""
 
 
-async def prove(data: Path, seed: int, *, kills: int, others: int, say: Say, reactors: int = 2) -> Report:
-    """Run the whole chain through troubles of a seed, and report."""
+async def prove(data: Path, seed: int, troubles: list[Trouble], *, say: Say, reactors: int = 2) -> Report:
+    """Run the whole chain through troubles, and report; the seed is the client's."""
     rig = Rig(data, reactors=reactors)
     report = Report(seed)
     began = time.monotonic()
@@ -55,7 +55,7 @@ async def prove(data: Path, seed: int, *, kills: int, others: int, say: Say, rea
         client = Client(rig, seed)
         writing = asyncio.create_task(client.run(), name="client")
         try:
-            await _suffer(rig, drawn(seed, kills=kills, others=others), report, say)
+            await _suffer(rig, troubles, report, say)
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
