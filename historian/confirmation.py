@@ -25,7 +25,8 @@ from runtime.settings import InfluxSettings
 
 log = logging.getLogger("historian")
 
-EVERY_S = 0.5
+EVERY_S, REST = 0.5, 4.0
+"""How often is asked, and how much longer InfluxDB is left in peace than it took to answer."""
 AT_ONCE = 20
 """Ranges that one query asks of."""
 TIMEOUT_MS = 30_000
@@ -97,9 +98,13 @@ class Confirmation:
     async def run(self) -> None:
         """Ask for ever."""
         try:
+            took = 0.0
             while True:
-                await asyncio.sleep(EVERY_S)
-                if await self._ask():
+                await asyncio.sleep(max(EVERY_S, REST * took))
+                began = time.monotonic()
+                has_answered = await self._ask()
+                took = time.monotonic() - began
+                if has_answered:
                     await self._publisher.let_go()
                     self._publisher.wake()
         finally:

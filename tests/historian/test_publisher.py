@@ -146,6 +146,7 @@ async def test_what_was_read_back_is_marked_in_json(outbox, server) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confirmation, "EVERY_S", 0.001)
+    monkeypatch.setattr(confirmation, "REST", 0.0)
     monkeypatch.setattr(lanes, "FIRST_PATIENCE_S", 0.02)
 
 
