@@ -8,6 +8,7 @@ import http.client
 import io
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from timeseries.reader import Reader
 
 from .ledger import Key, Value
 
+TRIES, TRY_AGAIN_S = 10, 1.0
 ALL_TIME = "range(start: 1970-01-01T00:00:00Z, stop: 2262-01-01T00:00:00Z)"
 
 
@@ -73,15 +75,25 @@ def in_influxdb(influxdb: InfluxDB, signals: Iterator[str] | list[str]) -> Found
             ' |> pivot(rowKey: ["_time", "epoch"], columnKey: ["_field"], valueColumn: "_value")'
             " |> map(fn: (r) => ({r with ns: int(v: r._time)}))"
         )
-        for row in _rows_of(influxdb, flux):
-            time = text_from_ticks(ticks_from_unix_ns(int(row["ns"])))
-            key, status = (name, int(row["epoch"]), time), int(row["q"])
+        for row in _whole_rows_of(influxdb, flux):
+            when = text_from_ticks(ticks_from_unix_ns(int(row["ns"])))
+            key, status = (name, int(row["epoch"]), when), int(row["q"])
             text = row.get("s", "")
             value = float(row["v"]) if row.get("v") else text if text or status < 0x80000000 else None
             found.samples[key] = (value, status)
             found.seqs[key] = int(row["seq"])
             found.rows += 1
     return found
+
+
+def _whole_rows_of(influxdb: InfluxDB, flux: str) -> list[dict[str, str]]:
+    """Return rows once each has its fields: while samples come again, InfluxDB may show a point without some."""
+    for _ in range(TRIES):
+        rows = _rows_of(influxdb, flux)
+        if all(row.get("q") and row.get("seq") for row in rows):
+            break
+        time.sleep(TRY_AGAIN_S)
+    return rows
 
 
 def _rows_of(influxdb: InfluxDB, flux: str) -> list[dict[str, str]]:
