@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -16,15 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from plant.clock import TICKS_PER_SECOND
 from timeseries.amended import FIELDS, Author, Change, Row, columns_of, rows_of
 from timeseries.columns import Columns
 from timeseries.layout import AMENDMENTS, make, open_for_writing, transaction
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
+from timeseries.spans import near
 
-FAR = 600 * TICKS_PER_SECOND
-"""Times that are so far from each other are looked for apart."""
 PAGE = 50_000
 _PLACES = ", ".join("?" * 8)
 _AMEND = f"INSERT OR REPLACE INTO amendment (signal, {FIELDS}, is_deleted) VALUES ({_PLACES}, ?)"  # noqa: S608
@@ -144,18 +142,10 @@ class Amender:
         """Return all that is there of some times, in order of time and epoch."""
         wanted = np.unique(times)
         found = [Columns.of(0)]
-        for first, last in _spans(wanted):
-            for page in self._history.pages(number, info, first, last + 1, PAGE):
+        for run in near(wanted):
+            for page in self._history.pages(number, info, int(run[0]), int(run[-1]) + 1, PAGE):
                 found.append(page.take(np.isin(page.times, wanted)))
         return Columns.joined(found)
-
-
-def _spans(times: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of times that are near each other."""
-    edges = [0, *(np.flatnonzero(np.diff(times) > FAR) + 1).tolist(), len(times)]
-    for first, last in itertools.pairwise(edges):
-        if first < last:
-            yield int(times[first]), int(times[last - 1])
 
 
 def _in_place_of(old: Row, new: Row) -> Row:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+import itertools
+from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
+from plant.clock import TICKS_PER_SECOND
 from plant.sample import Scalar
 from timeseries.aggregates import Series, further
 from timeseries.columns import Columns
 from timeseries.reading import History
 from timeseries.signals import BOOLEAN, DATETIME, SignalInfo
+
+FAR = 600 * TICKS_PER_SECOND
+"""Times that are so far from each other are looked for apart."""
 
 
 def for_aggregates(
@@ -39,6 +47,14 @@ def wider(
     start, end = whole or (start, end)
     reach = max(reach, min(interval, abs(end - start)))
     return min(start, end) - reach, max(start, end) + reach
+
+
+def near(times: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Cut times that are in order into runs: what lies between two of these need not be read."""
+    edges = [0, *(np.flatnonzero(np.diff(times) > FAR) + 1).tolist(), len(times)]
+    for first, last in itertools.pairwise(edges):
+        if first < last:
+            yield times[first:last]
 
 
 def around(history: History, number: int, info: SignalInfo, low: int, high: int) -> Series:
