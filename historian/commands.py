@@ -88,9 +88,8 @@ class Commander:
         link = self._link_now()
         if link is None:
             return "BadNoCommunication", "the OPC UA server is away"
-        plain = int(value) if signal in self._modes(reactor) else float(value)
         try:
-            results = await link.write({signal: plain})
+            results = await link.write({signal: float(value)})
         except LinkLost as error:
             return "BadCommunicationError", str(error)
         return quality.name_of(results[signal]), ""

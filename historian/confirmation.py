@@ -133,11 +133,10 @@ class Confirmation:
         lacking = []
         now = time.monotonic()
         for (reactor, lane, shipment), count in zip(asked, counts, strict=True):
-            before = lane.oldest
             lane.answer(shipment, count, now)
             if count >= shipment.count:
                 self._metrics.confirmed(shipment.count)
-            elif before is not None and (rest := lane.behind()) is not None:
+            elif (rest := lane.behind()) is not None:
                 lacking.append((reactor, lane, rest))
         if lacking:
             await self._look_behind(lacking)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from timeseries.columns import Columns
 
@@ -95,7 +96,7 @@ class Lane:
     @property
     def oldest(self) -> Shipment | None:
         """What is not confirmed, or not even sent."""
-        first = next(iter((*self._sent, *self._flying, *self._held)), None)
+        first = next(chain(self._sent, self._flying, self._held), None)
         return first.shipment if first is not None else None
 
     def take(self) -> Shipment | None:
@@ -139,13 +140,13 @@ class Lane:
 
     def asked(self) -> Shipment | None:
         """Return what a confirmation is asked of: some of what was sent, from the oldest on."""
-        return _joined(entry.shipment for _, entry in zip(range(self._asking), self._sent, strict=False))
+        return _joined(entry.shipment for entry in islice(self._sent, self._asking))
 
     def behind(self) -> Shipment | None:
         """Return what was sent after the oldest, where that was sent again and is lacking still; else None."""
         if self._asking > 1 or len(self._sent) < 2 or self._sent[0].tries < 2:
             return None
-        return _joined(entry.shipment for entry in list(self._sent)[1:])
+        return _joined(entry.shipment for entry in islice(self._sent, 1, None))
 
     def answer(self, asked: Shipment, count: int, now: float) -> None:
         """Take how many samples are there of what was asked."""
@@ -222,7 +223,7 @@ class Lanes:
     @property
     def done(self) -> int:
         """Up to which block nothing waits any more."""
-        waiting = [lane.oldest.blocks[0] - 1 for lane in self._lanes.values() if lane.oldest is not None]
+        waiting = [oldest.blocks[0] - 1 for lane in self._lanes.values() if (oldest := lane.oldest) is not None]
         return min(waiting, default=self.offered)
 
     def drop(self, block: int) -> None:
