@@ -7,38 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opcua_server.historical_access.points import ContinuationPoint
 from opcua_server.historical_access.raw import Span
 from plant import quality
 from timeseries.amended import Modification, Modifications
 from timeseries.columns import Columns
 from timeseries.reading import FOREVER, History
 
-_POINT = struct.Struct("<qq")
 _INFO, _LENGTH = struct.Struct("<qI"), struct.Struct("<i")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """A continuation point: time and number of the modification that was sent last."""
+class Point(ContinuationPoint):
+    """Time and number of the modification that was sent last."""
+
+    layout = struct.Struct("<qq")
 
     time: int
     id: int
-
-    def packed(self) -> bytes:
-        """Return it as bytes."""
-        return _POINT.pack(self.time, self.id)
-
-    @classmethod
-    def of(cls, octets: bytes) -> Point:
-        """Return it from bytes.
-
-        Raises:
-            ValueError: when it is none of ours.
-        """
-        try:
-            return cls(*_POINT.unpack(octets))
-        except struct.error as error:
-            raise ValueError(str(error)) from None
 
 
 def read(

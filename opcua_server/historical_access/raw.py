@@ -7,36 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opcua_server.historical_access.points import ContinuationPoint
 from timeseries.columns import Columns
 from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
 
-_POINT = struct.Struct("<qI")
 _LATEST_EPOCH = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """A continuation point: time and epoch of what was sent last; good for ever, whatever is forgotten."""
+class Point(ContinuationPoint):
+    """Time and epoch of what was sent last."""
+
+    layout = struct.Struct("<qI")
 
     time: int
     epoch: int
-
-    def packed(self) -> bytes:
-        """Return it as bytes."""
-        return _POINT.pack(self.time, self.epoch)
-
-    @classmethod
-    def of(cls, octets: bytes) -> Point:
-        """Return it from bytes.
-
-        Raises:
-            ValueError: when it is none of ours.
-        """
-        try:
-            return cls(*_POINT.unpack(octets))
-        except struct.error as error:
-            raise ValueError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
