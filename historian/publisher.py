@@ -16,7 +16,6 @@ from historian.messages.line_protocol import LineProtocol
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant.names import split_signal, topic
-from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink
 from runtime.settings import MqttSettings
@@ -27,7 +26,8 @@ from timeseries.store import Store
 BLOCKS_AT_ONCE = 20
 IN_FLIGHT = 500
 """Messages handed to the broker's link at once."""
-IDLE_S = 1.0
+EVERY_S, IDLE_S = 0.2, 1.0
+"""How often is published at most, since a message costs more than a sample; and looked for more, if nobody calls."""
 MOST_IN_A_MESSAGE = 2000
 """Samples; `config/telegraf.conf` counts on it."""
 
@@ -66,24 +66,29 @@ class Publisher:
     async def run(self, link: MqttLink) -> None:
         """Publish until the link is lost; what the broker had not acknowledged is sent again over the next."""
         while True:
+            began = time.monotonic()
             self._more.clear()
-            await self._read()
+            has_read_all = await self._read()
             if not await self._send(link):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(IDLE_S):
                         await self._more.wait()
+            elif has_read_all:
+                await asyncio.sleep(began + EVERY_S - time.monotonic())
 
     async def let_go(self) -> None:
         """Have nothing wait any more that is confirmed."""
         await self._thread.do(self._store.outbox.let_go, self.lanes.done)
 
-    async def _read(self) -> None:
-        """Put what is new in the outbox into the lanes."""
+    async def _read(self) -> bool:
+        """Put what is new in the outbox into the lanes; tell whether that is all of it, or all there is room for."""
         self._read_now = {}
-        if self.lanes.have_room:
-            blocks = await self._thread.do(self._store.outbox.blocks, self.lanes.offered, limit=BLOCKS_AT_ONCE)
-            for block in self._parted(blocks):
-                self.lanes.offer(block.number, block.parts)
+        if not self.lanes.have_room:
+            return True
+        blocks = await self._thread.do(self._store.outbox.blocks, self.lanes.offered, limit=BLOCKS_AT_ONCE)
+        for block in self._parted(blocks):
+            self.lanes.offer(block.number, block.parts)
+        return len(blocks) < BLOCKS_AT_ONCE
 
     async def _send(self, link: MqttLink) -> bool:
         """Publish the next of each lane; tell whether there was any."""
@@ -115,9 +120,13 @@ class Publisher:
             if not parts:
                 lane.lose()
                 continue
-            for block in parts:
-                messages += self._messages(reactor, block.parts[reactor], block.is_historical, is_again=lane.is_again)
+            columns = Columns.joined([block.parts[reactor] for block in parts])
+            if "lp" in self._formats:
+                messages += self._lines(reactor, columns)
+            if "json" in self._formats and not lane.is_again:
+                messages += self._json(reactor, parts)
             sent.append((lane, Shipment.of([(block.number, block.parts[reactor]) for block in parts])))
+            await asyncio.sleep(0)  # what arrives meanwhile is stored first
         for start in range(0, len(messages), IN_FLIGHT):
             await _publish(link, messages[start : start + IN_FLIGHT])
         return sent
@@ -137,25 +146,24 @@ class Publisher:
                 self._read_now[block.number] = _Parted(block.number, block.is_historical, parts)
         return [self._read_now[block.number] for block in blocks]
 
-    def _messages(self, reactor: str, columns: Columns, is_historical: bool, *, is_again: bool) -> Messages:
-        """Return the messages about one reactor's samples, in order; again, only those that InfluxDB is fed with."""
-        found: Messages = []
+    def _lines(self, reactor: str, columns: Columns) -> Messages:
+        """Return what InfluxDB is fed with."""
+        where, found = topic(reactor, "lp", self._site), []
         for start in range(0, len(columns), MOST_IN_A_MESSAGE):
             some = columns.take(np.arange(start, min(start + MOST_IN_A_MESSAGE, len(columns))))
-            if "lp" in self._formats:
-                lines = self._line_protocol.lines(self._store.names_of(some.signals), some, self._store.values(some))
-                found.append((topic(reactor, "lp", self._site), lines))
-            if "json" in self._formats and not is_again:
-                found += self._json(reactor, self._store.samples(some), is_historical=is_historical)
+            lines = self._line_protocol.lines(self._store.names_of(some.signals), some, self._store.values(some))
+            found.append((where, lines))
         return found
 
-    def _json(self, reactor: str, samples: Sequence[Sample], *, is_historical: bool) -> Messages:
+    def _json(self, reactor: str, blocks: Sequence[_Parted]) -> Messages:
+        """Return a message a sample; what is sent again is not sent here."""
         return [
             (
                 topic(reactor, f"json/{split_signal(sample.signal)[1]}", self._site),
-                data_set_message(sample, is_historical=is_historical),
+                data_set_message(sample, is_historical=block.is_historical),
             )
-            for sample in samples
+            for block in blocks
+            for sample in self._store.samples(block.parts[reactor])
         ]
 
 

@@ -99,7 +99,8 @@ def kinds(connection: sqlite3.Connection, name: str) -> list[tuple[int, SignalIn
 def values(columns: Columns, infos: Mapping[int, SignalInfo]) -> list[Scalar | None]:
     """Return the plain value of each row; a Bad one has none."""
     found: list[Scalar | None] = np.ascontiguousarray(columns.words).view(np.float64).tolist()
-    scalars = {number: info.scalar for number, info in infos.items() if not info.is_float}
+    present = np.unique(columns.signals).tolist()
+    scalars = {number: infos[number].scalar for number in present if not infos[number].is_float}
     if scalars:
         is_other = np.isin(columns.signals, list(scalars))
         for row, signal in zip(np.flatnonzero(is_other).tolist(), columns.signals[is_other].tolist(), strict=True):
