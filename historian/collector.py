@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from historian.epochs import EPOCH, Epochs
+from historian.gaps import alike
 from historian.intake import Intake
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
@@ -91,25 +93,40 @@ class Collector:
     async def _fetch_missed(self, link: OpcuaLink, gaps: dict[str, tuple[int, int]]) -> None:
         """Read from the server's history what came between the beginning of each signal's gap and now.
 
-        The gap stays open until that is stored, so that the next connection begins there again when this one dies.
+        A gap stays open until that is stored, so that the next connection begins there again when this one dies.
         """
         end = await link.clock() + 1
+        unknown = [name for name in gaps if not self._infos[name].historizing]
+        for name in unknown:
+            log.warning("%s: the server keeps no history of it: what was missed is lost", name)
+        await self._close_gaps(unknown)
+        starts = {name: self._start(*gaps[name], end) for name in gaps if name not in unknown}
         found = 0
-        for name, (epoch, last) in gaps.items():
-            if not self._infos[name].historizing:
-                log.warning("%s: the server keeps no history of it: what was missed is lost", name)
-                await self._thread.do(self._store.close_gap, name)
-                continue
-            begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
-            start = max(begin, end - self._reach)
-            if start < end:
-                intake = Intake([self._infos[name]], self._sampling)
-                async for page in link.history_pages(name, start, end):
-                    found += await self._keep(page, intake, historical=True)
-            if name not in self._gaps:  # else there is one again
-                await self._thread.do(self._store.close_gap, name)
+        for names in alike(starts):
+            found += await self._read_back(link, names, np.array([starts[name] for name in names]), end)
+            await self._close_gaps(names)
         if found:
             log.info("%d samples were fetched from the server's history", found)
+
+    def _start(self, epoch: int, last: int, end: int) -> int:
+        """Return from when on something of a signal may be missing, ticks."""
+        begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
+        return max(begin, end - self._reach)
+
+    async def _read_back(self, link: OpcuaLink, names: list[str], starts: NDArray[np.int64], end: int) -> int:
+        """Store what is from each signal's start up to the end; return how many samples that were."""
+        start, found = int(starts.min()), 0
+        intake = Intake([self._infos[name] for name in names], self._sampling)
+        if start < end:
+            async for page in link.history_pages(names, start, end):
+                missed = page.take(page.source_time >= starts[page.index])
+                found += await self._keep(missed, intake, historical=True)
+        return found
+
+    async def _close_gaps(self, names: Sequence[str]) -> None:
+        """Note that nothing of some signals is missing any more, but where there is a gap again."""
+        if closed := [name for name in names if name not in self._gaps]:
+            await self._thread.do(self._store.close_gaps, closed)
 
     async def _take(self, data: Notification) -> None:
         if data.server_time.size:

@@ -12,6 +12,8 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._stored = Counter("cstr_samples_stored", "Samples stored, each once.", ["signal"], registry=registry)
+        self._stored_of: dict[str, Counter] = {}
+        """The same by signal: to look for a label costs as much as to store a sample."""
         self._rejected = Counter("cstr_samples_rejected", "Samples not stored.", ["reason"], registry=registry)
         self._received = Counter(
             "cstr_samples_received",
@@ -53,7 +55,10 @@ class Metrics:
     def stored(self, counts: Iterable[tuple[str, int]]) -> None:
         """Count what was committed of each signal."""
         for signal, count in counts:
-            self._stored.labels(signal).inc(count)
+            counter = self._stored_of.get(signal)
+            if counter is None:
+                counter = self._stored_of[signal] = self._stored.labels(signal)
+            counter.inc(count)
 
     def rejected(self, reason: str, count: int) -> None:
         """Count what was not."""

@@ -101,9 +101,10 @@ class Store:
         }
         return {name: gaps[self._known[name][0]] for name in names}
 
-    def close_gap(self, name: str) -> None:
-        """Note that nothing of a signal is missing any more."""
-        self._log.execute("DELETE FROM gap WHERE signal = ?", (self._known[name][0],))
+    def close_gaps(self, names: Sequence[str]) -> None:
+        """Note that nothing of some signals is missing any more."""
+        with transaction(self._log) as connection:
+            connection.executemany("DELETE FROM gap WHERE signal = ?", [(self._known[name][0],) for name in names])
 
     def append(self, columns: Columns, *, historical: bool = False) -> Columns:
         """Store samples, all of them or none, and return the new ones, numbered; what was there already is left out.

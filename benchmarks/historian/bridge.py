@@ -120,7 +120,7 @@ async def _history(chain: Chain) -> str:
         names = [info.name for info in await link.variables() if info.historizing][:HISTORY_SIGNALS]
         end, count, began = await link.clock(), 0, time.monotonic()
         for name in names:
-            async for page in link.history_pages(name, end - 3600 * TICKS_PER_SECOND, end):
+            async for page in link.history_pages([name], end - 3600 * TICKS_PER_SECOND, end):
                 count += len(page)
         return f"{count / (time.monotonic() - began):,.0f} ({count:,} of {len(names)} signals)"
 

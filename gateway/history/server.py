@@ -38,7 +38,7 @@ class ServerHistory(Computed):
     async def pages(self, name: str, start: int, end: int) -> AsyncIterator[Answer]:
         """Yield samples with start <= time < end."""
         info = self.info(name)
-        async for page in self._link.history_pages(name, max(start, UNIX_EPOCH_TICKS), end):
+        async for page in self._link.history_pages([name], max(start, UNIX_EPOCH_TICKS), end):
             columns = _columns(page.take(page.source_time < end))
             if len(columns):
                 yield Answer.of_columns(info, columns)

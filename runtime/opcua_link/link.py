@@ -115,11 +115,13 @@ class OpcuaLink:
 
     async def history(self, name: str, start: int, end: int, *, bounds: bool = False) -> Notification:
         """Read raw history from `start` to `end` (ticks), all pages; with `bounds`, the samples around it too."""
-        return Notification.joined([page async for page in self.history_pages(name, start, end, bounds=bounds)])
+        return Notification.joined([page async for page in self.history_pages([name], start, end, bounds=bounds)])
 
-    def history_pages(self, name: str, start: int, end: int, *, bounds: bool = False) -> AsyncIterator[Notification]:
-        """Yield the same page by page, however much it is."""
-        return reading_back.history(self._session, name, start, end, bounds=bounds)
+    def history_pages(
+        self, names: Sequence[str], start: int, end: int, *, bounds: bool = False
+    ) -> AsyncIterator[Notification]:
+        """Yield the same of any number of signals page by page, however much it is; each signal's in order."""
+        return reading_back.history(self._session, names, start, end, bounds=bounds)
 
     async def subscribe(
         self, names: Sequence[str], on_data: OnData, *, publishing_s: float = 0.1, queue_size: int = 10_000

@@ -74,22 +74,22 @@ def decode(body: bytes, signals: Sequence[str]) -> Notification:
     return _records(body, HANDLE).notification(signals)
 
 
-def decode_history(body: bytes, signal: str) -> Notification:
-    """Return the values of a HistoryData.
+def decode_history(body: bytes, signals: Sequence[str], place: int = 0) -> Notification:
+    """Return the values of a HistoryData of the signal at this place.
 
     Raises:
         Malformed: when the bytes are no such body.
     """
-    return _records(body, 0).notification([signal])
+    return _records(body, 0, place).notification(signals)
 
 
-def _records(body: bytes, before: int) -> _Columns:
+def _records(body: bytes, before: int, place: int = 0) -> _Columns:
     start = Cursor(body)
     count = max(start.i4(), 0)
     if count * (before + 1) > len(body) - start.at:
         message = f"{count} values announced in {len(body)} bytes"
         raise Malformed(message)
-    columns = _Columns(count)
+    columns = _Columns(count, place)
     scattered: dict[Layout, tuple[list[int], list[int]]] = {}
     row, at = 0, start.at
     while row < count:
@@ -149,8 +149,8 @@ def _run(body: bytes, at: int, layout: Layout, most: int) -> int:
 class _Columns:
     """What is being filled."""
 
-    def __init__(self, count: int) -> None:
-        self._handles = np.zeros(count, np.uint32)
+    def __init__(self, count: int, handle: int) -> None:
+        self._handles = np.full(count, handle, np.uint32)
         self._types = np.zeros(count, np.uint8)
         self._words = np.zeros(count, np.int64)
         self._texts: dict[int, str] = {}

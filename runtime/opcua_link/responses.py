@@ -29,8 +29,6 @@ class Published:
 class Remembered:
     """A page of one node's history."""
 
-    service_result: int
-    """StatusCode of the call; when Bad nothing else is meant."""
     status: int
     continuation_point: bytes | None
     values: bytes
@@ -54,23 +52,27 @@ def read_published(message: bytes) -> Published:
     return Published(service_result, subscription, sequence_number, parts)
 
 
-def read_remembered(message: bytes) -> Remembered:
-    """Read a HistoryReadResponse about one node from its type id on.
+def read_remembered(message: bytes, count: int) -> tuple[int, list[Remembered]]:
+    """Read a HistoryReadResponse about so many nodes from its type id on; return the call's StatusCode too.
 
     Raises:
         Malformed: when it is none.
     """
     cursor = Cursor(message)
     service_result = _header(cursor, HISTORY_READ_RESPONSE)
-    count = cursor.i4()
+    found = cursor.i4()
     if quality.is_bad(service_result):
-        return Remembered(service_result, 0, None, b"")
-    if count != 1:
-        text = f"{count} histories where one was asked for"
+        return service_result, []
+    if found != count:
+        text = f"{found} histories where {count} were asked for"
         raise Malformed(text)
+    return service_result, [_remembered(cursor) for _ in range(count)]
+
+
+def _remembered(cursor: Cursor) -> Remembered:
     status, continuation_point = cursor.u4(), cursor.octets()
     kind, body = _part(cursor)
-    return Remembered(service_result, status, continuation_point, body if kind == HISTORY_DATA else b"")
+    return Remembered(status, continuation_point, body if kind == HISTORY_DATA else b"")
 
 
 def read_status_change(body: bytes) -> int:

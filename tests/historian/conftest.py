@@ -66,15 +66,16 @@ class Server:
         return 1
 
     async def history(self, name: str, start: int, end: int) -> Notification:
-        return Notification.joined([page async for page in self.history_pages(name, start, end)])
+        return Notification.joined([page async for page in self.history_pages([name], start, end)])
 
-    async def history_pages(self, name: str, start: int, end: int) -> AsyncIterator[Notification]:
-        if name == self.dies_at:
-            raise LinkLost("the server went away")
-        self.asked[name] = start
-        past = [each for each in self.past if each.name == name and start <= each.source_time < end]
-        for first in range(0, len(past) + 1, 7):
-            yield Notification.of(past[first : first + 7], [name])
+    async def history_pages(self, names: Sequence[str], start: int, end: int) -> AsyncIterator[Notification]:
+        for name in names:
+            if name == self.dies_at:
+                raise LinkLost("the server went away")
+            self.asked[name] = start
+            past = [each for each in self.past if each.name == name and start <= each.source_time < end]
+            for first in range(0, len(past) + 1, 7):
+                yield Notification.of(past[first : first + 7], names)
 
 
 class Plant:

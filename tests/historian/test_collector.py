@@ -44,6 +44,17 @@ async def test_what_was_read_back_is_not_asked_for_again(plant, server) -> None:
         assert server.asked["R101.T"] == server.at(3) + 1
 
 
+async def test_what_is_there_already_is_not_fetched_with_what_is_missing(plant, server) -> None:
+    server.past = [server.measure("R101.T", float(second), second) for second in range(1, 10)]
+    server.past += [server.measure("R101.Ca", 1.0, second) for second in (1, 4)]
+    server.now = server.at(4)
+    async with plant.collecting(server, lambda: plant.stored("R101.T") and not plant.gaps()):
+        pass
+    before, server.now = plant.count("received"), server.at(9)
+    async with plant.collecting(server, lambda: len(plant.stored("R101.T")) == 9 and not plant.gaps()):
+        assert plant.count("received") == before + 5
+
+
 async def test_setpoints_are_kept_as_stepped_and_signals_of_others_by_their_type(plant, server) -> None:
     types = {"R101.T": 11, "R101.TIC101.SP": 11, "R101.TIC101.Mode": 6, "Tank.Level": 11, "Tank.Pump": 1}
     server.infos = [VariableInfo(name, data_type, "", True) for name, data_type in types.items()]

@@ -45,7 +45,7 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
     plant, server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    writes = ("declare", "open_gaps", "append", "close_gap", "let_go")
+    writes = ("declare", "open_gaps", "append", "close_gaps", "let_go")
     disk = FullDisk(monkeypatch, plant.store, *writes)
     server.live = [server.measure("R101.T", 350.0, 1)]
     sent: list[str] = []
@@ -58,7 +58,8 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
     publisher = Publisher(plant.store, plant.thread, plant.metrics, MqttSettings(), broker_confirms=True)
     publishing = asyncio.create_task(publisher.run(Broker()))  # type: ignore[arg-type]
     try:
-        async with plant.collecting(server, lambda: not any(disk.left.values()) and not plant.gaps()):
+        works = lambda: not any(disk.left.values()) and not plant.gaps() and not plant.health.last_error  # noqa: E731
+        async with plant.collecting(server, works):
             assert plant.stored("R101.T") == [350.0]
     finally:
         publishing.cancel()

@@ -128,7 +128,7 @@ def test_readings_are_those_of_asyncua(of: list[tuple[Record, int]]) -> None:
 @given(runs)
 def test_history_is_read_as_asyncua_reads_it(of: list[tuple[Record, int]]) -> None:
     sent = [record for record, count in of for _ in range(count)]
-    found = decode_history(history_body(sent), "R1.T")
+    found = decode_history(history_body(sent), ["R1.T"])
     octets = history_body(sent, without=PICOSECONDS)
     wanted = struct_from_binary(ua.HistoryData, Buffer(octets)).DataValues
     assert comparable(found.readings()) == comparable([reading("R1.T", value) for value in wanted])

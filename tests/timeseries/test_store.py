@@ -216,7 +216,7 @@ def test_gaps_stay_open_until_they_are_closed(store: Store, folder: Path) -> Non
     put(store, sample("R101.T", 9, 1.0))
     again = Store(folder)
     assert again.open_gaps(["R101.T"]) == {"R101.T": (0, at(5))}
-    again.close_gap("R101.T")
+    again.close_gaps(["R101.T"])
     assert again.open_gaps(["R101.T"]) == {"R101.T": (0, at(9))}
 
 
