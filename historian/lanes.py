@@ -12,10 +12,13 @@ from itertools import chain, islice
 
 from timeseries.columns import Columns
 
-MOST_TOGETHER = 20_000
+MOST_TOGETHER = 2000
 """Samples of a shipment that others are added to."""
-ROOM = 200_000
-"""Samples of a reactor that are sent and not yet confirmed: what is beyond waits on disk, not in the broker."""
+ROOM = 60_000
+"""Samples that are sent and not yet confirmed: what is beyond waits on disk, not in the broker.
+
+Telegraf writes so many within the broker's `ack_wait`; what takes longer is sent to it a second time.
+"""
 FIRST_PATIENCE_S, LONGEST_PATIENCE_S = 10.0, 3600.0
 """How long a confirmation may take until all is sent again; each time in vain twice as long."""
 MOST_IN_VAIN = 5
@@ -88,10 +91,9 @@ class Lane:
         else:
             self._held.append(_Entry(shipment))
 
-    @property
-    def has_room(self) -> bool:
-        """False while too much is sent and not confirmed."""
-        return self._under_way < ROOM
+    def has_room(self, room: int) -> bool:
+        """False while so many samples are sent and not confirmed."""
+        return self._under_way < room
 
     @property
     def oldest(self) -> Shipment | None:
@@ -99,13 +101,13 @@ class Lane:
         first = next(chain(self._sent, self._flying, self._held), None)
         return first.shipment if first is not None else None
 
-    def take(self) -> Shipment | None:
+    def take(self, room: int = ROOM) -> Shipment | None:
         """Return what is to be sent next, which is then `sent`, `put_back` or lost; None for nothing, or no room."""
         if self._is_to_be_sent_again:
             self._held.extendleft(reversed(self._sent))
             self._sent.clear()
             self._under_way, self._is_to_be_sent_again = 0, False
-        if not self._held or not self.has_room:
+        if not self._held or not self.has_room(room):
             return None
         self._flying.append(self._held.popleft())
         return self._flying[0].shipment
@@ -210,9 +212,15 @@ class Lanes:
         return iter(self._lanes.items())
 
     @property
+    def room(self) -> int:
+        """A reactor's share of the room, though never too little to send anything."""
+        return max(MOST_TOGETHER, ROOM // max(1, len(self._lanes)))
+
+    @property
     def have_room(self) -> bool:
         """True when some reactor's samples may be sent, or none are known."""
-        return not self._lanes or any(lane.has_room for lane in self._lanes.values())
+        room = self.room
+        return not self._lanes or any(lane.has_room(room) for lane in self._lanes.values())
 
     def offer(self, block: int, parts: Mapping[str, Columns]) -> None:
         """Put a block's samples, each reactor's, into the lanes."""

@@ -28,7 +28,7 @@ IN_FLIGHT = 500
 """Messages handed to the broker's link at once."""
 EVERY_S, IDLE_S = 0.2, 1.0
 """How often is published at most, since a message costs more than a sample; and looked for more, if nobody calls."""
-MOST_IN_A_MESSAGE = 2000
+MOST_IN_A_MESSAGE = 500
 """Samples; `config/telegraf.conf` counts on it."""
 
 Messages = list[tuple[str, bytes]]
@@ -92,7 +92,8 @@ class Publisher:
 
     async def _send(self, link: MqttLink) -> bool:
         """Publish the next of each lane; tell whether there was any."""
-        taken = [(reactor, lane, shipment) for reactor, lane in self.lanes if (shipment := lane.take()) is not None]
+        room = self.lanes.room
+        taken = [(reactor, lane, shipment) for reactor, lane in self.lanes if (shipment := lane.take(room)) is not None]
         try:
             sent = await self._publish(link, taken)
         except BaseException:

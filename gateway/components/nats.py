@@ -15,8 +15,6 @@ from gateway.components.component import ChildSpec, ComponentError, poll_ready
 from gateway.components.nats_limits import NatsError, bound_messages
 
 USER = "plant"
-# What was under way when either side died is sent again after this long unacknowledged; the default is 30 s.
-ACK_WAIT = "5s"
 # Per subscription; Telegraf takes as many (`max_undelivered_messages`), so a slow InfluxDB does not block it.
 MAX_ACK_PENDING = 500
 # Of the store, for messages; the rest is for sessions and retained values.
@@ -81,7 +79,6 @@ class Nats:
             "host": self.host,
             "port": self.port,
             "max_ack_pending": MAX_ACK_PENDING,
-            "ack_wait": ACK_WAIT,
         }
         jetstream: dict[str, object] = {
             "store_dir": str(self._folder),

@@ -160,5 +160,5 @@ async def test_every_sample_arrives_once_over_a_sigkill(chain, serving, killed: 
             await halfway.reached.wait()
             victim.kill()
             await victim.start()
-        await all_there(influx, MESSAGES * PER_MESSAGE, within_s=30)
+        await all_there(influx, MESSAGES * PER_MESSAGE, within_s=60)
         await asyncio.to_thread(check_values, influx, MESSAGES * PER_MESSAGE)

@@ -110,14 +110,24 @@ def test_what_is_refused_for_good_is_given_up_only_when_later_samples_are_there(
 
 
 def test_while_too_much_is_unconfirmed_nothing_more_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "ROOM", 10)
+    monkeypatch.setattr(lanes, "MOST_TOGETHER", 20)
     lane = Lane()
     for place in range(5):
         lane.offer(shipment(place, 6 * place, 6))
-        send_all(lane, 0.0)
-    assert lane.take() is None
+        if (taken := lane.take(10)) is not None:
+            lane.sent(taken, 0.0)
+    assert lane.take(10) is None
     confirm(lane, set(range(6)), 1.0)
-    assert lane.take() == Shipment((2, 4), (12, 29), (1200, 2900))
+    assert lane.take(10) == Shipment((2, 4), (12, 29), (1200, 2900))
+
+
+def test_the_room_is_shared_and_nobody_is_left_without() -> None:
+    some = Lanes()
+    assert some.room == lanes.ROOM
+    offer(some, 1, a=1, b=1, c=1)
+    assert some.room == lanes.ROOM // 3
+    some.offer(2, {f"R{number}": of(2, a=1) for number in range(1000)})
+    assert some.room == lanes.MOST_TOGETHER
 
 
 def of(block: int, **counts: int) -> Columns:
