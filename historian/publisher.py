@@ -23,7 +23,8 @@ from timeseries.columns import Columns
 from timeseries.outbox import Block
 from timeseries.store import Store
 
-BLOCKS_AT_ONCE = 20
+READ_AT_ONCE = 20_000
+"""Samples: while they are read, nothing is stored."""
 IN_FLIGHT = 500
 """Messages handed to the broker's link at once."""
 EVERY_S, IDLE_S = 0.2, 1.0
@@ -85,10 +86,10 @@ class Publisher:
         self._read_now = {}
         if not self.lanes.have_room:
             return True
-        blocks = await self._thread.do(self._store.outbox.blocks, self.lanes.offered, limit=BLOCKS_AT_ONCE)
+        blocks = await self._thread.do(self._store.outbox.blocks, self.lanes.offered, at_least=READ_AT_ONCE)
         for block in self._parted(blocks):
             self.lanes.offer(block.number, block.parts)
-        return len(blocks) < BLOCKS_AT_ONCE
+        return sum(len(block.columns) for block in blocks) < READ_AT_ONCE
 
     async def _send(self, link: MqttLink) -> bool:
         """Publish the next of each lane; tell whether there was any."""

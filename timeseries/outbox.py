@@ -51,16 +51,18 @@ class Outbox:
         self._mark = None
         self.waiting = Waiting(0, 0)
 
-    def blocks(self, after: int, through: int | None = None, limit: int = -1) -> list[Block]:
-        """Return what waits behind a block's number, in order."""
+    def blocks(self, after: int, through: int = 2**62, at_least: int = 2**62) -> list[Block]:
+        """Return what waits behind a block's number, in order: all of it, or so many samples in whole blocks."""
         if self._mark is None:
             return []
-        query = "SELECT id, data, historical FROM block WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
-        span = (max(after, self._mark), 2**62 if through is None else through, limit)
-        return [
-            Block(number, of_block(data), bool(historical))
-            for number, data, historical in self._connection.execute(query, span)
-        ]
+        query = "SELECT id, data, historical FROM block WHERE id > ? AND id <= ? ORDER BY id"
+        found, samples = [], 0
+        for number, data, historical in self._connection.execute(query, (max(after, self._mark), through)):
+            found.append(Block(number, of_block(data), bool(historical)))
+            samples += len(found[-1].columns)
+            if samples >= at_least:
+                break
+        return found
 
     def let_go(self, through: int) -> None:
         """Have blocks up to a number wait no more."""

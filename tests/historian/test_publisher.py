@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from historian import confirmation, lanes
+from historian import publisher as publishing
 from historian.confirmation import Confirmation, Unanswered
 from historian.lanes import Shipment
 from historian.publisher import MOST_IN_A_MESSAGE, Publisher
@@ -148,6 +149,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confirmation, "EVERY_S", 0.001)
     monkeypatch.setattr(confirmation, "REST", 0.0)
     monkeypatch.setattr(lanes, "FIRST_PATIENCE_S", 0.02)
+    monkeypatch.setattr(publishing, "EVERY_S", 0.01)
+    monkeypatch.setattr(publishing, "READ_AT_ONCE", 40)
 
 
 async def confirmed(outbox, influx: Influx, broker: Broker, until) -> Publisher:
