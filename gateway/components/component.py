@@ -32,6 +32,8 @@ class ChildSpec:
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10.0
+    refusal: str = ""
+    """What it logs each time that it cannot store something below `cwd`, where only a restart ends that."""
 
     def ids(self) -> tuple[int, int] | None:
         """The (uid, gid) to switch to, without supplementary groups, or None to stay."""

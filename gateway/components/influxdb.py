@@ -76,6 +76,7 @@ class InfluxDB:
             # A database driver that Flux brings along makes a cache in the home directory otherwise.
             env={"SF_OCSP_RESPONSE_CACHE_DIR": str(folder)},
             cwd=folder,
+            refusal="opening shard previously failed",
         )
 
     async def wait_ready(self, timeout_s: float) -> None:

@@ -100,7 +100,8 @@ class Nats:
 
     def spec(self) -> ChildSpec:
         """The server's process."""
-        return ChildSpec(name=self.name, argv=(str(_binary()), "-c", str(self._configuration)), cwd=self._folder)
+        argv = (str(_binary()), "-c", str(self._configuration))
+        return ChildSpec(self.name, argv, self._folder, refusal="JetStream failed to store a msg")
 
     async def wait_ready(self, timeout_s: float) -> None:
         """Return when a client's CONNECT is accepted, for which the message store must be open."""

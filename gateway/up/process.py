@@ -31,7 +31,7 @@ class Child:
         self.pid = process.pid
         self.started = _create_time(process.pid)
         self._process = process
-        self._log = log
+        self.log = log
 
     @property
     def returncode(self) -> int | None:
@@ -69,7 +69,7 @@ class Child:
 
     def last_line(self) -> str:
         """Return the last line it wrote, without what our services log before each."""
-        lines = _tail(self._log).strip().splitlines()
+        lines = _tail(self.log).strip().splitlines()
         return _LOG_PREFIX.sub("", lines[-1].strip()) if lines else ""
 
 

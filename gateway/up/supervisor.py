@@ -13,6 +13,7 @@ from pathlib import Path
 from gateway.components.component import Component, ComponentError
 from gateway.up.parts import Plan, ServicePart
 from gateway.up.process import Child, spawn
+from gateway.up.stuck import Stuck
 from runtime.backoff import delays
 from runtime.errors import BadInput
 from runtime.health import NOT_YET
@@ -139,10 +140,14 @@ class Supervisor:
         return child.end_reason()
 
     async def _watch(self, part: Component, child: Child, ended: asyncio.Task[int]) -> None:
-        """Return when the process has ended; one whose event loop hangs is killed."""
+        """Return when the process has ended; one that hangs, or refuses for ever what it is to store, is ended."""
         last_alive = time.monotonic()
+        stuck = Stuck(child.spec.refusal, child.spec.cwd, child.log) if child.spec.refusal else None
         while not ended.done():
             await asyncio.wait({ended}, timeout=HEALTH_EVERY_S)
+            if stuck is not None and await asyncio.to_thread(stuck.is_so, time.monotonic()):
+                log.error("%s still refuses what it is to store, though its disk takes again; it is ended", part.name)
+                await child.stop()
             if not isinstance(part, ServicePart) or ended.done() or await part.is_alive():
                 last_alive = time.monotonic()
             elif time.monotonic() - last_alive > HUNG_AFTER_S:

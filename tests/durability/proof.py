@@ -14,7 +14,7 @@ from plant import quality
 from runtime.errors import LinkLost
 
 from .found import Found, in_influxdb, in_store, numbers_of
-from .ledger import Ledger, Value, read_ledger
+from .ledger import Key, Ledger, Value, read_ledger
 from .rig import Rig
 from .troubles import Trouble, befall
 
@@ -99,8 +99,12 @@ class Client:
 
 
 async def _suffer(rig: Rig, troubles: list[Trouble], report: Report, say: Say) -> None:
-    """Let everything happen, one beside the other, but nothing twice at once at one place."""
+    """Let everything happen, one beside the other, but nothing twice at once at one place.
+
+    Where no disk can be made to be filled, that does not happen.
+    """
     under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
+    troubles = [each for each in troubles if each.kind != "full disk" or each.where in rig.disks]
     for number, trouble in enumerate(troubles, 1):
         await asyncio.sleep(trouble.wait_s)
         key = (trouble.kind.split()[0], trouble.where)
@@ -159,6 +163,7 @@ def compared(ledger: Ledger, places: dict[str, Found]) -> list[str]:
         ]
         if found.rows != len(found.samples):
             faults.append(f"{name} has {found.rows} samples, of which {len(found.samples)} are different")
+        faults += [f"{name} has {key} out of the ledger's order" for key in _out_of_order(ledger, found)]
     store, influxdb = places["historian's store"], places["InfluxDB"]
     for reactor, (lacking, twice) in numbers_of(store).items():
         if lacking or twice:
@@ -169,6 +174,21 @@ def compared(ledger: Ledger, places: dict[str, Found]) -> list[str]:
         if store.seqs[key] != influxdb.seqs[key]
     ]
     return faults
+
+
+def _out_of_order(ledger: Ledger, found: Found) -> list[Key]:
+    """Return of each signal the first sample that a place gives before another that the server took earlier."""
+    places = {key: place for place, key in enumerate(ledger.recorded)}
+    last: dict[str, int] = {}
+    faults: dict[str, Key] = {}
+    for key in found.samples:
+        place, signal = places.get(key), key[0]
+        if place is None:
+            continue
+        if place < last.get(signal, -1):
+            faults.setdefault(signal, key)
+        last[signal] = place
+    return list(faults.values())
 
 
 def _is_same(one: Value, other: Value) -> bool:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,10 @@ from runtime.settings_file import dump_settings
 from runtime.whole_files import write_private
 from timeseries.layout import LOG
 
+from .disk import can_be_made, disk, empty, fill
 from .proxy import Proxy, mqtt_packets, opcua_chunks
 
+SERVICES, OWN_DISKS = ("server", "historian"), ("mqtt", "influxdb")
 KILLED = ("server", "historian", "mqtt", "telegraf", "influxdb")
 JUMPING = Path(__file__).with_name("jumping.py")
 READY_WITHIN_S = 120.0
@@ -68,6 +70,8 @@ class Rig:
     ) -> None:
         self.data = data
         self._disks = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        self.own_disks = {name: data / "disks" / name for name in OWN_DISKS} if can_be_made(data / "disks") else {}
+        """Of parts that end when a file may not grow: these are filled really."""
         ports = {name: free_port() for name in ("server", "mqtt", "nats", "influxdb", "http", "s", "c", "h")}
         proxied = {name: free_port() for name in ("opcua", "mqtt", "telegraf", "write", "confirm")}
         self.proxies = {
@@ -80,8 +84,12 @@ class Rig:
         """By what they carry: OPC UA, MQTT and queries of the historian; MQTT and writes of Telegraf."""
         self.ledger = data / "ledger.csv"
         password = secret(data / "secrets" / "mqtt")
-        broker = Nats(data, ports["mqtt"], ports["nats"], password=password)
-        self.influxdb = InfluxDB(data, ports["influxdb"])
+        self.disks = {*SERVICES, *self.own_disks}
+        """Parts whose disk can be filled."""
+        at_broker, at_influxdb = (self.own_disks.get(name, data) for name in OWN_DISKS)
+        self._broker_folder = at_broker / "mqtt"
+        broker = Nats(at_broker, ports["mqtt"], ports["nats"], password=password)
+        self.influxdb = InfluxDB(at_influxdb, ports["influxdb"])
         telegraf = Telegraf(
             data, _mqtt(password, proxied["telegraf"]), _http(proxied["write"]), self.influxdb.token_file
         )
@@ -113,6 +121,14 @@ class Rig:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run all of it, ready at the beginning; nothing is left at the end."""
+        with ExitStack() as disks:
+            for folder in self.own_disks.values():
+                disks.enter_context(disk(folder))
+            async with self._running():
+                yield
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
         for proxy in self.proxies.values():
             await proxy.start()
         keeping = asyncio.create_task(self.supervisor.run(), name="rig")
@@ -143,17 +159,21 @@ class Rig:
         """Kill the broker while Telegraf is cut off, and have it begin with nothing of what it has acknowledged."""
         cutting = asyncio.create_task(self.proxies["telegraf"].cut(2 * UNDELIVERED_S))
         await asyncio.sleep(UNDELIVERED_S)
-        folder = self.data / "mqtt"
-        folder.rename(folder.with_name(f"mqtt-{time.monotonic_ns()}"))
+        self._broker_folder.rename(self._broker_folder.with_name(f"mqtt-{time.monotonic_ns()}"))
         await self.kill("mqtt")
         await cutting
 
     async def fill_disk(self, name: str, seconds: float) -> None:
-        """Have every write of a service beyond a file's first page refused for a time.
+        """Have a part's disk refuse for a time: a service's every write beyond a file's first page, others' all.
 
         It is not killed meanwhile: what a disk does not take is kept in memory.
         """
         async with self._disks[name]:
+            if name in self.own_disks:
+                await asyncio.to_thread(fill, self.own_disks[name])
+                await asyncio.sleep(seconds)
+                await asyncio.to_thread(empty, self.own_disks[name])
+                return
             child = self.supervisor.parts[name].child
             assert child is not None
             _limit_files(child.pid, 4096)

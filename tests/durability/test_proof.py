@@ -55,6 +55,8 @@ def test_every_kind_of_fault_is_seen(tmp_path: Path) -> None:
     wrong.samples[T[0]] = (350.2, 0)
     twice.rows += 1
     renumbered.seqs[T[0]] = 99
+    turned = Found(dict(reversed(place().samples.items())), place().seqs, 4)
+    assert faults(turned) == [f"InfluxDB has {T[1]} out of the ledger's order"]
     assert "lacks" in faults(lacking)[0]
     assert "knows nothing" in faults(strange)[0]
     assert "350.2" in faults(wrong)[0]

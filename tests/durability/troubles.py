@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from .rig import KILLED, Rig
+from .rig import KILLED, OWN_DISKS, SERVICES, Rig
 
 LINKS = ("opcua", "mqtt", "telegraf", "write", "confirm")
-SERVICES = ("server", "historian")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def drawn(seed: int, *, kills: int, others: int) -> list[Trouble]:
         places += [(kind, link) for link in LINKS for kind in ("cut", "stall")]
         places += [("repeat", link) for link in ("opcua", "mqtt", "telegraf")]
         places += [("forget", "mqtt")]
-        places += [("full disk", service) for service in SERVICES]
+        places += [("full disk", part) for part in (*SERVICES, *OWN_DISKS)]
         places += [(kind, service) for service in SERVICES for kind in ("clock forward", "clock back")]
     chance.shuffle(places)
     return [
