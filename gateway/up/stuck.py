@@ -1,4 +1,4 @@
-"""A server that a full disk has left refusing: it does not notice that the disk takes again, and only a restart helps."""
+"""A server that a full disk has left refusing: that the disk takes again it does not notice until a restart."""
 
 from __future__ import annotations
 
