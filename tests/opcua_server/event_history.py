@@ -96,8 +96,8 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(client: Client, **notifiers: ua.NodeId) -> AsyncIterator[Listener]:
-    """Subscribe to anomalies at some notifiers."""
+async def listening(client: Client, *, is_left: bool = False, **notifiers: ua.NodeId) -> AsyncIterator[Listener]:
+    """Subscribe to anomalies at some notifiers; one that `is_left` is not ended."""
     listener = Listener()
     listener.names = dict(enumerate(notifiers, start=1))
 
@@ -118,7 +118,8 @@ async def listening(client: Client, **notifiers: ua.NodeId) -> AsyncIterator[Lis
     results = await client.uaclient.create_monitored_items(wanted)
     assert {each.StatusCode.name for each in results} == {"Good"}
     yield listener
-    await client.uaclient.delete_subscriptions([made.SubscriptionId])
+    if not is_left:
+        await client.uaclient.delete_subscriptions([made.SubscriptionId])
 
 
 async def ask(
