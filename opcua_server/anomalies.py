@@ -27,6 +27,8 @@ log = logging.getLogger("server")
 MOST_WAITING = 10_000
 """Events that wait in memory while the disk takes none; the oldest go first."""
 UNKNOWN = "unknown cause"
+LONGEST_CAUSE = 1_000
+"""Characters; the rest of what a detector writes is not kept with the event."""
 
 
 class Anomalies:
@@ -87,7 +89,7 @@ class Anomalies:
             return None
         time = int(bank.source[row])
         since = self._tags[f"{reactor}.Detector.Since"].value
-        cause = str(self._tags[f"{reactor}.Detector.Cause"].value or "")
+        cause = str(self._tags[f"{reactor}.Detector.Cause"].value or "")[:LONGEST_CAUSE]
         score = float(bank.numbers[self._scores[index]])
         event = Occurrence(
             id=self._next,

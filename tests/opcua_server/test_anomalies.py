@@ -117,6 +117,13 @@ def test_of_what_was_over_at_a_restart_nothing_more_is_told(server: Following) -
     assert len(server.found()) == len(server.told) == 2
 
 
+def test_of_a_long_cause_the_beginning_is_kept(server: Following) -> None:
+    server.say(10, anomaly=True, cause="x" * 100_000)
+    (event,) = server.found()
+    assert event.cause == "x" * following.LONGEST_CAUSE
+    assert len(event.message) < following.LONGEST_CAUSE + 100
+
+
 def test_reactors_are_followed_each_on_its_own(server: Following) -> None:
     server.say(10, anomaly=True)
     server.say(20, anomaly=True, reactor="R102")
