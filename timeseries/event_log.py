@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from timeseries.layout import EVENTS, open_for_reading, open_for_writing, transaction
@@ -43,8 +44,9 @@ class Occurrence:
         return self.time, self.id
 
 
-_FIELDS = ", ".join(each.name for each in fields(Occurrence))
-_ROW = ", ".join("?" * len(fields(Occurrence)))
+_NAMES = [each.name for each in fields(Occurrence)]
+_FIELDS, _ROW = ", ".join(_NAMES), ", ".join("?" * len(_NAMES))
+_as_row = attrgetter(*_NAMES)
 
 
 class EventLog:
@@ -76,7 +78,7 @@ class EventLog:
         """
         with transaction(self._file) as connection:
             query = f"INSERT OR IGNORE INTO event ({_FIELDS}) VALUES ({_ROW})"  # noqa: S608
-            connection.executemany(query, [astuple(each) for each in occurrences])
+            connection.executemany(query, map(_as_row, occurrences))
 
 
 class EventReader:
@@ -137,6 +139,5 @@ def forget(connection: sqlite3.Connection, before: int) -> None:
 
 
 def _occurrence(row: Sequence[object]) -> Occurrence:
-    fields_ = [*row]
-    fields_[6] = bool(fields_[6])
-    return Occurrence(*fields_)  # type: ignore[arg-type]
+    number, time, epoch, server_time, event_id, source, is_beginning, *rest = row
+    return Occurrence(number, time, epoch, server_time, event_id, source, bool(is_beginning), *rest)  # type: ignore[arg-type]
