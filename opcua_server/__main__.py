@@ -7,11 +7,15 @@ import sqlite3
 import sys
 
 from opcua_server import server as serving
+from opcua_server.anomalies import Anomalies
+from opcua_server.anomaly_events import AnomalyEvents
 from opcua_server.auditing.trail import AuditTrail
 from opcua_server.checkpoints import Checkpoints
 from opcua_server.commands import Commands
+from opcua_server.events import Events
 from opcua_server.historical_access.archive_start import ArchiveStart
 from opcua_server.historical_access.configuration_nodes import show_start
+from opcua_server.historical_access.event_history import EventHistory
 from opcua_server.historical_access.update import Storable
 from opcua_server.historical_access.updater import HistoryUpdater
 from opcua_server.ledger import Ledger
@@ -33,6 +37,7 @@ from runtime.ports import require_free
 from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
 from timeseries.amending import Amender
+from timeseries.event_log import EventLog, EventReader
 from timeseries.keeping import keep
 from timeseries.reading import History
 from timeseries.retention import Retention
@@ -59,6 +64,7 @@ async def serve(context: Context) -> None:
     folder = context.data / "server" / HISTORY
     try:
         store = await asyncio.to_thread(Store, folder)
+        event_log = await asyncio.to_thread(EventLog, folder)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     ledger = Ledger(tags, settings.server.ledger) if settings.server.ledger is not None else None
@@ -83,7 +89,16 @@ async def serve(context: Context) -> None:
     audit = settings.server.audit
     lines = RotatingLines(context.data / AUDIT, round(audit.megabytes * 1e6), audit.files)
     trail = AuditTrail(lines, context.registry)
-    reader = HistoryReader(tags, recorder, History(folder, unwritten=recorder.unwritten), server.aspace.__contains__)
+    events = AnomalyEvents(Events(server.aspace))
+    anomalies = Anomalies(settings.reactors, tags, event_log, events, server.tell, context.registry)
+    event_reader = EventReader(folder, anomalies.unwritten)
+    reader = HistoryReader(
+        tags,
+        recorder,
+        History(folder, unwritten=recorder.unwritten),
+        EventHistory(event_reader, events, server.aspace, server.limits),
+        server.aspace.__contains__,
+    )
     updater = HistoryUpdater(
         tags,
         recorder,
@@ -95,6 +110,7 @@ async def serve(context: Context) -> None:
 
     def record() -> None:
         recorder.flush()
+        anomalies.flush()
         if ledger is not None and not recorder.is_behind:
             ledger.recorded()
 
@@ -135,6 +151,7 @@ async def serve(context: Context) -> None:
         await asyncio.to_thread(updater.close)
         await asyncio.to_thread(start.close)
         await asyncio.to_thread(store.close)
+        await asyncio.to_thread(event_log.close)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from asyncua import ua
 
-from opcua_server import namespace_metadata
-from opcua_server.historical_access import configuration_nodes
+from opcua_server import anomaly_events, namespace_metadata
+from opcua_server.historical_access import configuration_nodes, event_nodes
 from opcua_server.methods import PLANT_METHODS, REACTOR_METHODS, Method
-from opcua_server.nodes import OBJECTS, NodeBuilder
+from opcua_server.nodes import OBJECTS, NodeBuilder, plant_id
 from plant.names import AREA, PLANT, loop_name
 from plant.signals import PLANT_SIGNALS, Signal, reactor_signals
 
@@ -24,13 +24,24 @@ _LOOP = loop_name(_MODEL)
 
 def build(builder: NodeBuilder, reactors: Sequence[str]) -> None:
     """Add everything the plant's namespace holds."""
+    anomaly_events.add_type(builder)
     types = _Types(builder)
-    plant = builder.add_object(PLANT, OBJECTS, reference=ua.ObjectIds.Organizes, description="The simulated plant")
-    area = builder.add_object(f"{PLANT}.{AREA}", plant, description="Its reactors")
+    plant = builder.add_object(
+        PLANT,
+        OBJECTS,
+        reference=ua.ObjectIds.Organizes,
+        description="The simulated plant",
+        notifier=event_nodes.NOTIFIER,
+    )
+    area = builder.add_object(f"{PLANT}.{AREA}", plant, description="Its reactors", notifier=event_nodes.NOTIFIER)
+    builder.relate(plant, ua.ObjectIds.HasNotifier, area)
     simulation = builder.add_object(
         f"{PLANT}.Simulation", plant, type_id=types.plant_simulation, description="Its clock"
     )
-    configuration_nodes.add(builder, plant)
+    events = event_nodes.add_configuration(builder, configuration_nodes.add(builder, plant))
+    event_nodes.add_server(builder, plant, events)
+    for path, node in ((PLANT, plant), (f"{PLANT}.{AREA}", area)):
+        event_nodes.describe(builder, path, node, events)
     for signal in PLANT_SIGNALS:
         node = builder.add_signal(f"{PLANT}.{signal.name}", simulation, signal)
         configuration_nodes.use(builder, node, signal)
@@ -44,12 +55,21 @@ def build(builder: NodeBuilder, reactors: Sequence[str]) -> None:
     )
     namespace_metadata.add(builder)
     for reactor in reactors:
-        _reactor(builder, types, reactor, area, tags)
+        root = builder.add_object(
+            reactor,
+            area,
+            type_id=types.reactor,
+            description="Jacketed stirred tank reactor",
+            notifier=event_nodes.NOTIFIER,
+        )
+        event_nodes.describe(builder, reactor, root, events)
+        _parts(builder, types, reactor, root, tags)
+    for reactor in reactors:
+        builder.relate(area, ua.ObjectIds.HasNotifier, plant_id(reactor))
 
 
-def _reactor(builder: NodeBuilder, types: _Types, reactor: str, area: ua.NodeId, tags: ua.NodeId) -> None:
+def _parts(builder: NodeBuilder, types: _Types, reactor: str, root: ua.NodeId, tags: ua.NodeId) -> None:
     loop = loop_name(reactor)
-    root = builder.add_object(reactor, area, type_id=types.reactor, description="Jacketed stirred tank reactor")
     parents = {
         "": root,
         loop: builder.add_object(f"{reactor}.{loop}", root, type_id=types.loop, description="Temperature control loop"),
@@ -92,6 +112,7 @@ class _Types:
         _methods(builder, "PlantSimulationType", self.plant_simulation, PLANT_METHODS, MANDATORY)
         self.reactor = builder.add_object_type("CstrReactorType", "A jacketed continuous stirred tank reactor")
         self._declare(builder, "CstrReactorType", self.reactor, signals, "")
+        builder.refer(self.reactor, ua.ObjectIds.GeneratesEvent, anomaly_events.TYPE)
         alarms = builder.add_object("CstrReactorType.Alarms", self.reactor, rule=MANDATORY)
         self._declare(builder, "CstrReactorType.Alarms", alarms, signals, "Alarms.")
         # Each reactor's loop has its own number, so the type can only hold its place.

@@ -307,7 +307,10 @@ class Dispatcher:
 
     def _history_read(self, request: Request) -> None:
         params = request.parameters(ua.HistoryReadParameters)
-        require(len(params.NodesToRead), self._limits.max_nodes_per_history_read_data)
+        are_events = isinstance(params.HistoryReadDetails, ua.ReadEventDetails)
+        limits = self._limits
+        most = limits.max_nodes_per_history_read_events if are_events else limits.max_nodes_per_history_read_data
+        require(len(params.NodesToRead), most)
         rights = self._rights(request)
 
         async def read() -> bytes:

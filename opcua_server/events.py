@@ -41,23 +41,29 @@ class Events:
         fields: Mapping[str, ua.Variant] | None = None,
         *,
         ticks: int | None = None,
+        received: int | None = None,
         event_id: bytes | None = None,
+        notifiers: frozenset[ua.NodeId] | None = None,
     ) -> Event:
-        """Return an event that happened now, or at a time; `fields` are those beyond BaseEventType's."""
+        """Return an event that happened now, or at a time; `fields` are those beyond BaseEventType's.
+
+        It was `received` at that time, too, if nothing else is said, and its source says where it is told.
+        """
         time = ua.Variant(FileTime.of(now_ticks() if ticks is None else ticks), V.DateTime)
+        receive_time = time if received is None else ua.Variant(FileTime.of(received), V.DateTime)
         base = {
             "EventId": ua.Variant(event_id or new_event_id(), V.ByteString),
             "EventType": ua.Variant(type_id, V.NodeId),
             "SourceNode": ua.Variant(source, V.NodeId),
             "SourceName": ua.Variant(source_name, V.String),
             "Time": time,
-            "ReceiveTime": time,
+            "ReceiveTime": receive_time,
             "Message": ua.Variant(ua.LocalizedText(message), V.LocalizedText),
             "Severity": ua.Variant(severity, V.UInt16),
         }
         all_fields: dict[Path, ua.Variant] = {(name,): value for name, value in (base | dict(fields or {})).items()}
-        types, notifiers = frozenset(self.types.line(type_id)), self.types.notifiers(source)
-        return Event(type_id, types, source, notifiers, all_fields)
+        told = self.types.notifiers(source) if notifiers is None else notifiers
+        return Event(type_id, frozenset(self.types.line(type_id)), source, told, all_fields)
 
     def overflow(self) -> Event:
         """Return the event that tells of lost ones (OPC 10000-5 v1.05 §6.4.34)."""

@@ -58,20 +58,23 @@ class NodeBuilder:
         name: str = "",
         display: str = "",
         namespace: int = NAMESPACE_INDEX,
+        notifier: int = 0,
     ) -> ua.NodeId:
-        """Add an Object."""
+        """Add an Object; `notifier` is its EventNotifier."""
         attributes = ua.ObjectAttributes(
-            DisplayName=ua.LocalizedText(display or name or _last(path)), Description=ua.LocalizedText(description)
+            DisplayName=ua.LocalizedText(display or name or _last(path)),
+            Description=ua.LocalizedText(description),
+            EventNotifier=notifier,
         )
         definition = standard_id(type_id) if isinstance(type_id, int) else type_id
         return self._add(path, parent, reference, ua.NodeClass.Object, attributes, definition, rule, name, namespace)
 
-    def add_object_type(self, path: str, description: str) -> ua.NodeId:
-        """Add an ObjectType below BaseObjectType."""
+    def add_object_type(self, path: str, description: str, supertype: int = ua.ObjectIds.BaseObjectType) -> ua.NodeId:
+        """Add an ObjectType."""
         attributes = ua.ObjectTypeAttributes(
             DisplayName=ua.LocalizedText(path), Description=ua.LocalizedText(description), IsAbstract=False
         )
-        base = standard_id(ua.ObjectIds.BaseObjectType)
+        base = standard_id(supertype)
         return self._add(path, base, ua.ObjectIds.HasSubtype, ua.NodeClass.ObjectType, attributes, None, None)
 
     def add_signal(self, path: str, parent: ua.NodeId, signal: Signal, *, rule: int | None = None) -> ua.NodeId:
@@ -137,12 +140,15 @@ class NodeBuilder:
         value: object,
         vtype: ua.VariantType,
         rule: int | None = None,
+        *,
+        description: str = "",
+        namespace: int = 0,
     ) -> None:
-        """Add a Property, read-only."""
+        """Add a Property, read-only; of namespace 0 is what the standard names."""
         access = ua.AccessLevel.CurrentRead.mask
         attributes = ua.VariableAttributes(
             DisplayName=ua.LocalizedText(_last(path)),
-            Description=ua.LocalizedText(),
+            Description=ua.LocalizedText(description or None),
             Value=ua.Variant(value, vtype, is_array=isinstance(value, list)),
             DataType=standard_id(data_type),
             ValueRank=ua.ValueRank.OneDimension if isinstance(value, list) else ua.ValueRank.Scalar,
@@ -159,13 +165,17 @@ class NodeBuilder:
             attributes,
             standard_id(ua.ObjectIds.PropertyType),
             rule,
-            namespace=0,
+            namespace=namespace,
         )
 
     def organize(self, folder: ua.NodeId, target: ua.NodeId) -> None:
         """Let a folder show a node that lives elsewhere."""
-        self._reference(folder, ua.ObjectIds.Organizes, target, forward=True)
-        self._reference(target, ua.ObjectIds.Organizes, folder, forward=False)
+        self.relate(folder, ua.ObjectIds.Organizes, target)
+
+    def relate(self, source: ua.NodeId, kind: int, target: ua.NodeId) -> None:
+        """Let two nodes refer to each other."""
+        self._reference(source, kind, target, forward=True)
+        self._reference(target, kind, source, forward=False)
 
     def refer(self, source: ua.NodeId, kind: int, target: ua.NodeId) -> None:
         """Let a node refer to another that does not refer back."""

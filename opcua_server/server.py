@@ -29,6 +29,7 @@ from opcua_server.historical_access.updater import HistoryUpdater
 from opcua_server.limits import ServerLimits, show
 from opcua_server.metrics import ClientMetrics
 from opcua_server.monitoring.engine import Engine
+from opcua_server.monitoring.event import Event
 from opcua_server.monitoring.items import Items
 from opcua_server.nodes import NodeBuilder
 from opcua_server.processor import PlantProcessor
@@ -176,6 +177,11 @@ class PlantServer(InternalServer):
         """Return what is told of the clients; there must be a plant."""
         assert self._subscriptions is not None and self.sessions is not None  # noqa: S101, PT018
         return ClientMetrics(self._subscriptions, self.sessions.__len__, self.limits.reached)
+
+    def tell(self, event: Event) -> None:
+        """Let those who listen have an event; there must be a plant."""
+        assert self._subscriptions is not None  # noqa: S101
+        self._subscriptions.notify(event)
 
     def end_refused_sessions(self) -> None:
         """End the sessions of users who may not log in any more, with their subscriptions."""

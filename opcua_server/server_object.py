@@ -13,6 +13,8 @@ from asyncua import ua
 from asyncua.server.address_space import AddressSpace, NodeManagementService
 
 from opcua_server import profiles
+from opcua_server.historical_access import event_nodes
+from opcua_server.historical_access.event_history import MAX_EVENTS_PER_READ
 from opcua_server.historical_access.processed import AGGREGATES
 from opcua_server.nodes import standard_id
 from opcua_server.services.attribute_history import MAX_VALUES_PER_READ
@@ -108,16 +110,25 @@ def show_capabilities(space: AddressSpace, *, auditing: bool) -> None:
 
 
 def _show_history(space: AddressSpace) -> None:
-    """Write what history there is: values are read and changed; there are no events, and no annotations."""
-    able = ["AccessHistoryData", "InsertData", "ReplaceData", "UpdateData", "DeleteRaw", "DeleteAtTime"]
-    unable = ["AccessHistoryEvents", "InsertEvent", "ReplaceEvent", "UpdateEvent", "DeleteEvent", "InsertAnnotation"]
+    """Write what history there is: values are read and changed, events are read; there are no annotations."""
+    able = [
+        "AccessHistoryData",
+        "AccessHistoryEvents",
+        "InsertData",
+        "ReplaceData",
+        "UpdateData",
+        "DeleteRaw",
+        "DeleteAtTime",
+    ]
+    unable = ["InsertEvent", "ReplaceEvent", "UpdateEvent", "DeleteEvent", "InsertAnnotation"]
     put(space, f"{_HISTORY}_ServerTimestampSupported", True)
     for name in able:
         put(space, f"{_HISTORY}_{name}Capability", True)
     for name in unable:
         put(space, f"{_HISTORY}_{name}Capability", False)
     put(space, f"{_HISTORY}_MaxReturnDataValues", MAX_VALUES_PER_READ)
-    put(space, f"{_HISTORY}_MaxReturnEventValues", 0)
+    put(space, f"{_HISTORY}_MaxReturnEventValues", MAX_EVENTS_PER_READ)
+    event_nodes.show(space)
     for owner in (_HISTORY, "Server_ServerCapabilities"):
         folder = standard_id(getattr(ua.ObjectIds, f"{owner}_AggregateFunctions"))
         _relate(space, folder, ua.ObjectIds.Organizes, AGGREGATES)

@@ -2,7 +2,8 @@
 
 `log.sqlite` takes what arrives, a row for each append; `archive.sqlite` has the same samples by signal, and knows the
 Parquet files that old ones are sealed in. They are two, so that an append never waits for the archive's writer. What
-somebody has changed of it stands in `amendments.sqlite`, which is there from the first change on.
+somebody has changed of it stands in `amendments.sqlite`, which is there from the first change on; `events.sqlite` has
+what happened, where the store's owner records events.
 """
 
 from __future__ import annotations
@@ -81,6 +82,20 @@ AMENDMENTS = Layout(
 )
 """An amendment stands in place of the sample of its signal, time and epoch, deleted or not, whether there was one or
 not; a modification is what was inserted, or what was before, with when, how and by whom."""
+
+EVENTS = Layout(
+    "events.sqlite",
+    1,
+    """
+    CREATE TABLE event (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, epoch INTEGER NOT NULL,
+        server_time INTEGER NOT NULL, event_id BLOB NOT NULL, source TEXT NOT NULL, is_beginning INTEGER NOT NULL,
+        began INTEGER NOT NULL, cause TEXT NOT NULL, score REAL NOT NULL, severity INTEGER NOT NULL,
+        message TEXT NOT NULL);
+    CREATE INDEX event_time ON event (time, id);
+    CREATE INDEX event_source ON event (source, time, id);
+    """,
+)
+"""Each beginning and each end of an anomaly of a reactor; `began` is when it began, plant time."""
 
 
 def open_for_writing(folder: Path, layout: Layout, *, fold: bool = True) -> sqlite3.Connection:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plant.names import split_signal
-from timeseries import amendments, archive, log, segments
+from timeseries import amendments, archive, event_log, log, segments
 from timeseries.columns import Columns
-from timeseries.layout import AMENDMENTS, ARCHIVE, LOG, open_for_writing, transaction
+from timeseries.layout import AMENDMENTS, ARCHIVE, EVENTS, LOG, Layout, open_for_writing, transaction
 from timeseries.packing import of_chunk
 from timeseries.reading import SEGMENTS
 from timeseries.segments import Segment
@@ -41,11 +41,12 @@ class Size:
     archive_bytes: int
     segment_bytes: int
     amendment_bytes: int = 0
+    event_bytes: int = 0
 
     @property
     def kept(self) -> int:
         """What retention is about; the log empties by itself."""
-        return self.archive_bytes + self.segment_bytes + self.amendment_bytes
+        return self.archive_bytes + self.segment_bytes + self.amendment_bytes + self.event_bytes
 
 
 class Upkeep:
@@ -55,13 +56,14 @@ class Upkeep:
         self._log = open_for_writing(folder, LOG)
         self._archive = open_for_writing(folder, ARCHIVE)
         self._folder = folder / SEGMENTS
-        self._amendments: sqlite3.Connection | None = None
+        self._others: dict[str, sqlite3.Connection] = {}
+        """Of the files that not every store has."""
         self._remove_strangers()
 
     def close(self) -> None:
         """Close it."""
-        if self._amendments is not None:
-            self._amendments.close()
+        for connection in self._others.values():
+            connection.close()
         self._archive.close()
         self._log.close()
 
@@ -127,10 +129,11 @@ class Upkeep:
     def forget(self, before: int) -> int:
         """Remove what ends before a time, but for the newest sample of each signal; return how many samples.
 
-        What was changed is forgotten once there is nothing older of its signal.
+        What was changed is forgotten once there is nothing older of its signal, and events go by their own times.
 
         Raises:
-            sqlite3.Error: when no sample is forgotten, or no amendment, e.g. on a full disk; it may be tried again.
+            sqlite3.Error: when no sample, no amendment or no event is forgotten, e.g. on a full disk; it may be tried
+                again.
         """
         with transaction(self._archive):
             query = f"DELETE FROM chunk AS c WHERE last < ? AND {_OLD} RETURNING count"  # noqa: S608
@@ -142,6 +145,9 @@ class Upkeep:
         for (file,) in empty:
             (self._folder / file).unlink(missing_ok=True)
         self._forget_amendments(before)
+        events = self._other(EVENTS)
+        if events is not None:
+            event_log.forget(events, before)
         return sum(count for (count,) in gone)
 
     def oldest(self) -> int | None:
@@ -156,9 +162,9 @@ class Upkeep:
     def size(self) -> Size:
         """Return how much is stored."""
         (sealed,) = self._archive.execute("SELECT coalesce(sum(bytes), 0) FROM segment").fetchone()
-        file = self._amended()
-        amended = _used_bytes(file) if file is not None else 0
-        return Size(_used_bytes(self._log), _used_bytes(self._archive), sealed, amended)
+        files = [self._other(layout) for layout in (AMENDMENTS, EVENTS)]
+        others = [_used_bytes(file) if file is not None else 0 for file in files]
+        return Size(_used_bytes(self._log), _used_bytes(self._archive), sealed, *others)
 
     def damaged(self, tell: Callable[[], None] = lambda: None) -> list[str]:
         """Return the segments that are not as they were written, each with what is wrong."""
@@ -178,14 +184,14 @@ class Upkeep:
         for connection in (self._log, self._archive):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    def _amended(self) -> sqlite3.Connection | None:
-        """Return what was changed, if anything was."""
-        if self._amendments is None and (self._folder.parent / AMENDMENTS.file).exists():
-            self._amendments = open_for_writing(self._folder.parent, AMENDMENTS)
-        return self._amendments
+    def _other(self, layout: Layout) -> sqlite3.Connection | None:
+        """Return a file that not every store has, where it is there."""
+        if layout.file not in self._others and (self._folder.parent / layout.file).exists():
+            self._others[layout.file] = open_for_writing(self._folder.parent, layout)
+        return self._others.get(layout.file)
 
     def _forget_amendments(self, before: int) -> None:
-        connection = self._amended()
+        connection = self._other(AMENDMENTS)
         if connection is None:
             return
         amendments.forget(connection, before, lambda signal: min(self._firsts(signal), default=before))

@@ -22,7 +22,7 @@ from plant.sample import Scalar
 from plant.schedule import Schedule
 from runtime.errors import BadInput
 from runtime.opcua_link.link import OpcuaLink
-from runtime.opcua_link.values import Notification
+from runtime.opcua_link.values import Notification, Reading
 
 log = logging.getLogger("detector")
 
@@ -32,7 +32,7 @@ LOOP_LEAVES = ("WSP", "Mode")
 AUTO = 2
 PUBLISHING_S = 0.1
 REMEMBERED_S = 300
-"""How far back the working setpoint is asked for at the start."""
+"""How far back the working setpoint is asked for at the start, and the last verdict of a server that has begun anew."""
 
 WORSE = 1.2
 """An episode under way is told of again when its peak has grown by this factor."""
@@ -94,7 +94,7 @@ class Watcher:
         (clock,) = await link.read([CLOCK])
         await self._catch_up(link, clock.source_time)
         for index, reactor in enumerate(self.reactors):
-            anomaly, cause, since = await link.read([f"{reactor}.Detector.{leaf}" for leaf in _RESUMED])
+            anomaly, cause, since = await _verdict(link, reactor, clock.source_time)
             if anomaly.value is True and not since.is_bad:
                 under_way.add(reactor)
                 self._verdicts[index] = Verdict(True, str(cause.value), ticks_from_text(str(since.value)), 1.0)
@@ -199,6 +199,27 @@ class Watcher:
 
 
 _RESUMED = ("Anomaly", "Cause", "Since")
+
+
+async def _verdict(link: OpcuaLink, reactor: str, now: int) -> list[Reading]:
+    """Return what was said last of a reactor; of a server that has begun anew since, its history knows."""
+    present = await link.read([f"{reactor}.Detector.{leaf}" for leaf in _RESUMED])
+    if not present[0].is_bad:
+        return present
+    anomaly = await _last_good(link, present[0], now)
+    if anomaly.value is not True:
+        return present
+    return [anomaly, *[await _last_good(link, each, now) for each in present[1:]]]
+
+
+async def _last_good(link: OpcuaLink, present: Reading, now: int) -> Reading:
+    """Return the newest value of the last minutes, or that before them."""
+    try:
+        known = await link.history(present.name, now - REMEMBERED_S * TICKS_PER_SECOND, now + 1, bounds=True)
+    except BadInput as error:
+        log.info("no history of the verdict (%s)", error)
+        return present
+    return next((each for each in reversed(known.readings()) if not each.is_bad), present)
 
 
 def _leaves(reactor: str) -> list[str]:

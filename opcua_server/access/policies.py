@@ -16,7 +16,7 @@ from opcua_server.tags import Tags
 from plant.names import NAMESPACE_INDEX
 
 _DIAGNOSTICS = "Server_ServerDiagnostics"
-_OF_SERVER = ("RoleSet", "NamespaceMetadata")
+_OF_SERVER = ("RoleSet", "NamespaceMetadata", "Server")
 """Nodes of the plant's namespace below the Server object."""
 _HAS_SUBTYPE = standard_id(ua.ObjectIds.HasSubtype)
 

@@ -39,7 +39,7 @@ class Answer:
 
     def raw(self, details: ua.ReadRawModifiedDetails, room: int) -> Result:
         """Return samples as they are."""
-        start, end = _given(details.StartTime), _given(details.EndTime)
+        start, end = given(details.StartTime), given(details.EndTime)
         limit = details.NumValuesPerNode
         if (not start and not end) or ((not start or not end) and not limit):
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
@@ -62,7 +62,7 @@ class Answer:
 
     def modified(self, details: ua.ReadRawModifiedDetails, room: int) -> Result:
         """Return what was changed."""
-        start, end = _given(details.StartTime), _given(details.EndTime)
+        start, end = given(details.StartTime), given(details.EndTime)
         limit = details.NumValuesPerNode
         if details.ReturnBounds:
             return Result(quality.BAD_INVALID_ARGUMENT)
@@ -101,7 +101,7 @@ class Answer:
         name = processed.AGGREGATES.get(function)
         if name is None:
             return Result(int(ua.StatusCodes.BadAggregateNotSupported))
-        start, end = _given(details.StartTime), _given(details.EndTime)
+        start, end = given(details.StartTime), given(details.EndTime)
         if not start or not end or start == end:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         if not 0 <= details.ProcessingInterval < 2**63 / _TICKS_PER_MILLISECOND:
@@ -124,7 +124,7 @@ class Answer:
         )
 
 
-def _given(time: Any) -> int:
+def given(time: Any) -> int:
     """Return ticks, 0 for a time that is not given."""
     ticks = ticks_of(time)
     return ticks if ticks > _NO_TIME_BELOW else 0

@@ -27,13 +27,14 @@ _AGGREGATE_FUNCTIONS = standard_id(ua.ObjectIds.HistoryServerCapabilities_Aggreg
 _DEFAULTS = AggregateConfiguration()
 
 
-def add(builder: NodeBuilder, plant: ua.NodeId) -> None:
-    """Add both configurations below the plant."""
+def add(builder: NodeBuilder, plant: ua.NodeId) -> ua.NodeId:
+    """Add both configurations below the plant; return the folder they are in."""
     folder = builder.add_object(
         _FOLDER, plant, type_id=ua.ObjectIds.FolderType, description="How values are recorded, by kind"
     )
     _configuration(builder, folder, _MEASURED, "Measured once a scan, interpolated", stepped=False)
     _configuration(builder, folder, _HELD, "Set, held until the next value", stepped=True)
+    return folder
 
 
 def use(builder: NodeBuilder, node: ua.NodeId, signal: Signal) -> None:

@@ -29,11 +29,12 @@ TIMESTAMPS = {
 NO_OBJECT = bytes(3)
 """An ExtensionObject that is null."""
 _STATUS, _LENGTH = struct.Struct("<I"), struct.Struct("<i")
-_DATA, _MODIFIED_DATA = (
+_DATA, _MODIFIED_DATA, _EVENTS = (
     b"\x01\x00" + struct.pack("<H", number) + b"\x01"
     for number in (
         ua.ObjectIds.HistoryData_Encoding_DefaultBinary,
         ua.ObjectIds.HistoryModifiedData_Encoding_DefaultBinary,
+        ua.ObjectIds.HistoryEvent_Encoding_DefaultBinary,
     )
 )
 
@@ -50,6 +51,8 @@ class Result:
     count: int = 0
     infos: Sequence[bytes] | None = None
     """ModificationInfos, where values are modified ones."""
+    are_events: bool = False
+    """The values are lists of event fields."""
 
     def encoded(self) -> list[bytes]:
         """Return the parts of a HistoryReadResult."""
@@ -64,7 +67,7 @@ class Result:
     def head(self, size: int | None) -> bytes:
         """Return a HistoryReadResult up to its data of so many bytes; None: without data."""
         point = _LENGTH.pack(len(self.point)) + self.point if self.point else NULL_ARRAY
-        kind = _DATA if self.infos is None else _MODIFIED_DATA
+        kind = _EVENTS if self.are_events else _DATA if self.infos is None else _MODIFIED_DATA
         return _STATUS.pack(self.status) + point + (NO_OBJECT if size is None else kind + _LENGTH.pack(size))
 
 

@@ -50,4 +50,10 @@ DELETE = Profile(
     "OPC 10000-7 v1.04 §6.6.56",
     units=(_UPDATE, *units("Historical Access Delete Value")),
 )
-PROFILES = (RAW, AT_TIME, MODIFIED, INSERT, UPDATE, REPLACE, DELETE)
+EVENTS = Profile(
+    "Base Historical Event Server Facet",
+    f"{SERVER}BaseHistoricalEvent",
+    "OPC 10000-7 v1.04 §6.6.58",
+    units=(_READ, *units("Historical Access Event Max Events Read Continuation Point", "Historical Access Events")),
+)
+PROFILES = (RAW, AT_TIME, MODIFIED, INSERT, UPDATE, REPLACE, DELETE, EVENTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from asyncua import ua
 from asyncua.ua.ua_binary import nodeid_to_binary
@@ -13,6 +14,7 @@ from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
 from opcua_server.historical_access.answer import Answer
 from opcua_server.historical_access.encoding import TIMESTAMPS, Result
+from opcua_server.historical_access.event_history import EventHistory
 from opcua_server.recorder import Recorder
 from opcua_server.tags import Tags
 from plant import quality
@@ -29,10 +31,18 @@ class HistoryReader:
     Stands where asyncua keeps its history manager.
     """
 
-    def __init__(self, tags: Tags, recorder: Recorder, history: History, exists: Callable[[ua.NodeId], bool]) -> None:
+    def __init__(
+        self,
+        tags: Tags,
+        recorder: Recorder,
+        history: History,
+        events: EventHistory,
+        exists: Callable[[ua.NodeId], bool],
+    ) -> None:
         self._tags = tags
         self._recorder = recorder
         self._history = history
+        self._events = events
         self._exists = exists
         self._worker = ThreadPoolExecutor(1, "history")
 
@@ -40,6 +50,7 @@ class HistoryReader:
         """Let what is under way finish, and answer nothing more."""
         self._worker.shutdown()
         self._history.close()
+        self._events.close()
 
     async def read(self, rights: Rights, params: ua.HistoryReadParameters) -> list[bytes]:
         """Return HistoryReadResults, each in parts.
@@ -55,7 +66,11 @@ class HistoryReader:
         if params.ReleaseContinuationPoints:
             return [Result(quality.GOOD).head(None) for _ in params.NodesToRead]
         self._recorder.flush()
-        return await asyncio.get_running_loop().run_in_executor(self._worker, self._results, rights, params)
+        if isinstance(details, ua.ReadEventDetails):
+            work = self._events.answer(rights, params)
+        else:
+            work = partial(self._results, rights, params)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     def _results(self, rights: Rights, params: ua.HistoryReadParameters) -> list[bytes]:
         left = MAX_VALUES_PER_CALL

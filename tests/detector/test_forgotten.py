@@ -41,7 +41,7 @@ class Server:
         now = ticks_from_datetime(NOW)
         return [Reading(name, values.get(name), quality.GOOD, now, now) for name in names]
 
-    async def history(self, name: str, start: int, end: int) -> Notification:
+    async def history(self, name: str, start: int, end: int, *, bounds: bool = False) -> Notification:
         return Notification.of([], [name])
 
     async def subscribe(self, *arguments: object, **options: object) -> int:

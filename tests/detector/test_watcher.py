@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 from detector.stream.normal_run import SIGNALS
 from detector.stream.watcher import CLOCK, Watcher
@@ -55,3 +57,47 @@ def test_a_reactor_is_not_judged_while_a_value_is_bad_and_is_while_it_is_uncerta
     assert judged_after(told("R101.T", 350.0)) == [False, True]
     assert judged_after(told("R101.r", 1.0, status=quality.UNCERTAIN_LAST_USABLE_VALUE)) == [True, True]
     assert watcher._inputs_now()[0]["T"].tolist() == [350.0, 2.0]
+
+
+class Server:
+    """A server that has begun anew: nobody has said anything of a reactor, its history knows what was said before."""
+
+    def __init__(self, *history: Reading) -> None:
+        self._history = history
+
+    async def read(self, names: list[str]) -> list[Reading]:
+        values = {CLOCK: told(CLOCK, "2031-11-22T04:00:00Z", 1000)}
+        return [values.get(name, told(name, None, 900, quality.BAD_WAITING_FOR_INITIAL_DATA)) for name in names]
+
+    async def history(self, name: str, start: int, end: int, *, bounds: bool = False) -> Notification:
+        assert start < end == 1001
+        assert bounds
+        return Notification.of([each for each in self._history if each.name == name])
+
+
+async def resumed(server: Server) -> tuple[set[str], Watcher]:
+    judge: Any = SimpleNamespace(time=1000)
+    watcher = Watcher(judge, REACTORS, 1.0, None, None, None)  # type: ignore[arg-type]
+    link: Any = server
+    return await watcher.resume(link), watcher
+
+
+def said(reactor: str, time: int, *, anomaly: bool) -> list[Reading]:
+    values = {"Anomaly": anomaly, "Cause": "T high" if anomaly else "", "Since": "1601-01-01T00:00:00.0000070Z"}
+    given = [told(f"{reactor}.Detector.{leaf}", value, time) for leaf, value in values.items()]
+    gone = [told(each.name, None, 800, quality.BAD_WAITING_FOR_INITIAL_DATA) for each in given]
+    return [*given, *gone]
+
+
+async def test_an_anomaly_goes_on_when_the_server_has_begun_anew() -> None:
+    server = Server(*said("R101", 500, anomaly=True), *said("R102", 600, anomaly=False))
+    under_way, watcher = await resumed(server)
+    assert under_way == {"R101"}
+    verdict = watcher._verdicts[0]
+    assert (verdict.anomaly, verdict.cause, verdict.since) == (True, "T high", 70)
+    assert not watcher._verdicts[1].anomaly
+
+
+async def test_of_a_plant_without_a_past_none_is_under_way() -> None:
+    under_way, _ = await resumed(Server())
+    assert under_way == set()

@@ -19,7 +19,7 @@ Made by `scripts/facets` from `opcua_server/profiles.py` and `tests/opcua_server
 that passes is one of which no mandatory conformance unit is missing; `Server.ServerCapabilities.ServerProfileArray`
 lists these and no others, `ConformanceUnits` the units. The units are those of OPC 10000-7 v1.04, the last version
 that lists them on paper; those of the security policies are in the profile database only. Events and alarms have
-profiles of their own that are not aimed at here, and so have historical events and annotations.
+profiles of their own that are not aimed at here, and so have annotations.
 """
 
 

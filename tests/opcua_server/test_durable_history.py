@@ -17,6 +17,7 @@ from runtime.opcua_link.connect import connected
 from runtime.opcua_link.filetime import FileTime, ticks_of
 from runtime.opcua_link.values import Notification
 
+from .event_history import Fields, field, history, listening, plant, say
 from .server_process import ServerProcess
 
 NAMES = ["R101.T", "R101.Ca", "R101.TIC101.SP", "R102.T", "R101.Detector.Cause"]
@@ -91,3 +92,33 @@ async def _read(client: Client, node: ua.NodeId, start: int, end: int, *, modifi
     params = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes)
     (result,) = await client.uaclient.history_read(params)
     return list(result.HistoryData.DataValues) if result.HistoryData is not None else []
+
+
+async def test_events_that_were_told_are_there_after_kill_9_and_begin_once(server: ServerProcess) -> None:
+    chance = random.Random(8)
+    told: list[Fields] = []
+    for _ in range(3):
+        client = Client(server.endpoint())
+        await client.connect()
+        async with listening(client, plant=plant("Plant"), is_left=True) as listener:
+            for number in range(chance.randrange(5, 20)):
+                for reactor in ("R101", "R102"):
+                    await say(client, reactor, anomaly=chance.random() < 0.5, cause=f"cause {number}")
+            await listener.until("plant", 3)
+            last = asyncio.create_task(say(client, "R101", anomaly=True))
+            await asyncio.sleep(chance.uniform(0.0, 0.06))
+            os.kill(server.pid, signal.SIGKILL)
+            await asyncio.gather(last, return_exceptions=True)
+            told += listener.heard["plant"]
+        server.stop()
+        await asyncio.gather(client.disconnect(), return_exceptions=True)
+        async with Client(server.endpoint()) as client:
+            recorded = await history(client, plant("Plant"))
+            assert [field(each, "Time") for each in recorded] == sorted(field(each, "Time") for each in recorded)
+            for reactor in ("R101", "R102"):
+                mine = [each for each in recorded if field(each, "Reactor") == reactor]
+                heard = [each for each in told if field(each, "Reactor") == reactor]
+                assert [each for each in mine if each in heard] == heard
+                active = [field(each, "Active") for each in mine]
+                assert active == [number % 2 == 0 for number in range(len(active))]
+    assert len(told) > 10

@@ -156,6 +156,18 @@ async def test_bounds_stand_at_both_ends_and_count(
     assert flat == (expected[::-1] if backward else expected)
 
 
+async def test_the_end_alone_is_where_reading_into_the_past_begins(client: Client, times: list[int]) -> None:
+    node = client.get_node("ns=2;s=R101.X")
+
+    async def read_from(end: int) -> list[int]:
+        details = ua.ReadRawModifiedDetails(False, FileTime.of(0), FileTime.of(end), 3, False)
+        result = await node.history_read(details)
+        return [ticks_of(each.SourceTimestamp) for each in result.HistoryData.DataValues]
+
+    assert await read_from(times[6]) == times[6:3:-1]
+    assert await read_from(2**61) == times[:-4:-1], "the newest (OPC 10000-11 v1.05 A.2)"
+
+
 async def test_a_bound_between_samples_is_the_next_one_outside(client: Client, times: list[int]) -> None:
     (page,) = await read(client, times[3] + 5, times[6] - 5)
     assert [ticks_of(each.SourceTimestamp) for each in page] == times[3:7]

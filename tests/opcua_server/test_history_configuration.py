@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from asyncua import Client, ua
 
+from opcua_server.historical_access.event_history import MAX_EVENTS_PER_READ
 from opcua_server.historical_access.processed import AGGREGATES
 from opcua_server.services.attribute_history import MAX_VALUES_PER_READ
 from plant.signals import PLANT_SIGNALS, reactor_signals
@@ -103,12 +104,13 @@ async def test_capabilities_are_those_there_are(client: Client) -> None:
         (await node.read_browse_name()).Name: await node.read_value()
         for node in await client.get_node(CAPABILITIES).get_children(ua.ObjectIds.HasProperty)
     }
-    yes = ["AccessHistoryData", "InsertData", "ReplaceData", "UpdateData", "DeleteRaw", "DeleteAtTime"]
-    no = ["AccessHistoryEvents", "InsertEvent", "ReplaceEvent", "UpdateEvent", "DeleteEvent", "InsertAnnotation"]
+    changes = ["InsertData", "ReplaceData", "UpdateData", "DeleteRaw", "DeleteAtTime"]
+    yes = ["AccessHistoryData", "AccessHistoryEvents", *changes]
+    no = ["InsertEvent", "ReplaceEvent", "UpdateEvent", "DeleteEvent", "InsertAnnotation"]
     assert told == {
         **{f"{each}Capability": True for each in yes},
         **{f"{each}Capability": False for each in no},
         "ServerTimestampSupported": True,
         "MaxReturnDataValues": MAX_VALUES_PER_READ,
-        "MaxReturnEventValues": 0,
+        "MaxReturnEventValues": MAX_EVENTS_PER_READ,
     }

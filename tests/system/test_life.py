@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 import pytest
+from asyncua import Client
 
 from plant.clock import ticks_from_text
 from runtime.ports import free_port
@@ -216,5 +220,37 @@ def test_off_loopback_services_and_commands_log_in(start_plant: Start, tmp_path:
         wait_until("the verdict", lambda: up.last("R101.Detector.Anomaly")["value"] == "True")
         up.command("clear", "R101", fault)
         assert up.last("R101.TIC101.Alive")["value"] == "True"
+    finally:
+        assert up.end() == 0
+
+
+async def events_of(up: Up, reactor: str) -> list[bool]:
+    """Return of each anomaly's event in the server's history whether it is a beginning."""
+    async with Client(up.running["opcua"]) as client:
+        kind = client.get_node("ns=2;s=AnomalyEventType")
+        node = client.get_node(f"ns=2;s={reactor}")
+        return [
+            each.Active for each in await node.read_event_history(datetime(2000, 1, 1, tzinfo=UTC), None, 100, kind)
+        ]
+
+
+def test_an_anomaly_begins_once_whatever_is_killed_meanwhile(start_plant: Start, tmp_path: Path) -> None:
+    up = start_plant(tmp_path / "data")
+    try:
+        up.wait_ready()
+        up.command("inject", "R101", "bias", "signal=T", "size=10")
+        wait_until("the verdict", lambda: up.last("R101.Detector.Anomaly")["value"] == "True")
+        for parts in (("server",), ("server", "detector")):
+            before = up.pids()
+            for part in parts:
+                os.kill(before[part], signal.SIGKILL)
+            wait_until("other processes", lambda b=before, p=parts: all(up.pids()[each] != b[each] for each in p), 30)
+
+            def is_judged() -> bool:
+                (verdict,) = up.query("last", "R101.Detector.Anomaly", "--source", "opcua")
+                return verdict["value"] == "True"
+
+            wait_until(f"the verdict without {parts}", is_judged, 60)
+        assert asyncio.run(events_of(up, "R101")) == [True]
     finally:
         assert up.end() == 0

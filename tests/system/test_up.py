@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -24,6 +25,7 @@ from asyncua import Client, ua
 from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from plant.clock import seconds_from_duration, text_from_ticks, ticks_from_text, unix_ns_from_ticks
+from runtime.opcua_link.filetime import ticks_of
 from runtime.pki.own import own_identities
 from timeseries.reader import Reader
 
@@ -165,7 +167,18 @@ def test_a_bias_is_seen_by_the_detector_on_mqtt_and_in_postgresql(plant: Up, bro
     ((reactor, cause, method, at),) = wait_until("a row", recorded)
     assert (reactor, cause, method) == ("R102", "T high", "baseline")
     assert text_from_ticks(ticks_from_text(at.isoformat())) == started
+    began = asyncio.run(newest_event(plant, "R102"))
+    assert (began.Reactor, began.Cause, began.Active, began.Severity) == ("R102", "T high", True, 800)
+    assert ticks_of(began.StartTime) // 10 == ticks_from_text(started) // 10
     plant.command("clear", "R102")
+
+
+async def newest_event(plant: Up, reactor: str) -> Any:
+    """Return the newest anomaly's event in the server's history."""
+    async with Client(plant.running["opcua"]) as client:
+        kind = client.get_node("ns=2;s=AnomalyEventType")
+        (event,) = await client.get_node(f"ns=2;s={reactor}").read_event_history(None, datetime.now(UTC), 1, kind)
+        return event
 
 
 def test_the_summary_table_shows_the_running_plant_and_a_batch(plant: Up) -> None:

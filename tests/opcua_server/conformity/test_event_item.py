@@ -103,7 +103,7 @@ async def test_a_notifier_wants_an_event_filter(session: Session) -> None:
 
 async def test_only_a_notifier_takes_event_items(session: Session) -> None:
     good = event_filter("Message")
-    for name in (SP, "R101", ua.NodeId(IDS.ObjectsFolder)):
+    for name in (SP, "R101.Detector", ua.NodeId(IDS.ObjectsFolder)):
         result = await refused(session, event_item(good, node_id=name))
         assert result.StatusCode.name == "BadAttributeIdInvalid"
     unknown = await refused(session, event_item(good, node_id="nothing"))

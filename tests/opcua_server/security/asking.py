@@ -89,6 +89,21 @@ async def history(client: Client, path: str) -> str:
     return str(result.StatusCode.name)
 
 
+async def event_history(client: Client, node: ua.NodeId) -> str:
+    select = ua.SimpleAttributeOperand(
+        ua.NodeId(ua.ObjectIds.BaseEventType), [ua.QualifiedName("Message", 0)], ua.AttributeIds.Value
+    )
+    details = ua.ReadEventDetails(1, ua.DateTime(2020, 1, 1), ua.get_win_epoch(), ua.EventFilter([select]))
+    params = ua.HistoryReadParameters(
+        HistoryReadDetails=details,
+        TimestampsToReturn=ua.TimestampsToReturn.Both,
+        ReleaseContinuationPoints=False,
+        NodesToRead=[ua.HistoryReadValueId(NodeId=node)],
+    )
+    (result,) = await client.uaclient.history_read(params)
+    return str(result.StatusCode.name)
+
+
 async def amend(client: Client, path: str) -> dict[str, str]:
     """Return what each change to history is answered; where it is allowed there is nothing to change."""
     node, time, how = plant(path), ua.DateTime(1990, 1, 1), ua.PerformUpdateType

@@ -23,6 +23,7 @@ from .asking import (
     amend,
     browse,
     call,
+    event_history,
     history,
     monitor,
     own_security,
@@ -107,6 +108,8 @@ async def ask(client: Client) -> dict[str, object]:
     found["translate from R101"] = await translate(client, plant("R101"), "2:T")
     found["history"] = await history(client, "R101.T")
     found["history of nothing"] = await history(client, "R101.TIC101.Heartbeat")
+    found["history of events"] = await event_history(client, plant("R101"))
+    found["history of all events"] = await event_history(client, SERVER)
     found["amend"] = await amend(client, "R101.T")
     level = await value(client, plant("R101.T"), ATTRIBUTES.UserAccessLevel) if found["history"] != UNKNOWN else 0
     found["may amend"] = bool(level & ua.AccessLevel.HistoryWrite.mask)
@@ -188,6 +191,12 @@ def test_a_browse_path_does_not_lead_to_or_from_what_is_hidden(answers: Answers)
 def test_history_is_read_by_the_process_roles(answers: Answers) -> None:
     assert of(answers, "history") == expected(PROCESS, DENIED)
     assert of(answers, "history of nothing") == expected(set(), "BadHistoryOperationUnsupported")
+
+
+def test_events_are_read_from_history_by_the_process_roles(answers: Answers) -> None:
+    read = dict.fromkeys(PROCESS, "GoodNoData")
+    assert of(answers, "history of events") == {**expected(set(), DENIED), **read}
+    assert of(answers, "history of all events") == {**expected(set(), DENIED, DENIED), **read}
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_subtypes_are_followed_only_when_asked(views: ViewService) -> None:
 
 def test_node_classes_are_filtered(views: ViewService) -> None:
     objects = browse(views, description(plant_id("R150"), classes=ua.NodeClass.Object))
-    assert names(objects) == ["TIC150", "Alarms", "Detector", "Simulation"]
+    assert names(objects) == ["Events", "TIC150", "Alarms", "Detector", "Simulation"]
     methods = browse(views, description(plant_id("R150.Simulation"), classes=ua.NodeClass.Method))
     assert names(methods) == ["Inject", "Clear"]
     mixed = browse(views, description(plant_id("R150.Simulation"), classes=ua.NodeClass.Method | ua.NodeClass.Object))

@@ -68,8 +68,8 @@ def test_what_is_wrong_with_a_path_is_its_own_result(views: ViewService, wanted:
 
 
 LEAF = path(OBJECTS, *down("2:Plant", "2:Area1", "2:R1299", "2:TIC1299", "2:SP", "0:EngineeringUnits"))
-STEPS = 12
-"""To the leaf: a node and a match for each of its elements."""
+STEPS = 14
+"""To the leaf: a node and a match for each of its elements, and another where a part is a notifier, too."""
 
 
 @pytest.mark.parametrize(("most", "good"), [(3 * STEPS, 3), (3 * STEPS - 1, 2), (STEPS - 1, 0)])

@@ -1,0 +1,119 @@
+"""Answers to who reads the history of events, node by node."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asyncua import ua
+from asyncua.server.address_space import AddressSpace
+
+from opcua_server.access.permissions import READ_HISTORY
+from opcua_server.access.rights import Rights
+from opcua_server.anomaly_events import AnomalyEvents
+from opcua_server.historical_access import event_nodes, events
+from opcua_server.historical_access.answer import given
+from opcua_server.historical_access.encoding import Result
+from opcua_server.historical_access.events import Point, Room, Wanted
+from opcua_server.historical_access.raw import Span
+from opcua_server.limits import ServerLimits
+from opcua_server.monitoring.event import Event
+from opcua_server.monitoring.event_filter import EventFilter
+from opcua_server.services import event_filters
+from plant import quality
+from timeseries.event_log import EventReader
+
+MAX_EVENTS_PER_READ, MAX_EVENTS_PER_CALL = 1_000, 10_000
+"""Of one node, and of all nodes together; what is beyond comes by continuation points."""
+MOST_OCTETS, MOST_LOOKS = 4_000_000, 20_000
+"""Of a call: bytes of fields, and events that filters look at."""
+_UNSUPPORTED = Result(int(ua.StatusCodes.BadHistoryOperationUnsupported))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A call, with all that only the address space can say; the rest may be answered in a thread."""
+
+    rights: Rights
+    details: Any
+    nodes: Sequence[tuple[ua.HistoryReadValueId, bool, bool]]
+    """Each with whether it is there, and whether it has events in history."""
+    filter: EventFilter | None
+    """None for one that cannot be."""
+
+
+class EventHistory:
+    """What has been recorded of events."""
+
+    def __init__(self, reader: EventReader, made: AnomalyEvents, space: AddressSpace, limits: ServerLimits) -> None:
+        self._reader = reader
+        self._made = made
+        self._space = space
+        self._limits = limits
+
+    def close(self) -> None:
+        """Close it."""
+        self._reader.close()
+
+    def answer(self, rights: Rights, params: ua.HistoryReadParameters) -> Callable[[], list[bytes]]:
+        """Return what reads and returns the HistoryReadResults, in parts."""
+        details: Any = params.HistoryReadDetails
+        nodes = [
+            (node, node.NodeId in self._space, event_nodes.has_history(self._space, node.NodeId))
+            for node in params.NodesToRead
+        ]
+        agreed, _ = event_filters.agree(details.Filter, self._made.types, self._limits)
+        asked = _Asked(rights, details, nodes, agreed)
+        return lambda: self._results(asked)
+
+    def _results(self, asked: _Asked) -> list[bytes]:
+        room = Room(MAX_EVENTS_PER_CALL, MOST_OCTETS, MOST_LOOKS)
+        parts: list[bytes] = []
+        for node, is_there, has_history in asked.nodes:
+            status = asked.rights.status(node.NodeId, READ_HISTORY)
+            if not is_there or not asked.rights.sees(node.NodeId):
+                result = Result(quality.BAD_NODE_ID_UNKNOWN)
+            elif not has_history:
+                result = _UNSUPPORTED
+            elif quality.is_bad(status):
+                result = Result(status)
+            else:
+                result = self._result(asked, node, room)
+            parts += result.encoded()
+        return parts
+
+    def _result(self, asked: _Asked, node: ua.HistoryReadValueId, room: Room) -> Result:
+        details = asked.details
+        if getattr(details, "ReadModified", False) or getattr(details, "SortClause", None):
+            return _UNSUPPORTED  # nothing is ever changed, and what is sorted is by time
+        if node.IndexRange:
+            return Result(int(ua.StatusCodes.BadIndexRangeNoData))
+        start, end, limit = given(details.StartTime), given(details.EndTime), details.NumValuesPerNode
+        if (not start and not end) or ((not start or not end) and not limit):
+            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+        if asked.filter is None:
+            return Result(int(ua.StatusCodes.BadEventFilterInvalid))
+        try:
+            point = Point.of(node.ContinuationPoint) if node.ContinuationPoint else None
+        except ValueError:
+            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
+
+        def may_have(event: Event) -> bool:
+            return asked.rights.receives(event.type, event.source)
+
+        source = None if node.NodeId in self._made.above else str(node.NodeId.Identifier)
+        most = min(limit or MAX_EVENTS_PER_READ, MAX_EVENTS_PER_READ)
+        wanted = Wanted(source, Span(start, end, with_bounds=False), most, asked.filter, may_have)
+        try:
+            found, rest = events.read(self._reader, self._made, wanted, room, point)
+        except sqlite3.Error:
+            return Result(quality.BAD_DATA_LOST)
+        return Result(
+            quality.GOOD if found or rest is not None else quality.GOOD_NO_DATA,
+            rest.packed() if rest is not None else b"",
+            found,
+            len(found),
+            are_events=True,
+        )
