@@ -12,7 +12,7 @@ from gateway.output import FormatOption, print_rows
 from runtime.errors import GatewayError
 from runtime.running import RunningPlant, find_running, is_alive
 
-COLUMNS = ("part", "state", "since", "rate", "lag_s", "outbox", "drops", "last_error", "pid")
+COLUMNS = ("part", "state", "since", "rate", "lag_s", "outbox", "gaps", "drops", "last_error", "pid")
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +56,7 @@ def _service(name: str, entry: dict[str, Any]) -> dict[str, Any]:
         "rate": facts.get("rate"),
         "lag_s": facts.get("lag_s"),
         "outbox": facts.get("outbox"),
+        "gaps": facts.get("gaps"),
         "drops": _drops(port),
         "last_error": facts["last_error"] or None,
         "pid": entry["pid"],
