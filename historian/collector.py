@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from historian.epochs import EPOCH, Epochs
 from historian.gaps import Refused, alike, some
-from historian.intake import Intake
+from historian.intake import Intake, timed
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant import quality
@@ -158,7 +158,8 @@ class Collector:
         intake = Intake([self._infos[name] for name in names], self._sampling)
         if start < end:
             async for page in link.history_pages(names, start, end, on_refusal=refused.__setitem__):
-                missed = page.take(page.source_time >= starts[page.index])
+                dated = timed(page, arrival=0)
+                missed = dated.take(dated.source_time >= starts[dated.index])
                 found += await self._keep(missed, intake, historical=True)
         return found
 
@@ -168,17 +169,18 @@ class Collector:
             await self._thread.do(self._store.close_gaps, closed)
 
     async def _take(self, data: Notification) -> None:
+        now = ticks_from_unix_ns(time.time_ns())
         if data.server_time.size:
-            lag_s = (ticks_from_unix_ns(time.time_ns()) - int(data.server_time.max())) / TICKS_PER_SECOND
+            lag_s = (now - int(data.server_time.max())) / TICKS_PER_SECOND
             self._health.detail["lag_s"] = round(lag_s, 3)
             self._metrics.lag(lag_s)
         if (overflows := data.overflows).any():
             self._metrics.overflowed(int(np.count_nonzero(overflows)))
-            if (now := time.monotonic()) >= self._next_overflow_said:
+            if (moment := time.monotonic()) >= self._next_overflow_said:
                 log.warning("the server's queues overflowed, this side was too slow; what was lost there is read back")
-            self._next_overflow_said = now + QUIET_S
+            self._next_overflow_said = moment + QUIET_S
             await self._open_gaps([data.signals[place] for place in np.unique(data.index[overflows]).tolist()])
-        await self._keep(data, self._live)
+        await self._keep(timed(data, now), self._live)
 
     async def _keep(self, data: Notification, intake: Intake, *, historical: bool = False) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""

@@ -77,7 +77,11 @@ class Server:
             if name in self.refuses:
                 on_refusal(name, self.refuses[name])
                 continue
-            past = [each for each in self.past if each.name == name and start <= each.source_time < end]
+            past = [
+                each
+                for each in self.past
+                if each.name == name and start <= (each.source_time or each.server_time) < end
+            ]
             for first in range(0, len(past) + 1, 7):
                 yield Notification.of(past[first : first + 7], names)
 

@@ -143,6 +143,14 @@ async def test_a_gap_is_filled_as_thinly_as_live_samples_are_kept(plant, server)
         assert plant.stored("R101.T") == [*(1.0 + 10 * place for place in range(10)), 100.0]
 
 
+async def test_values_without_a_source_time_are_stored_live_and_read_back(plant, server) -> None:
+    server.now = server.at(50)
+    server.past = [Reading("R101.T", 1.0, quality.GOOD, 0, server.at(20))]
+    server.live = [Reading("R101.T", 3.0, quality.GOOD, 0, server.at(50))]
+    async with plant.collecting(server, lambda: len(plant.stored("R101.T")) == 2 and not plant.gaps()):
+        assert plant.stored("R101.T") == [1.0, 3.0]
+
+
 async def test_all_that_is_received_is_stored_or_rejected(plant, server) -> None:
     server.now = server.at(50)
     server.past = [server.measure("R101.T", float(second), second) for second in range(1, 51)]
