@@ -56,12 +56,12 @@ async def serve(context: Context) -> None:
     nodes = settings.historian.nodes
     parts = dict.fromkeys(split_signal(node.name)[0] for node in nodes) or (*settings.reactors, PLANT)
 
+    reach_s = settings.historian.retention_days * DAY_S
+    collector = Collector(store, thread, metrics, health, settings.historian.sampling_s, reach_s, publisher.wake, nodes)
+
     async def collect(link: OpcuaLink) -> None:
         present.append(link)
         try:
-            reach_s = settings.historian.retention_days * DAY_S
-            sampling_s = settings.historian.sampling_s
-            collector = Collector(store, thread, metrics, health, sampling_s, reach_s, publisher.wake, nodes)
             await collector.run(link)
         finally:
             present.clear()

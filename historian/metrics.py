@@ -39,6 +39,11 @@ class Metrics:
             "From the server's clock to the arrival here.",
             registry=registry,
         )
+        self._gaps = Gauge(
+            "cstr_refused_gaps",
+            "Signals of which samples may be missing, and whose history the server does not tell.",
+            registry=registry,
+        )
         self._age = Gauge(
             "cstr_outbox_age_seconds", "How long the oldest sample that is not confirmed waits.", registry=registry
         )
@@ -88,6 +93,10 @@ class Metrics:
     def lag(self, seconds: float) -> None:
         """Say how late samples arrive."""
         self._lag.set(seconds)
+
+    def refused_gaps(self, signals: int) -> None:
+        """Say how many signals' gaps stay open."""
+        self._gaps.set(signals)
 
     def outbox(self, samples: int, age_s: float) -> None:
         """Say how much waits, and how long the oldest of it."""

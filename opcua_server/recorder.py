@@ -102,13 +102,13 @@ class Recorder:
         if self._refused:
             log.info("the history works again")
             self._refused = []
-            self._health.last_error = ""
+            self._health.trouble("history", "")
 
     def _keep(self, columns: Columns, error: sqlite3.Error) -> None:
         """Keep what the disk has not taken, as much as there may be."""
         if not self._refused:
             log.error("the history refuses (%s); samples wait in memory until it takes them", error)
-        self._health.last_error = f"history: {error}"
+        self._health.trouble("history", f"history: {error}")
         lost = max(0, len(columns) - MOST_WAITING)
         self._lost.inc(lost)
         self._refused = [columns.take(np.arange(lost, len(columns)))]

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from timeseries.retention import Retention
 
+OnTrouble = Callable[[str, str], None]
+
 AGAIN_S, END_S = 2.0, 10.0
 
 
-async def keep(folder: Path, retention: Retention, log: logging.Logger, on_trouble: Callable[[str], None]) -> None:
-    """Keep a store in order, for ever; `on_trouble` is told what is wrong, and "" when it is no more."""
+async def keep(folder: Path, retention: Retention, log: logging.Logger, on_trouble: OnTrouble) -> None:
+    """Keep a store in order, for ever; `on_trouble` is told of which part what is wrong, and "" when it is no more."""
     while True:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "timeseries.keeper", str(folder), str(retention.age), str(retention.bytes),
@@ -32,19 +34,19 @@ async def keep(folder: Path, retention: Retention, log: logging.Logger, on_troub
         await asyncio.sleep(AGAIN_S)
 
 
-def _tell(said: dict[str, str | int], log: logging.Logger, on_trouble: Callable[[str], None]) -> None:
+def _tell(said: dict[str, str | int], log: logging.Logger, on_trouble: OnTrouble) -> None:
     for what, of_it in said.items():
         if what == "forgotten":
             log.info("%s samples beyond the retention were deleted", of_it)
         elif what == "damaged":
             log.error("history is damaged: %s; put the file back from a copy", of_it)
-            on_trouble(f"history: {of_it}")
+            on_trouble("segments", f"history: {of_it}")
         elif of_it:
             log.error("the archive cannot be written (%s); samples stay in the log until it can", of_it)
-            on_trouble(f"archive: {of_it}")
+            on_trouble("archive", f"archive: {of_it}")
         else:
             log.info("the archive can be written again")
-            on_trouble("")
+            on_trouble("archive", "")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -70,6 +70,10 @@ class Store:
         """Return the names of signals by their numbers."""
         return [self._infos[number].name for number in numbers.tolist()]
 
+    def types_of(self, numbers: NDArray[np.int32]) -> list[int]:
+        """Return the built-in types of signals by their numbers."""
+        return [self._infos[number].data_type for number in numbers.tolist()]
+
     def names(self) -> list[str]:
         """Return all signals."""
         return list(self._known)

@@ -53,7 +53,7 @@ async def _main(folder: Path, port: int, rate: int) -> None:
         if rate:
             group.create_task(_ingest(folder, rate))
             retention = Retention.of(400.0, 500.0)
-            group.create_task(keep(folder, retention, logging.getLogger("benchmark"), lambda text: None))
+            group.create_task(keep(folder, retention, logging.getLogger("benchmark"), lambda part, what: None))
         group.create_task(serve_http(make_app(folder, Settings()), "127.0.0.1", port))
 
 

@@ -14,6 +14,7 @@ from runtime.opcua_link.datavalues import reading
 from runtime.opcua_link.errors import CallRefused
 from runtime.opcua_link.filetime import FileTime, ticks_of
 from runtime.opcua_link.nodes import FindNodes, ListedNodes, Nodes, PlantNodes, plant_nodes
+from runtime.opcua_link.reading_back import OnRefusal, refuse
 from runtime.opcua_link.session import Session
 from runtime.opcua_link.subscriptions import OnData, Subscriptions
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
@@ -118,10 +119,14 @@ class OpcuaLink:
         return Notification.joined([page async for page in self.history_pages([name], start, end, bounds=bounds)])
 
     def history_pages(
-        self, names: Sequence[str], start: int, end: int, *, bounds: bool = False
+        self, names: Sequence[str], start: int, end: int, *, bounds: bool = False, on_refusal: OnRefusal = refuse
     ) -> AsyncIterator[Notification]:
-        """Yield the same of any number of signals page by page, however much it is; each signal's in order."""
-        return reading_back.history(self._session, names, start, end, bounds=bounds)
+        """Yield the same of any number of signals page by page, however much it is; each signal's in order.
+
+        Raises:
+            BadInput: naming a signal with a Bad answer, where `on_refusal` does not take it.
+        """
+        return reading_back.history(self._session, names, start, end, bounds=bounds, on_refusal=on_refusal)
 
     async def subscribe(
         self, names: Sequence[str], on_data: OnData, *, publishing_s: float = 0.1, queue_size: int = 10_000

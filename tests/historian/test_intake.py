@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from historian.epochs import EPOCH
-from historian.intake import Intake
+from historian.intake import Intake, timed
 from historian.messages.line_protocol import EARLIEST, LATEST
 from plant import quality
 from plant.clock import ticks_from_text
@@ -72,6 +72,23 @@ def test_columns_are_taken_as_their_readings_would_be(notifications: list[list[R
         accepted, rejected = intake.accepted(Notification.of(received, list(TYPES)))
         assert [repr(each) for each in accepted.readings()] == [repr(each) for each in wanted]
         assert rejected == reasons
+
+
+def test_where_the_source_gives_no_time_the_servers_stands_in_then_that_of_arrival() -> None:
+    waiting = quality.BAD_WAITING_FOR_INITIAL_DATA
+    rows = [
+        Reading("R101.T", 1.0, quality.GOOD, T0, 7),
+        Reading("R101.T", 2.0, quality.GOOD, 0, T0 + 1),
+        Reading("R101.T", 3.0, quality.GOOD, 0, 0),
+        Reading("R101.T", None, quality.BAD_NO_COMMUNICATION, 0, T0 + 3),
+        Reading("R101.T", None, waiting, 0, T0 + 4),
+        Reading("R101.T", None, waiting | 0x480, 0, 0),
+        Reading("R101.T", None, waiting, T0 + 6, 7),
+    ]
+    found = timed(Notification.of(rows, list(TYPES)), T0 + 2)
+    assert found.source_time.tolist() == [T0, T0 + 1, T0 + 2, T0 + 3, 0, 0, T0 + 6]
+    accepted, rejected = Intake(INFOS, 0).accepted(found)
+    assert (len(accepted), rejected["never_measured"]) == (5, 2)
 
 
 def test_a_datetime_is_ticks_and_no_text() -> None:

@@ -157,7 +157,7 @@ async def test_its_process_archives_and_is_begun_anew_when_it_dies(
     store: Store, folder: Path, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(keeping, "AGAIN_S", 0.1)
-    keeping_it = asyncio.create_task(keeping.keep(folder, WEEK, LOG, lambda what: None))
+    keeping_it = asyncio.create_task(keeping.keep(folder, WEEK, LOG, lambda part, what: None))
     await eventually(children)
     os.kill(children()[0], signal.SIGKILL)
     await eventually(lambda: "ended with -9" in caplog.text and children())
@@ -171,10 +171,10 @@ async def test_its_process_archives_and_is_begun_anew_when_it_dies(
 
 async def test_what_its_process_says_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    troubles: list[str] = []
+    troubles: dict[str, str] = {}
     for said in ({"trouble": "disk full"}, {"trouble": ""}, {"forgotten": 7}, {"damaged": "a.parquet: gone"}):
-        keeping._tell(said, LOG, troubles.append)  # type: ignore[arg-type]
-    assert troubles == ["archive: disk full", "", "history: a.parquet: gone"]
+        keeping._tell(said, LOG, troubles.__setitem__)  # type: ignore[arg-type]
+    assert troubles == {"archive": "", "segments": "history: a.parquet: gone"}
     assert [record.levelname for record in caplog.records] == ["ERROR", "INFO", "INFO", "ERROR"]
 
 
