@@ -12,7 +12,7 @@ from timeseries.aggregates import FUNCTIONS, AggregateConfiguration, aggregate
 from timeseries.columns import Columns
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
-from timeseries.spans import for_aggregates
+from timeseries.spans import around
 
 AGGREGATES: dict[ua.NodeId, str] = {
     ua.NodeId(number): name
@@ -78,11 +78,10 @@ def read(
     Raises:
         ValueError: naming an interval that is not allowed.
     """
-    whole = (asked.start, asked.end)
     again = min(done, 1)
     """Alone, an interval that is what is left over would not be known as that."""
     page = asked.behind(done - again).first(most + again)
-    series = for_aggregates(history, number, info, page.start, page.end, page.interval, whole)
+    series = around(history, number, info, page.start, page.end, configuration)
     rows = aggregate(series, page.start, page.end, page.interval, name, configuration)[again:]
     return columns_of(
         Results(

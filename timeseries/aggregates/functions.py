@@ -156,19 +156,9 @@ def aggregates(
         compute = _HELD.get(function, FUNCTIONS[function]) if hold else FUNCTIONS[function]
         results = _finished(Window(series, intervals, configuration), compute, function)
     times = starts if results.times is None else results.times
-    values = _decoded(results, series) if results.own_type else results.values
+    values = series.decoded(results.values, results.statuses) if results.own_type else results.values
     found = Aggregates(times, values, results.statuses, starts)
     return found.turned() if intervals.backward else found
-
-
-def _decoded(results: Results, series: Series) -> NDArray[Any]:
-    """Return values of the signal's own type."""
-    if series.decode is float:
-        return results.values
-    values = np.full(len(results.values), None, object)
-    for row in np.flatnonzero(results.statuses < quality.BAD).tolist():
-        values[row] = series.decode(results.values.item(row))
-    return values
 
 
 def _finished(window: Window, compute: Function, function: str) -> Results:
