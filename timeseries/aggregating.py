@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from timeseries.aggregates import STANDARD, AggregateConfiguration, Aggregates, Results, at_times, query
 from timeseries.aggregates.intervals import Intervals
+from timeseries.kinds import refuse_senseless
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
 from timeseries.spans import around, near
@@ -33,6 +34,7 @@ def aggregated(
     Raises:
         ValueError: naming an aggregate that is not known, or an interval that is not allowed.
     """
+    refuse_senseless(function, info)
     Intervals.between(start, end, interval)
     found = []
     for first, last in itertools.pairwise(_edges(history, number, start, end, interval)):

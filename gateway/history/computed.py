@@ -13,6 +13,7 @@ from runtime.errors import BadInput
 from timeseries.aggregates import STANDARD, AggregateConfiguration, Series, at_times, query
 from timeseries.answers import Answer
 from timeseries.columns import Columns
+from timeseries.kinds import refuse_senseless
 from timeseries.signals import SignalInfo
 from timeseries.spans import lacking, latest, near, series_of
 
@@ -50,6 +51,7 @@ class Computed(ABC):
         configuration: AggregateConfiguration = STANDARD,
     ) -> Answer:
         """Return one value for each interval."""
+        refuse_senseless(function, self.info(name))
         series = await self._series(name, min(start, end), max(start, end), configuration)
         results = await asyncio.to_thread(query, series, start, end, interval, function, configuration)
         return Answer.computed(name, results.times, results.values, results.statuses)

@@ -15,7 +15,8 @@ from opcua_server.historical_access.encoding import Result, no_bound, samples
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import ticks_of
-from timeseries.aggregates import AggregateConfiguration
+from timeseries.aggregates import AggregateConfiguration, ticks_of_interval
+from timeseries.kinds import kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
 
@@ -105,20 +106,23 @@ class Answer:
         if not start or not end or start == end:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         if not 0 <= details.ProcessingInterval < 2**63 / _TICKS_PER_MILLISECOND:
-            return Result(int(ua.StatusCodes.BadInvalidArgument))
+            return Result(quality.BAD_INVALID_ARGUMENT)
         try:
             configuration = _configuration(details.AggregateConfiguration)
         except ValueError:
             return Result(int(ua.StatusCodes.BadAggregateConfigurationRejected))
+        try:
+            interval = ticks_of_interval(details.ProcessingInterval / 1000)
+        except ValueError:
+            return Result(quality.BAD_INVALID_ARGUMENT)
         done = _done(self.point)
-        interval = round(details.ProcessingInterval * _TICKS_PER_MILLISECOND)
         asked = processed.Asked(start, end, interval)
         count = -(-abs(end - start) // interval) if interval else 1
         if done is None or done >= count:
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
         found = processed.read(self.history, self.number, self.info, asked, done, room, name, configuration)
         done += len(found)
-        kind = processed.kind_of(name, self.info)
+        kind = kind_of(name, self.info)
         return Result(
             quality.GOOD, _DONE.pack(done) if done < count else b"", samples(found, kind, self.wanted), len(found)
         )

@@ -10,6 +10,7 @@ from asyncua import ua
 from opcua_server.historical_access.results import Results, columns_of
 from timeseries.aggregates import FUNCTIONS, AggregateConfiguration, aggregate
 from timeseries.columns import Columns
+from timeseries.kinds import kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
 from timeseries.spans import around
@@ -20,14 +21,6 @@ AGGREGATES: dict[ua.NodeId, str] = {
     if (number := getattr(ua.ObjectIds, f"AggregateFunction_{name}", None)) is not None
 }
 """NodeId of an AggregateFunction -> its name."""
-
-STATUS_CODE = ua.VariantType.StatusCode.value
-_OF_OWN_TYPE = frozenset(
-    {"Interpolative", "Start", "End", "StartBound", "EndBound"}
-    | {f"{which}{how}{kind}" for which in ("Minimum", "Maximum") for how in ("", "ActualTime") for kind in ("", "2")}
-)
-_WHOLE = frozenset({"Count", "NumberOfTransitions"})
-_STATUS_CODES = frozenset({"WorstQuality", "WorstQuality2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +43,6 @@ class Asked:
             return self
         step = self.interval * count
         return Asked(self.start, self.start + (step if self.end > self.start else -step), self.interval)
-
-
-def kind_of(name: str, info: SignalInfo) -> SignalInfo:
-    """Return what an aggregate's results are, by the tables of OPC 10000-13 v1.05 §5.4.3."""
-    if name in _OF_OWN_TYPE:
-        return info
-    if name in _WHOLE:
-        return SignalInfo(info.name, "", ua.VariantType.Int32.value)
-    if name in _STATUS_CODES:
-        return SignalInfo(info.name, "", STATUS_CODE)
-    return SignalInfo(info.name, info.unit, ua.VariantType.Double.value)
 
 
 def read(

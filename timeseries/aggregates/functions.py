@@ -67,7 +67,7 @@ ACTUAL_TIME = frozenset(name for name in FUNCTIONS if "ActualTime" in name)
 
 _HELD: dict[str, Function] = {"TimeAverage": averages.held_average, "Total": averages.held_total}
 _NEVER_PARTIAL = frozenset({"Average", "Interpolative"})
-_OF_TEXT = frozenset(
+OF_TEXT = frozenset(
     {"Interpolative", "Count", "Start", "End", "StartBound", "EndBound", "DurationGood", "DurationBad", "PercentGood"}
     | {"PercentBad", "WorstQuality", "WorstQuality2"}
 )
@@ -150,7 +150,7 @@ def aggregates(
     intervals = Intervals.between(start, end, interval)
     series = series.from_first_data()
     starts = intervals.starts
-    if not len(series.times) or (series.is_text and function not in _OF_TEXT):
+    if not len(series.times) or (series.is_text and function not in OF_TEXT):
         results = Results(np.zeros(len(starts)), np.full(len(starts), NO_DATA))
     else:
         compute = _HELD.get(function, FUNCTIONS[function]) if hold else FUNCTIONS[function]
