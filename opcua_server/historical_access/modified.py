@@ -12,7 +12,7 @@ from opcua_server.historical_access.raw import Span
 from plant import quality
 from timeseries.amended import Modification, Modifications
 from timeseries.columns import Columns
-from timeseries.reading import FOREVER, History
+from timeseries.reading import History
 
 _INFO, _LENGTH = struct.Struct("<qI"), struct.Struct("<i")
 
@@ -34,11 +34,8 @@ def read(
 
     Of one time the latest comes first, backward last.
     """
-    low, high = span.low or -FOREVER, span.high + 1 if span.high else FOREVER
-    if span.low and span.high and span.low != span.high:
-        low, high = (low + 1, high) if span.is_backward else (low, high - 1)
     after = (point.time, point.id) if point is not None else None
-    found = history.amendments.modifications(number, low, high, most + 1, after, backward=span.is_backward)
+    found = history.amendments.modifications(number, *span.limits, most + 1, after, backward=span.is_backward)
     if len(found.infos) <= most:
         return found, None
     infos = found.infos[:most]

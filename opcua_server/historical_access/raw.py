@@ -39,6 +39,15 @@ class Span:
         return not self.start or (self.end != 0 and self.end < self.start)
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """From when to before when samples are wanted, without bounds."""
+        low, high = self.low or -FOREVER, self.high + 1 if self.high else FOREVER
+        if self.low and self.high and self.low != self.high:
+            # The end of the interval does not belong to it, whichever way it is read.
+            return (low + 1, high) if self.is_backward else (low, high - 1)
+        return low, high
+
+    @property
     def low(self) -> int:
         """The earlier time, 0 where it is open."""
         return self.end if self.is_backward else self.start
@@ -84,20 +93,16 @@ def read(history: History, number: int, info: SignalInfo, span: Span, most: int,
 
 def _limits(history: History, number: int, info: SignalInfo, span: Span) -> tuple[int, int, set[int]]:
     """Return from when to before when samples are wanted, and the bounds of which there is none."""
-    low = span.low or -FOREVER
-    high = span.high + 1 if span.high else FOREVER
-    missing: set[int] = set()
-    if span.with_bounds:
-        before, after = history.edges(number, info, span.low, span.high)
-        if span.low:
-            low = low if before is None else before
-            missing |= {span.low} if before is None else set()
-        if span.high:
-            high = high if after is None else after + 1
-            missing |= {span.high} if after is None else set()
-    elif span.low and span.high and span.low != span.high:
-        # The end of the interval does not belong to it, whichever way it is read.
-        low, high = (low + 1, high) if span.is_backward else (low, high - 1)
+    if not span.with_bounds:
+        return *span.limits, set()
+    low, high, missing = span.low or -FOREVER, span.high + 1 if span.high else FOREVER, set[int]()
+    before, after = history.edges(number, info, span.low, span.high)
+    if span.low:
+        low = low if before is None else before
+        missing |= {span.low} if before is None else set()
+    if span.high:
+        high = high if after is None else after + 1
+        missing |= {span.high} if after is None else set()
     return low, high, missing
 
 
