@@ -143,7 +143,8 @@ class Amender:
         wanted = np.unique(times)
         found = [Columns.of(0)]
         for run in near(wanted):
-            for page in self._history.pages(number, info, int(run[0]), int(run[-1]) + 1, PAGE):
+            first, last = int(wanted[run[0]]), int(wanted[run[-1]])
+            for page in self._history.pages(number, info, first, last + 1, PAGE):
                 found.append(page.take(np.isin(page.times, wanted)))
         return Columns.joined(found)
 

@@ -13,9 +13,11 @@ from gateway.history.flux import Flux
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_unix_ns, unix_ns_from_ticks
 from plant.names import split_signal
+from timeseries.aggregates import AggregateConfiguration
 from timeseries.answers import Answer
 from timeseries.columns import Columns
 from timeseries.signals import DATETIME, SignalInfo
+from timeseries.spans import known, latest
 
 FIRST_NS, LAST_NS = 0, 9_214_646_400_000_000_000
 """1970 and 2262, about as far as InfluxDB's times go; without a stop a range ends at the wall clock's now."""
@@ -65,6 +67,22 @@ class InfluxHistory(Computed):
         high = int(behind.min()) if len(behind) else high
         return Columns.joined([page async for page in self._windows(info, low, high + 1)])
 
+    async def nearest(
+        self, name: str, place: int, count: int, configuration: AggregateConfiguration, *, backward: bool
+    ) -> Columns:
+        """Return so many samples that are not bad, the last before a time or the first at and after it."""
+        info, found = self.info(name), Columns.of(0)
+        low, high = (EARLIEST, place) if backward else (place, LATEST)
+        while len(found) < count:
+            ends = (await self._ends(info, low, high, "last" if backward else "first", configuration.least_bad)).times
+            if not len(ends):
+                break
+            place = int(ends.max() if backward else ends.min())
+            some = known(latest(await self._read(info, place, place + 1)), configuration)
+            found = Columns.joined([some, found] if backward else [found, some])
+            low, high = (low, place) if backward else (place + 1, high)
+        return found
+
     async def _windows(self, info: SignalInfo, start: int, end: int) -> AsyncIterator[Columns]:
         """Yield what is in a span, in order; where nothing is, it is not looked for window by window."""
         while start < end:
@@ -78,9 +96,10 @@ class InfluxHistory(Computed):
                 return
             start = int(following.min())
 
-    async def _ends(self, info: SignalInfo, start: int, end: int, which: str) -> Columns:
-        """Return the first or last sample of each epoch, without value; every sample has a StatusCode."""
-        question = f'filter(fn: (r) => r._field == "q") |> {which}() |> rename(columns: {{_value: "q"}})'
+    async def _ends(self, info: SignalInfo, start: int, end: int, which: str, least_bad: int = 4) -> Columns:
+        """Return the first or last sample of each epoch below a severity, without value; each has a StatusCode."""
+        is_wanted = f'r._field == "q" and r._value < uint(v: {least_bad << 30})'
+        question = f'filter(fn: (r) => {is_wanted}) |> {which}() |> rename(columns: {{_value: "q"}})'
         return _columns(info, await self._ask(info, start, end, question))
 
     async def _read(self, info: SignalInfo, start: int, end: int) -> Columns:

@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator
 import numpy as np
 
 from gateway.history.computed import Computed
-from plant.clock import UNIX_EPOCH_TICKS
+from plant.clock import UNIX_EPOCH_TICKS, ticks_from_text
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification
+from timeseries.aggregates import AggregateConfiguration
 from timeseries.answers import Answer
 from timeseries.columns import Columns
+from timeseries.spans import FAR, known, latest, some_of
+
+EARLIEST, LATEST = UNIX_EPOCH_TICKS, ticks_from_text("2262-01-01T00:00:00Z")
 
 
 class ServerHistory(Computed):
@@ -38,7 +42,7 @@ class ServerHistory(Computed):
     async def pages(self, name: str, start: int, end: int) -> AsyncIterator[Answer]:
         """Yield samples with start <= time < end."""
         info = self.info(name)
-        async for page in self._link.history_pages([name], max(start, UNIX_EPOCH_TICKS), end):
+        async for page in self._link.history_pages([name], max(start, EARLIEST), end):
             columns = _columns(page.take(page.source_time < end))
             if len(columns):
                 yield Answer.of_columns(info, columns)
@@ -46,8 +50,22 @@ class ServerHistory(Computed):
     async def around(self, name: str, low: int, high: int) -> Columns:
         """Return samples from the last at or before a time to the first at or after another."""
         self.info(name)
-        low = max(low, UNIX_EPOCH_TICKS)
+        low = max(low, EARLIEST)
         return _columns(await self._link.history(name, low, max(high, low + 1), bounds=True))
+
+    async def nearest(
+        self, name: str, place: int, count: int, configuration: AggregateConfiguration, *, backward: bool
+    ) -> Columns:
+        """Return so many samples that are not bad, the last before a time or the first at and after it."""
+        found, reach = Columns.of(0), FAR
+        while len(found) < count and EARLIEST < place < LATEST:
+            edge = max(EARLIEST, place - reach) if backward else min(LATEST, place + reach)
+            low, high = (edge, place) if backward else (place, edge)
+            page = await self._link.history(name, low, high)
+            some = known(latest(_columns(page.take(page.source_time < high))), configuration)
+            found = Columns.joined([some, found] if backward else [found, some])
+            place, reach = edge, 2 * reach
+        return some_of(found, count, backward=backward)
 
 
 def _columns(page: Notification) -> Columns:

@@ -10,6 +10,7 @@ from typing import Protocol
 from runtime.errors import CouldNotRun
 from runtime.running import RUN_SETTINGS, find_running
 from runtime.settings_file import load_settings
+from timeseries.aggregates import STANDARD, AggregateConfiguration
 from timeseries.answers import Answer
 from timeseries.signals import SignalInfo
 
@@ -32,11 +33,19 @@ class History(Protocol):
         """Yield samples with start <= time < end, in order, however many they are."""
         ...
 
-    async def at(self, name: str, times: Sequence[int]) -> Answer:
+    async def at(self, name: str, times: Sequence[int], configuration: AggregateConfiguration = STANDARD) -> Answer:
         """Return the value at each time."""
         ...
 
-    async def aggregate(self, name: str, start: int, end: int, interval: int, function: str) -> Answer:
+    async def aggregate(
+        self,
+        name: str,
+        start: int,
+        end: int,
+        interval: int,
+        function: str,
+        configuration: AggregateConfiguration = STANDARD,
+    ) -> Answer:
         """Return one value for each interval; 0 makes one of all.
 
         Raises:

@@ -172,6 +172,7 @@ async def test_what_cannot_be_answered_says_why(plant: Client) -> None:
         (processed("Average", now, now, 1), ua.uaerrors.BadInvalidTimestampArgument),
         (processed("Average", 0, now, 1), ua.uaerrors.BadInvalidTimestampArgument),
         (processed("Average", now - S, now, -1), ua.uaerrors.BadInvalidArgument),
+        (processed("Average", now - S, now, 4e-8), ua.uaerrors.BadInvalidArgument),
         (
             processed("Average", now - S, now, 1, PercentDataBad=101, PercentDataGood=100),
             ua.uaerrors.BadAggregateConfigurationRejected,
