@@ -34,6 +34,13 @@ T, CA = "R101.T", "R101.Ca"
 RIGHTS = Rights(frozenset({OBSERVER}), None, Policies(Tags(["R101"], CollectorRegistry())))
 
 
+class NoEvents:
+    """Stands where the history of events would."""
+
+    def close(self) -> None:
+        return
+
+
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[HistoryReader]:
     """Of a plant with 20 samples of two signals."""
@@ -42,7 +49,7 @@ def reader(tmp_path: Path) -> Iterator[HistoryReader]:
     for second in range(20):
         for name in (T, CA):
             tags[name].set(float(second), T0 + second * S, T0 + second * S, quality.GOOD)
-    reader = HistoryReader(tags, recorder, History(tmp_path / "history"), lambda node: True)
+    reader = HistoryReader(tags, recorder, History(tmp_path / "history"), NoEvents(), lambda node: True)  # type: ignore[arg-type]
     yield reader
     reader.close()
 
