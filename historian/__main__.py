@@ -41,7 +41,7 @@ async def serve(context: Context) -> None:
     folder = context.data / "historian" / STORE
     try:
         await asyncio.to_thread(upgrade, folder.with_name(OLD_STORE), folder)
-        store = Store(folder)
+        store = Store(folder, sync=settings.historian.history_sync)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     if settings.mqtt.url is not None:

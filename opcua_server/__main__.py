@@ -58,7 +58,7 @@ async def serve(context: Context) -> None:
     tags = Tags(settings.reactors, context.registry)
     folder = context.data / "server" / HISTORY
     try:
-        store = await asyncio.to_thread(Store, folder)
+        store = await asyncio.to_thread(Store, folder, sync=settings.server.history_sync)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     ledger = Ledger(tags, settings.server.ledger) if settings.server.ledger is not None else None

@@ -83,17 +83,21 @@ AMENDMENTS = Layout(
 not; a modification is what was inserted, or what was before, with when, how and by whom."""
 
 
-def open_for_writing(folder: Path, layout: Layout, *, fold: bool = True) -> sqlite3.Connection:
+def open_for_writing(folder: Path, layout: Layout, *, fold: bool = True, sync: bool = False) -> sqlite3.Connection:
     """Open a file, made when it is not there yet; for one thread at a time.
 
-    Without `fold` a commit never waits for the journal to be folded into the file: another connection does that.
+    Without `fold` a commit never waits for the journal to be folded into the file: another connection does that. With
+    `sync` a commit lasts over a power cut, without only over the end of any process.
 
     Raises:
         sqlite3.Error: naming the file; where its layout is not ours, both layouts and what to do.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pragmas = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
-    return _open(folder / layout.file, layout, "rwc", *pragmas, f"PRAGMA wal_autocheckpoint={1000 if fold else 0}")
+    return _open(
+        folder / layout.file, layout, "rwc", "PRAGMA journal_mode=WAL",
+        f"PRAGMA synchronous={'FULL' if sync else 'NORMAL'}", f"PRAGMA busy_timeout={round(BUSY_S * 1000)}",
+        f"PRAGMA wal_autocheckpoint={1000 if fold else 0}",
+    )  # fmt: skip
 
 
 def open_for_reading(folder: Path, layout: Layout) -> sqlite3.Connection:

@@ -1,7 +1,7 @@
 """The log of a store: each append a row, durable when it returns, kept until it is archived and published.
 
-Durable over kill -9 of any process (synchronous=NORMAL); a power cut may take the last appends, never the file, and
-with `synchronous=FULL` not even those.
+Durable over kill -9 of any process; a power cut may take the last appends, never the file, and not even those where the
+store is opened with `sync`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from timeseries.columns import Columns
+from timeseries.layout import transaction
 from timeseries.packing import block_of, of_block
 
 
@@ -24,6 +25,16 @@ def blocks(connection: sqlite3.Connection, after: int, at_most: int = -1) -> Ite
     query = "SELECT id, data FROM block WHERE id > ? ORDER BY id LIMIT ?"
     for number, data in connection.execute(query, (after, at_most)):
         yield number, of_block(data)
+
+
+def begin_behind(connection: sqlite3.Connection, number: int) -> None:
+    """Have the next block's number be higher than one that an archive has, however old the log is."""
+    with transaction(connection):
+        found = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
+        if found is None:
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('block', ?)", (number,))
+        elif found[0] < number:
+            connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'block'", (number,))
 
 
 def drop(connection: sqlite3.Connection, through: int, at_once: int = 64) -> None:

@@ -53,7 +53,7 @@ class Upkeep:
 
     def __init__(self, folder: Path) -> None:
         self._log = open_for_writing(folder, LOG)
-        self._archive = open_for_writing(folder, ARCHIVE)
+        self._archive = open_for_writing(folder, ARCHIVE, sync=True)  # before the log lets go, and files are removed
         self._folder = folder / SEGMENTS
         self._amendments: sqlite3.Connection | None = None
         self._remove_strangers()
@@ -104,8 +104,10 @@ class Upkeep:
         """
         query = f"SELECT signal, id FROM chunk AS c WHERE last < ? AND {_OLD} ORDER BY signal, first, id"  # noqa: S608
         chunks: dict[int, list[int]] = {}
+        known = self._signals()
         for signal, number in self._archive.execute(query, (before,)):
-            chunks.setdefault(signal, []).append(number)
+            if signal in known:
+                chunks.setdefault(signal, []).append(number)
         if not chunks:
             return None
         (last,) = self._archive.execute("SELECT coalesce(max(id), 0) FROM segment").fetchone()
