@@ -44,9 +44,8 @@ def take_in(connection: sqlite3.Connection, source: sqlite3.Connection, reactors
     columns = Columns.joined(parts).in_order()
     with transaction(connection):
         for signal, samples in _by_signal(columns):
-            _put(connection, signal, samples)
-        _note_newest(connection, columns)
-        _note_numbering(connection, columns, reactors)
+            put(connection, signal, samples)
+        note(connection, columns, reactors)
         connection.execute("UPDATE progress SET block = ?", (last,))
     return count
 
@@ -58,7 +57,7 @@ def _by_signal(columns: Columns) -> Iterator[tuple[int, Columns]]:
         yield int(columns.signals[first]), columns.take(np.arange(first, last))
 
 
-def _put(connection: sqlite3.Connection, signal: int, samples: Columns) -> None:
+def put(connection: sqlite3.Connection, signal: int, samples: Columns) -> None:
     """Put samples into a chunk of their own, and those that are not full together when they make a full one.
 
     A chunk's number stands for what is in it: readers keep what they have unpacked.
@@ -78,6 +77,12 @@ def _put(connection: sqlite3.Connection, signal: int, samples: Columns) -> None:
             "INSERT INTO chunk (signal, first, last, count, bytes, data) VALUES (?, ?, ?, ?, ?, ?)",
             (signal, int(part.times[0]), int(part.times[-1]), len(part), len(data), data),
         )
+
+
+def note(connection: sqlite3.Connection, columns: Columns, reactors: Mapping[int, str]) -> None:
+    """Note how far signals have got, and the counts of their reactors."""
+    _note_newest(connection, columns)
+    _note_numbering(connection, columns, reactors)
 
 
 def _note_newest(connection: sqlite3.Connection, columns: Columns) -> None:

@@ -3,15 +3,17 @@
 Columns: `signal` (name), `epoch`, `time` and `server_time` (100 ns ticks since 1601), `status` (StatusCode), the value
 in one of `level` (doubles that are few, of a signal that is rounded), `number` (other doubles), `whole` and `text`, and
 `seq`. What was measured at one time was sent at one time: the last row group has no signal's name, and says the
-`server_time` of its `time` for all rows that have none.
+`server_time` of its `time` for all rows that have none. The metadata `signals` says of each other row group name, unit,
+data type and whether a value holds until the next.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ _SHOWN = {ours: _PLAIN[ours] for ours in ("epochs", "times", "statuses")}
 _OFTEN_0 = ("epochs", "statuses")
 _READ_BYTES = 1 << 20
 _NOBODY = SignalInfo("", "", 12)
+_SIGNALS = "signals"
 _FEW = 8
 """Doubles are few when each stands for so many samples or more."""
 
@@ -79,12 +82,15 @@ def write(folder: Path, name: str, groups: Iterable[tuple[SignalInfo, Columns]],
             data_page_size=_READ_BYTES,
         ) as writer:  # fmt: skip
             clock = Clock()
+            infos: list[SignalInfo] = []
             for info, columns in groups:
                 writer.write_table(_table(info, columns, clock.take(columns)), row_group_size=len(columns))
+                infos.append(info)
                 times = columns.times
                 pieces.append(Piece(int(columns.signals[0]), int(times[0]), int(times[-1]), len(columns)))
                 tell()
             writer.write_table(_table(_NOBODY, clock.columns(), None), row_group_size=max(1, len(clock)))
+            writer.add_key_value_metadata({_SIGNALS: json.dumps([astuple(info) for info in infos])})
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         made = Segment(path.name, temporary.stat().st_size, checksum(temporary), tuple(pieces))
@@ -111,6 +117,18 @@ class SegmentFile:
         import pyarrow.parquet as pq
 
         self._file = pq.ParquetFile(path, memory_map=True)
+
+    def infos(self) -> list[SignalInfo]:
+        """Return whose samples each row group has.
+
+        Raises:
+            ValueError: where the file does not say.
+        """
+        found = (self._file.metadata.metadata or {}).get(_SIGNALS.encode())
+        if found is None:
+            message = f"its metadata has no {_SIGNALS!r}"
+            raise ValueError(message)
+        return [SignalInfo(*fields) for fields in json.loads(found)]
 
     def read(self, row_group: int, signal: int, info: SignalInfo, *, lean: bool = False) -> Columns:
         """Return the samples of a row group; lean ones as `Columns.lean` has them, and twice as fast."""

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from plant.names import split_signal
 from plant.sample import Sample, Scalar
-from timeseries import archive, log, signals
+from timeseries import archive, log, recovery, signals
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
 from timeseries.outbox import Outbox
-from timeseries.reading import History
+from timeseries.reading import SEGMENTS, History
 from timeseries.signals import SignalInfo
 
 
@@ -35,7 +35,8 @@ class Store:
     def __init__(self, folder: Path, *, sync: bool = False) -> None:
         """With `sync` an append lasts over a power cut, too."""
         self._log = open_for_writing(folder, LOG, fold=False, sync=sync)
-        open_for_writing(folder, ARCHIVE).close()
+        with contextlib.closing(open_for_writing(folder, ARCHIVE, sync=True)) as made:
+            recovery.settle(folder / SEGMENTS, made, self._log)
         self._history = History(folder, as_recorded=True)
         log.begin_behind(self._log, archive.progress(self._history.archive))
         self.outbox = Outbox(self._log)

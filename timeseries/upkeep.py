@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plant.names import split_signal
-from timeseries import amendments, archive, log, segments
+from timeseries import amendments, archive, log, recovery, segments
 from timeseries.columns import Columns
 from timeseries.layout import AMENDMENTS, ARCHIVE, LOG, open_for_writing, transaction
 from timeseries.packing import of_chunk
@@ -56,7 +56,7 @@ class Upkeep:
         self._archive = open_for_writing(folder, ARCHIVE, sync=True)  # before the log lets go, and files are removed
         self._folder = folder / SEGMENTS
         self._amendments: sqlite3.Connection | None = None
-        self._remove_strangers()
+        recovery.settle(self._folder, self._archive, self._log)
 
     def close(self) -> None:
         """Close it."""
@@ -73,7 +73,7 @@ class Upkeep:
 
     def take_in(self) -> int:
         """Archive what is in the log only, and let go of what is archived and published; return how many samples."""
-        reactors = {number: split_signal(name)[0] for number, (name, *_) in self._signals().items()}
+        reactors = {number: split_signal(info.name)[0] for number, info in self._signals().items()}
         count = archive.take_in(self._archive, self._log, reactors)
         done = archive.progress(self._archive)
         published = self._log.execute("SELECT block FROM published").fetchone()
@@ -110,7 +110,8 @@ class Upkeep:
                 chunks.setdefault(signal, []).append(number)
         if not chunks:
             return None
-        (last,) = self._archive.execute("SELECT coalesce(max(id), 0) FROM segment").fetchone()
+        query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'segment'"
+        (last,) = self._archive.execute(query).fetchone()
         made = segments.write(self._folder, f"{last + 1:08d}", self._groups(chunks), tell)
         is_whole = False
         try:
@@ -118,12 +119,12 @@ class Upkeep:
                 ids = [(number,) for numbers in chunks.values() for number in numbers]
                 is_whole = self._archive.executemany("DELETE FROM chunk WHERE id = ?", ids).rowcount == len(ids)
                 if is_whole:
-                    self._register(made)
+                    recovery.put_down(self._archive, made)
         except sqlite3.Error:
-            (self._folder / made.file).unlink()
+            self._discard(made)
             raise
         if not is_whole:  # something has come late for these chunks, while the file was written
-            (self._folder / made.file).unlink()
+            self._discard(made)
         return made if is_whole else None
 
     def forget(self, before: int) -> int:
@@ -204,21 +205,10 @@ class Upkeep:
             if len(times):
                 yield int(times.min())
 
-    def _register(self, made: Segment) -> None:
-        number = self._archive.execute(
-            "INSERT INTO segment (file, count, bytes, checksum, first, last) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                made.file, sum(piece.count for piece in made.pieces), made.bytes, made.checksum,
-                min(piece.first for piece in made.pieces), max(piece.last for piece in made.pieces),
-            ),
-        ).lastrowid  # fmt: skip
-        self._archive.executemany(
-            "INSERT INTO piece (signal, first, last, count, segment, row_group) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (piece.signal, piece.first, piece.last, piece.count, number, place)
-                for place, piece in enumerate(made.pieces)
-            ],
-        )
+    def _discard(self, made: Segment) -> None:
+        """Remove a file that nobody has registered, as a next start does that comes before this has ended."""
+        if not self._archive.execute("SELECT 1 FROM segment WHERE file = ?", (made.file,)).fetchone():
+            (self._folder / made.file).unlink()
 
     def _groups(self, chunks: dict[int, list[int]]) -> Iterator[tuple[SignalInfo, Columns]]:
         infos = self._signals()
@@ -228,21 +218,11 @@ class Upkeep:
             ]
             parts = [of_chunk(row[0]) for row in found if row is not None]
             if parts:
-                name, unit, data_type = infos[signal]
-                yield SignalInfo(name, unit, data_type), Columns.joined(parts).in_order()
+                yield infos[signal], Columns.joined(parts).in_order()
 
-    def _signals(self) -> dict[int, tuple[str, str, int]]:
-        rows = self._log.execute("SELECT id, name, unit, data_type FROM signal")
-        return {number: (name, unit, data_type) for number, name, unit, data_type in rows}
-
-    def _remove_strangers(self) -> None:
-        """Remove files of a sealing or forgetting that was cut short."""
-        known = {file for (file,) in self._archive.execute("SELECT file FROM segment")}
-        for path in self._folder.glob(f"*{segments.SUFFIX}*"):
-            if path.name not in known:
-                path.unlink(missing_ok=True)
-        for path in self._folder.glob(f".*{segments.SUFFIX}.tmp"):
-            path.unlink(missing_ok=True)
+    def _signals(self) -> dict[int, SignalInfo]:
+        rows = self._log.execute("SELECT id, name, unit, data_type, stepped FROM signal")
+        return {row[0]: SignalInfo(row[1], row[2], row[3], bool(row[4])) for row in rows}
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:

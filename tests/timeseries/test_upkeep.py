@@ -167,15 +167,6 @@ def test_a_question_about_a_damaged_segment_names_it_and_others_are_answered(
     assert len(values(reader)) == 5000
 
 
-def test_what_a_cut_short_sealing_left_is_removed(store: Store, folder: Path) -> None:
-    segments = folder / "segments"
-    segments.mkdir()
-    for name in ("00000001.parquet", ".00000002.parquet.tmp"):
-        (segments / name).write_bytes(b"half")
-    Upkeep(folder).close()
-    assert list(segments.iterdir()) == []
-
-
 def test_samples_that_come_late_while_a_segment_is_written_are_not_lost(
     store: Store, upkeep: Upkeep, reader: Reader
 ) -> None:
