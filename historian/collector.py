@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from historian.epochs import EPOCH, Epochs
 from historian.gaps import alike
 from historian.intake import Intake
+from historian.messages.line_protocol import LATEST
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant import quality
@@ -30,6 +31,8 @@ from timeseries.store import Store
 log = logging.getLogger("historian")
 
 PUBLISHING_S = 0.1
+AHEAD = ticks_from_seconds(86_400.0)
+"""So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
 
 
 class Collector:
@@ -53,6 +56,7 @@ class Collector:
         self._on_stored = on_stored
         self._listed = {each.name: each for each in listed}
         """What is told of the nodes of a server that is none of ours."""
+        self._ahead = LATEST
         self._live = Intake((), self._sampling)
         self._infos: dict[str, VariableInfo] = {}
         self._has_overflowed = False
@@ -65,7 +69,8 @@ class Collector:
         """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost."""
         infos = [info for info in await link.variables() if info.historizing or not link.is_plant]
         self._infos = {info.name: info for info in infos}
-        self._live = Intake(infos, self._sampling)
+        self._ahead = LATEST if link.is_plant else AHEAD
+        self._live = Intake(infos, self._sampling, self._ahead)
         self._epochs = Epochs()
         if link.is_plant:
             await self._learn_epochs(link)
@@ -116,7 +121,7 @@ class Collector:
     async def _read_back(self, link: OpcuaLink, names: list[str], starts: NDArray[np.int64], end: int) -> int:
         """Store what is from each signal's start up to the end; return how many samples that were."""
         start, found = int(starts.min()), 0
-        intake = Intake([self._infos[name] for name in names], self._sampling)
+        intake = Intake([self._infos[name] for name in names], self._sampling, self._ahead)
         if start < end:
             async for page in link.history_pages(names, start, end):
                 missed = page.take(page.source_time >= starts[page.index])

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from plant.clock import ticks_from_seconds
+from plant.clock import ticks_from_seconds, ticks_from_unix_ns
 from timeseries.retention import Retention
 from timeseries.upkeep import Upkeep
 
@@ -105,9 +105,13 @@ class _Keeper:
             self._upkeep.checkpoint()
             self._archived = now
 
+    def _present(self) -> int:
+        """Return from when on samples age: a time that is ahead of this machine's clock makes none older."""
+        return min(self._upkeep.newest_time(), ticks_from_unix_ns(time.time_ns()))
+
     def _seal(self) -> None:
         """Seal what is older than a day, a day at once."""
-        newest = self._upkeep.newest_time()
+        newest = self._present()
         unsealed = self._upkeep.unsealed(newest - 2 * DAY)
         if unsealed.old:
             self._upkeep.seal(newest - DAY, self._between)
@@ -115,7 +119,7 @@ class _Keeper:
             self._upkeep.seal(unsealed.middle, self._between)
 
     def _trim(self) -> int:
-        forgotten = self._upkeep.forget(self._upkeep.newest_time() - self._retention.age)
+        forgotten = self._upkeep.forget(self._present() - self._retention.age)
         while self._upkeep.size().kept > self._retention.bytes:
             oldest = self._upkeep.oldest()
             if oldest is None:

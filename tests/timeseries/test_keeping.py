@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from plant.clock import datetime_from_ticks
 from timeseries import archive, keeper, keeping
 from timeseries.reader import Reader
 from timeseries.retention import Retention
@@ -24,7 +25,7 @@ from timeseries.signals import SignalInfo
 from timeseries.store import Store
 from timeseries.upkeep import Upkeep
 
-from .conftest import put, sample, values
+from .conftest import T0, put, sample, values
 
 HOURS = 48
 LOG = logging.getLogger("keeping")
@@ -78,6 +79,18 @@ def test_by_age(filled: Store, folder: Path, reader: Reader) -> None:
     assert half_a_day <= len(left)
     assert values(reader, "R101.TIC101.SP") == [350.0]
     assert sum(each.get("forgotten", 0) for each in said) == HOURS * 360 - len(left)
+
+
+def test_a_sample_of_the_far_future_makes_no_other_old(
+    filled: Store, folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "DAY", 2**55)
+    ahead = time.time_ns() / 1e9 + 3650 * 86_400 - datetime_from_ticks(T0).timestamp()
+    put(filled, sample("R101.TIC101.SP", ahead, 351.0))
+    age = (time.time_ns() / 1e9 - datetime_from_ticks(T0).timestamp()) / 86_400 - 1
+    with kept(folder, Retention.of(age, 5), lambda said: said) as said:
+        assert 23 * 360 <= len(values(reader)) <= 25 * 360
+    assert said[0]["forgotten"] > 0
 
 
 def test_by_size_whatever_waits_in_the_outbox(filled: Store, folder: Path, upkeep: Upkeep, reader: Reader) -> None:
