@@ -25,9 +25,11 @@ class Health:
     service: str
     started_at: float = field(default_factory=time.time)
     last_error: str = ""
+    """Why a part went away last."""
     detail: dict[str, object] = field(default_factory=dict)
     """Small facts for the screen and `status`: rate, lag, drops, state."""
     _waiting: dict[str, str] = field(default_factory=dict)
+    _troubles: dict[str, str] = field(default_factory=dict)
     _seen: set[str] = field(default_factory=set)
     _ready_since: float | None = None
     _beat: float = field(default_factory=time.monotonic)
@@ -43,9 +45,12 @@ class Health:
             self.last_error = why
         self.wait_for(part, why)
 
-    def trouble(self, what: str) -> None:
-        """Say what is wrong beside all that is waited for; "" when it is no more."""
-        self.last_error = what
+    def trouble(self, part: str, what: str) -> None:
+        """Say what is wrong with a part beside all that is waited for; "" when it is no more."""
+        if what:
+            self._troubles[part] = what
+        else:
+            self._troubles.pop(part, None)
 
     def ready(self, part: str) -> None:
         """Say that a part is there now."""
@@ -76,7 +81,7 @@ class Health:
             "alive": self.is_alive,
             "since": self._ready_since or self.started_at,
             "waiting_for": dict(self._waiting),
-            "last_error": self.last_error,
+            "last_error": "; ".join(self._troubles.values()) or self.last_error,
             **self.detail,
         }
 

@@ -11,7 +11,7 @@ import numpy as np
 from timeseries import log
 from timeseries.columns import Columns
 from timeseries.layout import transaction
-from timeseries.packing import chunk_of, of_chunk
+from timeseries.packing import chunk_of, crc_of, is_whole, of_chunk
 
 CHUNK = 1024
 """Samples of a chunk that is full."""
@@ -67,15 +67,17 @@ def put(connection: sqlite3.Connection, signal: int, samples: Columns) -> None:
     if small and sum(count for _, count in small) + len(samples) >= CHUNK:
         parts = [samples]
         for number, _ in small:
-            (data,) = connection.execute("DELETE FROM chunk WHERE id = ? RETURNING data", (number,)).fetchone()
-            parts.append(of_chunk(data))
+            data, crc = connection.execute("SELECT data, crc FROM chunk WHERE id = ?", (number,)).fetchone()
+            if is_whole(data, crc):
+                parts.append(of_chunk(data))
+                connection.execute("DELETE FROM chunk WHERE id = ?", (number,))
         samples = Columns.joined(parts).in_order()
     for start in range(0, len(samples), CHUNK):
         part = samples.take(np.arange(start, min(start + CHUNK, len(samples))))
         data = chunk_of(part)
         connection.execute(
-            "INSERT INTO chunk (signal, first, last, count, bytes, data) VALUES (?, ?, ?, ?, ?, ?)",
-            (signal, int(part.times[0]), int(part.times[-1]), len(part), len(data), data),
+            "INSERT INTO chunk (signal, first, last, count, bytes, data, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (signal, int(part.times[0]), int(part.times[-1]), len(part), len(data), data, crc_of(data)),
         )
 
 

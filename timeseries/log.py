@@ -11,20 +11,34 @@ from collections.abc import Iterator
 
 from timeseries.columns import Columns
 from timeseries.layout import transaction
-from timeseries.packing import block_of, of_block
+from timeseries.packing import block_of, crc_of, is_whole, of_block
 
 
 def append(connection: sqlite3.Connection, columns: Columns, *, historical: bool = False) -> None:
     """Add a block; its number is one more than that of the block before."""
-    row = (len(columns), block_of(columns), historical)
-    connection.execute("INSERT INTO block (count, data, historical) VALUES (?, ?, ?)", row)
+    data = block_of(columns)
+    row = (len(columns), data, historical, crc_of(data))
+    connection.execute("INSERT INTO block (count, data, historical, crc) VALUES (?, ?, ?, ?)", row)
 
 
 def blocks(connection: sqlite3.Connection, after: int, at_most: int = -1) -> Iterator[tuple[int, Columns]]:
-    """Yield the blocks behind a number, in order."""
-    query = "SELECT id, data FROM block WHERE id > ? ORDER BY id LIMIT ?"
-    for number, data in connection.execute(query, (after, at_most)):
-        yield number, of_block(data)
+    """Yield the blocks behind a number, in order; one that is damaged has nothing."""
+    query = "SELECT id, data, crc FROM block WHERE id > ? ORDER BY id LIMIT ?"
+    for number, data, crc in connection.execute(query, (after, at_most)):
+        yield number, unpacked(data, crc)
+
+
+def unpacked(data: bytes, crc: int | None) -> Columns:
+    """Return the samples of a block, none where it is damaged."""
+    return of_block(data) if is_whole(data, crc) else Columns.of(0)
+
+
+def damaged(connection: sqlite3.Connection, after: int) -> Iterator[tuple[int, int]]:
+    """Yield number and count of samples of the blocks behind a number that are not as they were written."""
+    query = "SELECT id, count, data, crc FROM block WHERE id > ? ORDER BY id"
+    for number, count, data, crc in connection.execute(query, (after,)):
+        if not is_whole(data, crc):
+            yield number, count
 
 
 def begin_behind(connection: sqlite3.Connection, number: int) -> None:

@@ -18,7 +18,7 @@ from plant.names import split_signal
 from timeseries import archive, segments, signals
 from timeseries.columns import Columns
 from timeseries.layout import transaction
-from timeseries.packing import of_chunk
+from timeseries.packing import is_whole, of_chunk
 from timeseries.segments import Piece, Segment, SegmentFile
 
 log = logging.getLogger("history")
@@ -51,9 +51,11 @@ def put_down(connection: sqlite3.Connection, made: Segment, number: int | None =
     """Note what a segment has; within a transaction."""
     row = (
         number, made.file, sum(piece.count for piece in made.pieces), made.bytes, made.checksum,
-        min(piece.first for piece in made.pieces), max(piece.last for piece in made.pieces),
+        min(piece.first for piece in made.pieces), max(piece.last for piece in made.pieces), made.footer,
     )  # fmt: skip
-    query = "INSERT INTO segment (id, file, count, bytes, checksum, first, last) VALUES (?, ?, ?, ?, ?, ?, ?)"
+    query = (
+        "INSERT INTO segment (id, file, count, bytes, checksum, first, last, footer) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    )
     number = connection.execute(query, row).lastrowid
     connection.executemany(
         "INSERT INTO piece (signal, first, last, count, segment, row_group) VALUES (?, ?, ?, ?, ?, ?)",
@@ -80,7 +82,7 @@ def _register(path: Path, connection: sqlite3.Connection, names: sqlite3.Connect
     if not pieces:
         message = "it has no samples"
         raise ValueError(message)
-    made = Segment(path.name, path.stat().st_size, segments.checksum(path), tuple(pieces))
+    made = Segment(path.name, path.stat().st_size, segments.checksum(path), segments.footer_crc(path), tuple(pieces))
     put_down(connection, made, int(path.stem))
     return sum(piece.count for piece in pieces)
 
@@ -99,10 +101,12 @@ def _groups(path: Path, connection: sqlite3.Connection, names: sqlite3.Connectio
 
 def _let_go(connection: sqlite3.Connection, signal: int, columns: Columns) -> None:
     """Remove the chunks that have nothing but what a segment has."""
-    query = "SELECT id, data FROM chunk WHERE signal = ? AND first >= ? AND last <= ?"
+    query = "SELECT id, data, crc FROM chunk WHERE signal = ? AND first >= ? AND last <= ?"
     span = (signal, int(columns.times[0]), int(columns.times[-1]))
     there = np.rec.fromarrays((columns.times, columns.epochs))
-    for number, data in connection.execute(query, span).fetchall():
+    for number, data, crc in connection.execute(query, span).fetchall():
+        if not is_whole(data, crc):
+            continue
         chunk = of_chunk(data)
         if np.isin(np.rec.fromarrays((chunk.times, chunk.epochs)), there).all():
             connection.execute("DELETE FROM chunk WHERE id = ?", (number,))

@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass
 from functools import cached_property
@@ -32,6 +34,8 @@ _OFTEN_0 = ("epochs", "statuses")
 _READ_BYTES = 1 << 20
 _NOBODY = SignalInfo("", "", 12)
 _SIGNALS = "signals"
+_END = struct.Struct("<I4s")
+"""Length of the footer, and magic."""
 _FEW = 8
 """Doubles are few when each stands for so many samples or more."""
 
@@ -53,6 +57,8 @@ class Segment:
     file: str
     bytes: int
     checksum: str
+    footer: int
+    """Its CRC."""
     pieces: tuple[Piece, ...]
 
 
@@ -80,6 +86,7 @@ def write(folder: Path, name: str, groups: Iterable[tuple[SignalInfo, Columns]],
             },
             write_statistics=["time"],
             data_page_size=_READ_BYTES,
+            write_page_checksum=True,
         ) as writer:  # fmt: skip
             clock = Clock()
             infos: list[SignalInfo] = []
@@ -93,7 +100,8 @@ def write(folder: Path, name: str, groups: Iterable[tuple[SignalInfo, Columns]],
             writer.add_key_value_metadata({_SIGNALS: json.dumps([astuple(info) for info in infos])})
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        made = Segment(path.name, temporary.stat().st_size, checksum(temporary), tuple(pieces))
+        size, digest = temporary.stat().st_size, checksum(temporary)
+        made = Segment(path.name, size, digest, footer_crc(temporary), tuple(pieces))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -110,13 +118,33 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-class SegmentFile:
-    """An open file."""
+def footer_crc(path: Path) -> int:
+    """Return the CRC-32 of what says where the pages stand (Parquet's file metadata)."""
+    with path.open("rb") as file:
+        size = file.seek(-_END.size, os.SEEK_END)
+        length, magic = _END.unpack(file.read())
+        if magic != b"PAR1" or length > size:
+            message = "it is cut off"
+            raise ValueError(message)
+        file.seek(size - length)
+        return zlib.crc32(file.read())
 
-    def __init__(self, path: Path) -> None:
+
+class SegmentFile:
+    """An open file.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: when it is not as it was written; so do its methods.
+    """
+
+    def __init__(self, path: Path, footer: int | None = None) -> None:
         import pyarrow.parquet as pq
 
-        self._file = pq.ParquetFile(path, memory_map=True)
+        if footer is not None and footer_crc(path) != footer:
+            message = "its footer is not that which was written"
+            raise ValueError(message)
+        self._file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
 
     def infos(self) -> list[SignalInfo]:
         """Return whose samples each row group has.

@@ -14,13 +14,17 @@ from plant.names import split_signal
 from timeseries import amendments, archive, log, recovery, segments
 from timeseries.columns import Columns
 from timeseries.layout import AMENDMENTS, ARCHIVE, LOG, open_for_writing, transaction
-from timeseries.packing import of_chunk
+from timeseries.packing import is_whole, of_chunk
 from timeseries.reading import SEGMENTS
 from timeseries.segments import Segment
 from timeseries.signals import SignalInfo
 
 _OLD = "NOT EXISTS (SELECT 1 FROM newest n WHERE n.signal = c.signal AND n.time BETWEEN c.first AND c.last)"
 """Of a chunk `c`: it has not its signal's newest sample."""
+
+
+_AT_ONCE = 1000
+"""Chunks that are looked at between two looks at what cannot wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Upkeep:
         self._archive = open_for_writing(folder, ARCHIVE, sync=True)  # before the log lets go, and files are removed
         self._folder = folder / SEGMENTS
         self._amendments: sqlite3.Connection | None = None
+        self.lost: list[str] = []
+        """Blocks of the log that were damaged."""
         recovery.settle(self._folder, self._archive, self._log)
 
     def close(self) -> None:
@@ -74,6 +80,8 @@ class Upkeep:
     def take_in(self) -> int:
         """Archive what is in the log only, and let go of what is archived and published; return how many samples."""
         reactors = {number: split_signal(info.name)[0] for number, info in self._signals().items()}
+        for number, samples in log.damaged(self._log, archive.progress(self._archive)):
+            self.lost.append(f"{LOG.file}: block {number} is not as it was written, its {samples} samples are lost")
         count = archive.take_in(self._archive, self._log, reactors)
         done = archive.progress(self._archive)
         published = self._log.execute("SELECT block FROM published").fetchone()
@@ -113,19 +121,21 @@ class Upkeep:
         query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'segment'"
         (last,) = self._archive.execute(query).fetchone()
         made = segments.write(self._folder, f"{last + 1:08d}", self._groups(chunks), tell)
-        is_whole = False
+        is_complete = False
         try:
             with transaction(self._archive):
                 ids = [(number,) for numbers in chunks.values() for number in numbers]
-                is_whole = self._archive.executemany("DELETE FROM chunk WHERE id = ?", ids).rowcount == len(ids)
-                if is_whole:
+                is_complete = bool(ids) and self._archive.executemany(
+                    "DELETE FROM chunk WHERE id = ?", ids
+                ).rowcount == len(ids)
+                if is_complete:
                     recovery.put_down(self._archive, made)
         except sqlite3.Error:
             self._discard(made)
             raise
-        if not is_whole:  # something has come late for these chunks, while the file was written
+        if not is_complete:  # something has come late for these chunks, while the file was written
             self._discard(made)
-        return made if is_whole else None
+        return made if is_complete else None
 
     def forget(self, before: int) -> int:
         """Remove what ends before a time, but for the newest sample of each signal; return how many samples.
@@ -164,7 +174,7 @@ class Upkeep:
         return Size(_used_bytes(self._log), _used_bytes(self._archive), sealed, amended)
 
     def damaged(self, tell: Callable[[], None] = lambda: None) -> list[str]:
-        """Return the segments that are not as they were written, each with what is wrong."""
+        """Return the segments and chunks that are not as they were written, each with what is wrong."""
         found = []
         for file, wanted in self._archive.execute("SELECT file, checksum FROM segment ORDER BY id").fetchall():
             path = self._folder / file
@@ -173,6 +183,13 @@ class Upkeep:
                     found.append(f"{path}: its checksum is not that of the file that was written")
             except OSError as error:
                 found.append(f"{path}: {error.strerror}")
+            tell()
+        (last,) = self._archive.execute("SELECT coalesce(max(id), 0) FROM chunk").fetchone()
+        for start in range(0, last, _AT_ONCE):
+            query = "SELECT id, data, crc FROM chunk WHERE id > ? AND id <= ?"
+            rows = self._archive.execute(query, (start, start + _AT_ONCE)).fetchall()
+            damaged = [number for number, data, crc in rows if not is_whole(data, crc)]
+            found += [f"{ARCHIVE.file}: chunk {number} is not as it was written" for number in damaged]
             tell()
         return found
 
@@ -214,9 +231,11 @@ class Upkeep:
         infos = self._signals()
         for signal, numbers in chunks.items():
             found = [
-                self._archive.execute("SELECT data FROM chunk WHERE id = ?", (each,)).fetchone() for each in numbers
+                (each, self._archive.execute("SELECT data, crc FROM chunk WHERE id = ?", (each,)).fetchone())
+                for each in numbers
             ]
-            parts = [of_chunk(row[0]) for row in found if row is not None]
+            numbers[:] = [number for number, row in found if row is None or is_whole(*row)]
+            parts = [of_chunk(row[0]) for _, row in found if row is not None and is_whole(*row)]
             if parts:
                 yield infos[signal], Columns.joined(parts).in_order()
 

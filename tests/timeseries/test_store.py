@@ -226,7 +226,9 @@ def test_the_log_of_the_release_before_is_brought_up(folder: Path) -> None:
     store = Store(folder)
     store.declare([SignalInfo("R101.T", "K", 11)])
     put(store, sample("R101.T", 1, 350.0))
-    store._log.executescript("ALTER TABLE block DROP COLUMN historical; PRAGMA user_version=3;")
+    store._log.executescript(
+        "ALTER TABLE block DROP COLUMN historical; ALTER TABLE block DROP COLUMN crc; PRAGMA user_version=3;"
+    )
     store.close()
     with pytest.raises(sqlite3.DatabaseError, match=r"log\.sqlite: its layout is 3, .*; start the plant once"):
         Reader(folder)

@@ -19,8 +19,8 @@ import pytest
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from timeseries.columns import Columns
+from timeseries.packing import Damaged
 from timeseries.reader import Reader
-from timeseries.reading import Damaged
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 from timeseries.upkeep import Upkeep
