@@ -6,6 +6,8 @@ import asyncio
 import sqlite3
 import sys
 
+from prometheus_client import Gauge
+
 from historian.api import make_app
 from historian.collector import Collector
 from historian.commands import Commander
@@ -24,7 +26,7 @@ from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.nodes import listed, plant_nodes
 from runtime.ports import require_free
 from runtime.service import Context, main
-from timeseries.keeping import keep
+from timeseries.keeping import DAMAGED, Telling, keep
 from timeseries.retention import DAY_S, Retention
 from timeseries.store import Store
 from timeseries.upgrade import upgrade
@@ -41,7 +43,7 @@ async def serve(context: Context) -> None:
     folder = context.data / "historian" / STORE
     try:
         await asyncio.to_thread(upgrade, folder.with_name(OLD_STORE), folder)
-        store = Store(folder)
+        store = Store(folder, sync=settings.historian.history_sync)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     if settings.mqtt.url is not None:
@@ -99,7 +101,8 @@ async def serve(context: Context) -> None:
                 name="collector",
             )
             retention = Retention.of(settings.historian.retention_days, settings.historian.retention_gb)
-            group.create_task(keep(folder, retention, context.log, health.trouble), name="upkeep")
+            telling = Telling(health.trouble, Gauge(*DAMAGED, registry=context.registry).set)
+            group.create_task(keep(folder, retention, context.log, telling), name="upkeep")
             outbox = keep_outbox_small(store, thread, metrics, health, settings.historian, publisher.lanes.drop)
             group.create_task(outbox, name="outbox")
             if settings.mqtt.url is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from historian.epochs import EPOCH, Epochs
 from historian.gaps import Refused, alike, some
 from historian.intake import Intake, timed
+from historian.messages.line_protocol import LATEST
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant import quality
@@ -34,6 +35,8 @@ QUIET_S = 60.0
 """So long queues do not overflow before an overflow is said again."""
 NEVER = (0, 0)
 """Where a gap begins of a signal of which nothing was ever stored."""
+AHEAD = ticks_from_seconds(86_400.0)
+"""So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
 
 
 class Collector:
@@ -58,6 +61,7 @@ class Collector:
         self._on_stored, self._on_subscribed = on_stored, on_subscribed
         self._listed = {each.name: each for each in listed}
         """What is told of the nodes of a server that is none of ours."""
+        self._ahead = LATEST
         self._live = Intake((), self._sampling)
         self._infos: dict[str, VariableInfo] = {}
         self._next_overflow_said = 0.0
@@ -74,7 +78,8 @@ class Collector:
         """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost."""
         infos = [info for info in await link.variables() if info.historizing or not link.is_plant]
         self._infos = {info.name: info for info in infos}
-        self._live = Intake(infos, self._sampling)
+        self._ahead = LATEST if link.is_plant else AHEAD
+        self._live = Intake(infos, self._sampling, self._ahead)
         self._epochs = Epochs()
         if link.is_plant:
             await self._learn_epochs(link)
@@ -155,7 +160,7 @@ class Collector:
     ) -> int:
         """Store what is from each signal's start up to the end; note who is refused, return how many samples it was."""
         start, found = int(starts.min()), 0
-        intake = Intake([self._infos[name] for name in names], self._sampling)
+        intake = Intake([self._infos[name] for name in names], self._sampling, self._ahead)
         if start < end:
             async for page in link.history_pages(names, start, end, on_refusal=refused.__setitem__):
                 dated = timed(page, arrival=0)

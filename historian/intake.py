@@ -58,7 +58,9 @@ def timed(data: Notification, arrival: int) -> Notification:
 class Intake:
     """Of samples whose `index` is into these signals."""
 
-    def __init__(self, infos: Sequence[VariableInfo], interval: int) -> None:
+    def __init__(self, infos: Sequence[VariableInfo], interval: int, ahead: int = LATEST) -> None:
+        """`interval` and `ahead` in ticks: what is more `ahead` of the server's own clock is refused."""
+        self._ahead = ahead
         self._data_types = np.array([info.data_type for info in infos], np.uint8)
         self._thinning = Thinning(interval, len(infos))
         self._epoch = next((place for place, info in enumerate(infos) if info.name == EPOCH), -1)
@@ -72,6 +74,7 @@ class Intake:
         """Return what is kept, and how much is not for which reason."""
         measured = data.source_time != 0
         in_time = measured & (data.source_time >= EARLIEST) & (data.source_time <= LATEST)
+        in_time &= (data.server_time == 0) | (data.source_time - data.server_time <= self._ahead)
         typed = in_time & self._is_sample(data)
         kept = typed.copy()
         kept[typed] = self._thinning.keeps(data.index[typed], data.source_time[typed])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from fastapi import HTTPException
 
+from timeseries.packing import Damaged
 from timeseries.reader import Reader, UnknownSignal
-from timeseries.reading import Damaged
 from timeseries.unpacked import Unpacked
 
 

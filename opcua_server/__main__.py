@@ -6,6 +6,8 @@ import asyncio
 import sqlite3
 import sys
 
+from prometheus_client import Gauge
+
 from opcua_server import server as serving
 from opcua_server.anomalies import Anomalies
 from opcua_server.anomaly_events import AnomalyEvents
@@ -38,7 +40,7 @@ from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
 from timeseries.amending import Amender
 from timeseries.event_log import EventLog, EventReader
-from timeseries.keeping import keep
+from timeseries.keeping import DAMAGED, Telling, keep
 from timeseries.reading import History
 from timeseries.retention import Retention
 from timeseries.store import Store
@@ -63,12 +65,13 @@ async def serve(context: Context) -> None:
     tags = Tags(settings.reactors, context.registry)
     folder = context.data / "server" / HISTORY
     try:
-        store = await asyncio.to_thread(Store, folder)
+        store = await asyncio.to_thread(Store, folder, sync=settings.server.history_sync)
         event_log = await asyncio.to_thread(EventLog, folder)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     ledger = Ledger(tags, settings.server.ledger) if settings.server.ledger is not None else None
     retention = Retention.of(settings.server.history_days, settings.server.history_gb)
+    telling = Telling(context.health.trouble, Gauge(*DAMAGED, registry=context.registry).set)
     recorder = Recorder(tags, store, context.health, context.registry)
     simulator = Simulator(
         settings.reactors,
@@ -133,7 +136,7 @@ async def serve(context: Context) -> None:
             group.create_task(pacer.run(), name="scan")
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
-            group.create_task(keep(folder, retention, context.log, context.health.trouble), name="history")
+            group.create_task(keep(folder, retention, context.log, telling), name="history")
             group.create_task(start.keep(), name="start of the archive")
             group.create_task(users.watch(server.end_refused_sessions), name="users")
             group.create_task(server.watch_trust(), name="trust")

@@ -64,8 +64,8 @@ class Health:
 
     @property
     def last_error(self) -> str:
-        """What is wrong, the newest of it; empty when nothing is any more."""
-        return next(reversed(self._troubles.values()), "")
+        """What is wrong, the newest last; empty when nothing is any more."""
+        return "; ".join(self._troubles.values())
 
     @property
     def is_ready(self) -> bool:

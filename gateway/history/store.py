@@ -12,8 +12,8 @@ from gateway.history.source import STORE
 from runtime.errors import BadInput, CouldNotRun
 from timeseries.aggregates import STANDARD, AggregateConfiguration
 from timeseries.answers import Answer
+from timeseries.packing import Damaged
 from timeseries.reader import Reader, UnknownSignal
-from timeseries.reading import Damaged
 from timeseries.signals import SignalInfo
 
 P = ParamSpec("P")

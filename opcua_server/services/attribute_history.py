@@ -21,7 +21,8 @@ from opcua_server.historical_access.points import Seals
 from opcua_server.recorder import Recorder
 from opcua_server.tags import Tags
 from plant import quality
-from timeseries.reading import Damaged, History
+from timeseries.packing import Damaged
+from timeseries.reading import History
 
 MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""

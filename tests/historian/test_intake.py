@@ -106,3 +106,11 @@ def test_jumps_of_plant_time_are_found_wherever_they_stand() -> None:
     found = Intake(INFOS, 0).jumps(Notification.of([other, jumps[0], other, jumps[1]], list(TYPES)))
     assert found == jumps
     assert Intake(INFOS[:1], 0).jumps(Notification.of([other], list(TYPES)[:1])) == []
+
+
+def test_a_time_far_ahead_of_the_servers_clock_is_refused() -> None:
+    received = [Reading("R101.T", 1.0, 0, T0 + ahead, T0) for ahead in (-INTERVAL, 1000, 1001)]
+    received.append(replace(received[2], server_time=0))
+    accepted, rejected = Intake(INFOS, 0, ahead=1000).accepted(Notification.of(received, list(TYPES)))
+    assert accepted.source_time.tolist() == [T0 - INTERVAL, T0 + 1000, T0 + 1001]
+    assert rejected["time"] == 1

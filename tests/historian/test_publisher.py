@@ -200,7 +200,7 @@ async def test_while_influxdb_is_down_everything_waits_and_that_is_said_once(out
     await confirmed(outbox, influx, broker, until)
     said = [record.message for record in caplog.records if "InfluxDB" in record.message]
     assert [text.split(";")[0] for text in said] == ["InfluxDB is down", "InfluxDB answers again"]
-    assert outbox.health.last_error == ""
+    assert outbox.health.as_json()["last_error"] == ""
 
 
 @pytest.mark.usefixtures("impatient")
