@@ -73,7 +73,7 @@ def known(columns: Columns, configuration: AggregateConfiguration) -> Columns:
 def latest(columns: Columns) -> Columns:
     """Return samples of one signal, in order of time and epoch, without those of times that were there again later."""
     times = columns.times
-    return columns.take(np.append(times[1:] != times[:-1], [True] * min(1, len(times))))
+    return columns.take(np.append(times[1:] != times[:-1], np.ones(min(1, len(times)), np.bool_)))
 
 
 def some_of(columns: Columns, count: int, *, backward: bool) -> Columns:
