@@ -23,7 +23,7 @@ from runtime.errors import CouldNotRun
 from runtime.mqtt_link import MqttLink, keep_connected
 from runtime.opcua_link import connect
 from runtime.opcua_link.link import OpcuaLink
-from runtime.opcua_link.nodes import listed, plant_nodes
+from runtime.opcua_link.nodes import nodes_to_find
 from runtime.ports import require_free
 from runtime.service import Context, main
 from timeseries.keeping import DAMAGED, Telling, keep
@@ -94,7 +94,7 @@ async def serve(context: Context) -> None:
                     settings.server.local_endpoint,
                     "historian",
                     collect,
-                    find=listed({node.name: node.node for node in nodes}) if nodes else plant_nodes,
+                    find=nodes_to_find(nodes),
                     login=connect.service_login("historian", settings, context.data),
                     on_state=on_server,
                 ),

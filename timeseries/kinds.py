@@ -29,6 +29,11 @@ def kind_of(function: str, info: SignalInfo) -> SignalInfo:
     return replace(info, unit=_unit(function, info.unit), data_type=DataType.DOUBLE.value)
 
 
+def is_sensible(function: str, info: SignalInfo) -> bool:
+    """Tell whether there is such an aggregate of such a signal: of text and times there are few."""
+    return function in OF_TEXT or not (info.is_text or info.data_type == DATETIME)
+
+
 def refuse_senseless(function: str, info: SignalInfo) -> None:
     """Return if there is such an aggregate of such a signal.
 
@@ -38,7 +43,7 @@ def refuse_senseless(function: str, info: SignalInfo) -> None:
     if function not in FUNCTIONS:
         message = f"aggregate {function!r}: allowed are {', '.join(FUNCTIONS)}"
         raise ValueError(message)
-    if (info.is_text or info.data_type == DATETIME) and function not in OF_TEXT:
+    if not is_sensible(function, info):
         of_text = ", ".join(name for name in FUNCTIONS if name in OF_TEXT)
         message = f"aggregate {function!r}: is of numbers, {info.name} is text or a time; allowed are {of_text}"
         raise ValueError(message)

@@ -49,7 +49,7 @@ def around(
         found,
         _nearest(history, number, info, (behind, FOREVER), after, configuration, backward=False),
     ]
-    return series_of(info, Columns.joined(parts), high)
+    return series_of(info, Columns.joined([part for part in parts if len(part)]), high)
 
 
 def lacking(found: Columns, low: int, high: int, configuration: AggregateConfiguration) -> tuple[int, int]:
@@ -58,22 +58,22 @@ def lacking(found: Columns, low: int, high: int, configuration: AggregateConfigu
     Interpolated bounding values are made of the nearest on either side, however far; a line that goes on behind the
     last one, of the last two (OPC 10000-13 v1.05 §3.1.8). Where there is none at all on a side, none is wanted.
     """
-    times = known(found, configuration).times
+    times, least_bad = found.times, np.uint32(configuration.least_bad << 30)
+    before = int(np.count_nonzero(found.statuses[: np.searchsorted(times, low, side="right")] < least_bad))
+    after = int(np.count_nonzero(found.statuses[np.searchsorted(times, high) :] < least_bad))
     wanted = 2 if configuration.use_sloped_extrapolation else 1
-    before = max(0, wanted - int(np.searchsorted(times, low, side="right")))
-    after = int(not len(times) or int(times[-1]) < high)
-    return before if found.times[0] <= low else 0, after if found.times[-1] >= high else 0
+    return max(0, wanted - before) if times[0] <= low else 0, max(0, 1 - after) if times[-1] >= high else 0
 
 
 def known(columns: Columns, configuration: AggregateConfiguration) -> Columns:
     """Return the samples that are not bad."""
-    return columns.take((columns.statuses >> np.uint32(30)) < configuration.least_bad)
+    return columns.take(columns.statuses < np.uint32(configuration.least_bad << 30))
 
 
 def latest(columns: Columns) -> Columns:
     """Return samples of one signal, in order of time and epoch, without those of times that were there again later."""
     times = columns.times
-    return columns.take(np.append(times[1:] != times[:-1], [True] * min(1, len(times))))
+    return columns.take(np.append(times[1:] != times[:-1], np.ones(min(1, len(times)), np.bool_)))
 
 
 def some_of(columns: Columns, count: int, *, backward: bool) -> Columns:

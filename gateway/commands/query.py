@@ -30,7 +30,13 @@ PICTURES = (".png", ".svg", ".pdf")
 Signals = Annotated[list[str], typer.Argument(help="E.g. R101.T R101.TIC101.SP.")]
 Start = Annotated[str, typer.Option(help="ISO 8601, or relative to the newest sample, e.g. -1h.")]
 End = Annotated[str, typer.Option(help="As --start.")]
-Source = Annotated[str, typer.Option(help="store (also when the plant is stopped), opcua or influxdb.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        help="store (also when the plant is stopped), opcua or influxdb. "
+        "What clients change of the server's history is seen in opcua only."
+    ),
+]
 Data = Annotated[Path, typer.Option(help="Data directory of the plant.")]
 Plot = Annotated[Path | None, typer.Option(help="Write a picture too: trend.png, .svg or .pdf.")]
 UncertainIsBad = Annotated[

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from plant.signals import Signal, find_signal
+from plant.signals import find_signal
 from runtime.errors import BadInput
 from timeseries.aggregates import STANDARD, AggregateConfiguration, Series, at_times, query
 from timeseries.answers import Answer
@@ -17,9 +17,15 @@ from timeseries.kinds import refuse_senseless
 from timeseries.signals import SignalInfo
 from timeseries.spans import lacking, latest, near, series_of
 
+FindInfo = Callable[[str], SignalInfo]
+
 
 class Computed(ABC):
     """What can be answered from the samples of a span and the ones around it."""
+
+    def __init__(self, info: FindInfo) -> None:
+        self.info = info
+        """Return unit, type and whether it is stepped; raises `BadInput`."""
 
     @abstractmethod
     async def around(self, name: str, low: int, high: int) -> Columns:
@@ -56,12 +62,6 @@ class Computed(ABC):
         results = await asyncio.to_thread(query, series, start, end, interval, function, configuration)
         return Answer.computed(name, results.times, results.values, results.statuses)
 
-    def info(self, name: str) -> SignalInfo:
-        """Return unit, type and whether it is stepped."""
-        signal = known_signal(name)
-        unit = signal.unit.symbol if signal.unit is not None else ""
-        return SignalInfo(name, unit, signal.data_type.value, signal.stepped)
-
     async def _series(self, name: str, low: int, high: int, configuration: AggregateConfiguration) -> Series:
         info, found = self.info(name), latest(await self.around(name, low, high))
         if len(found):
@@ -76,8 +76,8 @@ class Computed(ABC):
         return series_of(info, found, high)
 
 
-def known_signal(name: str) -> Signal:
-    """Return a signal of the plant.
+def plant_info(name: str) -> SignalInfo:
+    """Return what a signal of the plant is.
 
     Raises:
         BadInput: naming one that is none.
@@ -86,4 +86,5 @@ def known_signal(name: str) -> Signal:
     if signal is None:
         message = f"signal {name!r} is unknown; `cstr-gateway tags` lists all"
         raise BadInput(message)
-    return signal
+    unit = signal.unit.symbol if signal.unit is not None else ""
+    return SignalInfo(name, unit, signal.data_type.value, signal.stepped)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gateway.history.computed import Computed
+from gateway.history.computed import Computed, FindInfo, plant_info
 from gateway.history.flux import Flux
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_unix_ns, unix_ns_from_ticks
@@ -29,7 +29,8 @@ WINDOW = 6 * 3600 * TICKS_PER_SECOND
 class InfluxHistory(Computed):
     """The samples of one site; `where` is what run.json says of InfluxDB."""
 
-    def __init__(self, where: Mapping[str, str], site: str) -> None:
+    def __init__(self, where: Mapping[str, str], site: str, info: FindInfo = plant_info) -> None:
+        super().__init__(info)
         self._flux, self._bucket, self._site = Flux(where), where["bucket"], site
 
     def close(self) -> None:
@@ -37,9 +38,10 @@ class InfluxHistory(Computed):
         self._flux.close()
 
     async def now(self) -> int:
-        """Return the newest time of a signal that always moves."""
-        newest = await self.last("R101.T")
-        return int(newest.times[0]) if len(newest) else 0
+        """Return the newest time of the newest epoch."""
+        newest = await self._asked(EARLIEST, LATEST, 'r._field == "q"', "last()")
+        places = zip(newest["epoch"].to_pylist(), newest["ns"].to_pylist(), strict=True) if newest else ()
+        return ticks_from_unix_ns(max(places, default=(0, unix_ns_from_ticks(0)))[1])
 
     async def last(self, name: str) -> Answer:
         """Return the newest sample, or nothing."""
@@ -108,14 +110,16 @@ class InfluxHistory(Computed):
 
     async def _ask(self, info: SignalInfo, start: int, end: int, question: str) -> dict[str, Any]:
         reactor, leaf = split_signal(info.name)
+        return await self._asked(start, end, f'r.reactor == "{reactor}" and r.signal == "{leaf}"', question)
+
+    async def _asked(self, start: int, end: int, where: str, question: str) -> dict[str, Any]:
         first, last = _within(start), _within(end)
         if first >= last:
             return {}
         return await asyncio.to_thread(
             self._flux.ask,
             f'from(bucket: "{self._bucket}") |> range(start: time(v: {first}), stop: time(v: {last}))'
-            f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}"'
-            f' and r.reactor == "{reactor}" and r.signal == "{leaf}")'
+            f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}" and {where})'
             f" |> {question} |> map(fn: (r) => ({{r with ns: int(v: r._time)}})) |> group()",
         )
 

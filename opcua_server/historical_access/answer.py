@@ -17,7 +17,7 @@ from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import ticks_of
 from timeseries.aggregates import AggregateConfiguration, ticks_of_interval
-from timeseries.kinds import kind_of
+from timeseries.kinds import is_sensible, kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
 
@@ -108,7 +108,7 @@ class Answer:
     def processed(self, details: ua.ReadProcessedDetails, function: ua.NodeId, room: int) -> Result:
         """Return an aggregate of each interval."""
         name = processed.AGGREGATES.get(function)
-        if name is None:
+        if name is None or not is_sensible(name, self.info):
             return Result(int(ua.StatusCodes.BadAggregateNotSupported))
         start, end = _given(details.StartTime), _given(details.EndTime)
         if not start or not end or start == end:

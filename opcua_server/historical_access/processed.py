@@ -15,6 +15,8 @@ from timeseries.reading import History
 from timeseries.signals import SignalInfo
 from timeseries.spans import around
 
+AT_ONCE = 500_000
+"""Samples that a page is made of: a few hundredths of a second."""
 AGGREGATES: dict[ua.NodeId, str] = {
     ua.NodeId(number): name
     for name in FUNCTIONS
@@ -45,6 +47,16 @@ class Asked:
         return Asked(self.start, self.start + (step if self.end > self.start else -step), self.interval)
 
 
+def _short(history: History, number: int, page: Asked, least: int) -> Asked:
+    """Return a page with about `AT_ONCE` samples at most, and so many intervals at least: others wait for it."""
+    low, high = min(page.start, page.end), max(page.start, page.end)
+    cuts = history.cuts(number, low, high, AT_ONCE) if page.interval else []
+    if not cuts:
+        return page
+    reach = cuts[0] - page.start if page.start < page.end else page.start - cuts[-1]
+    return page.first(max(least, reach // page.interval))
+
+
 def read(
     history: History,
     number: int,
@@ -62,7 +74,7 @@ def read(
     """
     again = min(done, 1)
     """Alone, an interval that is what is left over would not be known as that."""
-    page = asked.behind(done - again).first(most + again)
+    page = _short(history, number, asked.behind(done - again).first(most + again), 1 + again)
     series = around(history, number, info, page.start, page.end, configuration)
     rows = aggregate(series, page.start, page.end, page.interval, name, configuration)[again:]
     return columns_of(

@@ -105,3 +105,12 @@ def test_a_thousand_times_take_no_second(reader: Reader, apart: int) -> None:
     found = reader.at(SLOPED, [T0 + place * apart for place in range(1000)], STANDARD)
     assert len(found) == 1000
     assert time.perf_counter() - began < 2.0
+
+
+def test_of_a_signal_without_samples_there_is_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "history")
+    store.declare([SignalInfo(SLOPED, "K", 11)])
+    store.close()
+    empty = Reader(tmp_path / "history")
+    assert empty.at(SLOPED, [T0]).statuses.tolist() == [quality.BAD_NO_DATA]
+    assert empty.aggregated(SLOPED, T0, T0 + S, 0, "Count").statuses.tolist() == [quality.BAD_NO_DATA]
