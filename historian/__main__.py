@@ -14,7 +14,7 @@ from historian.http import serve_http
 from historian.metrics import Metrics
 from historian.outbox import keep_outbox_small
 from historian.publisher import Publisher
-from historian.status import keep_status
+from historian.status import Source, keep_status
 from historian.store_thread import StoreThread
 from plant.names import PLANT, split_signal
 from runtime.errors import CouldNotRun
@@ -57,7 +57,11 @@ async def serve(context: Context) -> None:
     parts = dict.fromkeys(split_signal(node.name)[0] for node in nodes) or (*settings.reactors, PLANT)
 
     reach_s = settings.historian.retention_days * DAY_S
-    collector = Collector(store, thread, metrics, health, settings.historian.sampling_s, reach_s, publisher.wake, nodes)
+    source = Source()
+    collector = Collector(
+        store, thread, metrics, health, settings.historian.sampling_s, reach_s, publisher.wake, nodes,
+        on_subscribed=lambda: source.is_now(there=True),
+    )  # fmt: skip
 
     async def collect(link: OpcuaLink) -> None:
         present.append(link)
@@ -68,6 +72,7 @@ async def serve(context: Context) -> None:
 
     def on_server(up: bool, why: str) -> None:
         if not up:
+            source.is_now(there=False)
             health.lost("server", why)
 
     def on_broker(up: bool, why: str) -> None:
@@ -112,7 +117,7 @@ async def serve(context: Context) -> None:
                 identifier = f"cstr-historian-{settings.mqtt.site}"
                 group.create_task(keep_connected(url, identifier, publish, on_state=on_broker), name="mqtt")
                 for reactor in parts:
-                    group.create_task(keep_status(url, reactor, settings.mqtt.site), name=f"status {reactor}")
+                    group.create_task(keep_status(url, reactor, settings.mqtt.site, source), name=f"status {reactor}")
             health.ready("start")
     finally:
         thread.end()
