@@ -8,6 +8,7 @@ import sys
 
 from historian.api import make_app
 from historian.collector import Collector
+from historian.command_trail import CommandTrail
 from historian.commands import Commander
 from historian.confirmation import Confirmation, Influx
 from historian.http import serve_http
@@ -23,6 +24,7 @@ from runtime.opcua_link import connect
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.nodes import listed, plant_nodes
 from runtime.ports import require_free
+from runtime.rotating_lines import COMMANDS, RotatingLines
 from runtime.service import Context, main
 from timeseries.keeping import keep
 from timeseries.retention import DAY_S, Retention
@@ -81,7 +83,10 @@ async def serve(context: Context) -> None:
         else:
             health.lost("broker", why)
 
-    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes)
+    audit = settings.server.audit
+    lines = RotatingLines(context.data / COMMANDS, round(audit.megabytes * 1e6), audit.files)
+    trail = CommandTrail(lines, metrics)
+    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes, trail.put)
 
     async def publish(link: MqttLink) -> None:
         async with asyncio.TaskGroup() as both:
