@@ -10,13 +10,14 @@ from prometheus_client import Gauge
 
 from historian.api import make_app
 from historian.collector import Collector
+from historian.command_trail import CommandTrail
 from historian.commands import Commander
 from historian.confirmation import Confirmation, Influx
 from historian.http import serve_http
 from historian.metrics import Metrics
 from historian.outbox import keep_outbox_small
 from historian.publisher import Publisher
-from historian.status import keep_status
+from historian.status import Source, keep_status
 from historian.store_thread import StoreThread
 from plant.names import PLANT, split_signal
 from runtime.errors import CouldNotRun
@@ -25,6 +26,7 @@ from runtime.opcua_link import connect
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.nodes import nodes_to_find
 from runtime.ports import require_free
+from runtime.rotating_lines import COMMANDS, RotatingLines
 from runtime.service import Context, main
 from timeseries.keeping import DAMAGED, Telling, keep
 from timeseries.retention import DAY_S, Retention
@@ -59,7 +61,11 @@ async def serve(context: Context) -> None:
     parts = dict.fromkeys(split_signal(node.name)[0] for node in nodes) or (*settings.reactors, PLANT)
 
     reach_s = settings.historian.retention_days * DAY_S
-    collector = Collector(store, thread, metrics, health, settings.historian.sampling_s, reach_s, publisher.wake, nodes)
+    source = Source()
+    collector = Collector(
+        store, thread, metrics, health, settings.historian.sampling_s, reach_s, publisher.wake, nodes,
+        on_subscribed=lambda: source.is_now(there=True),
+    )  # fmt: skip
 
     async def collect(link: OpcuaLink) -> None:
         present.append(link)
@@ -70,6 +76,7 @@ async def serve(context: Context) -> None:
 
     def on_server(up: bool, why: str) -> None:
         if not up:
+            source.is_now(there=False)
             health.lost("server", why)
 
     def on_broker(up: bool, why: str) -> None:
@@ -78,7 +85,10 @@ async def serve(context: Context) -> None:
         else:
             health.lost("broker", why)
 
-    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes)
+    audit = settings.server.audit
+    lines = RotatingLines(context.data / COMMANDS, round(audit.megabytes * 1e6), audit.files)
+    trail = CommandTrail(lines, metrics)
+    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes, trail.put)
 
     async def publish(link: MqttLink) -> None:
         async with asyncio.TaskGroup() as both:
@@ -115,7 +125,7 @@ async def serve(context: Context) -> None:
                 identifier = f"cstr-historian-{settings.mqtt.site}"
                 group.create_task(keep_connected(url, identifier, publish, on_state=on_broker), name="mqtt")
                 for reactor in parts:
-                    group.create_task(keep_status(url, reactor, settings.mqtt.site), name=f"status {reactor}")
+                    group.create_task(keep_status(url, reactor, settings.mqtt.site, source), name=f"status {reactor}")
             health.ready("start")
     finally:
         thread.end()

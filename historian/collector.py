@@ -70,6 +70,8 @@ class Collector:
         """Signals of which samples may be missing: epoch and time of the last that is there."""
         self._has_gaps = asyncio.Event()
         self._refused = Refused()
+        self._reached: dict[str, tuple[int, int]] = {}
+        """Epoch and time of the newest sample of each signal when the connection was made."""
         self._lost: set[str] = set()
         """Signals without a history, of which that was said over this connection."""
         self._epochs = Epochs()
@@ -85,6 +87,7 @@ class Collector:
             await self._learn_epochs(link)
         await self._thread.do(self._store.declare, [self._signal_info(info) for info in infos])
         self._gaps, self._lost = {}, set()
+        self._reached = await self._thread.do(self._store.newest)
         self._refused.begin()
         await self._open_gaps(list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
@@ -136,10 +139,17 @@ class Collector:
             refused: dict[str, int] = {}
             found += await self._read_back(link, names, np.array([starts[name] for name in names]), end, refused)
             await self._close_gaps([name for name in names if name not in refused])
+            found += await self._read_newest(link, {name: starts[name] for name in refused}, end)
             self._refused.answered(names, refused)
         if found:
             log.info("%d samples were fetched from the server's history", found)
         self._tell_refused()
+
+    async def _read_newest(self, link: OpcuaLink, refused: dict[str, int], end: int) -> int:
+        """Read what was missed before this connection of signals whose older gap (ticks) is refused."""
+        newest = {name: self._start(*self._reached[name], end) for name in refused if name in self._reached}
+        later = [name for name, start in newest.items() if start > refused[name]]
+        return await self._read_back(link, later, np.array([newest[name] for name in later]), end, {}) if later else 0
 
     def _tell_refused(self) -> None:
         if self._refused.left_s(time.monotonic()) == 0:

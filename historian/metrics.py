@@ -31,6 +31,9 @@ class Metrics:
             "cstr_samples_sent_again", "Samples sent again, since InfluxDB has not got them in time.", registry=registry
         )
         self._commands = Counter("cstr_commands", "Commands from MQTT.", ["result"], registry=registry)
+        self._unaudited = Counter(
+            "cstr_audit_dropped", "Commands from MQTT that are not in the audit trail.", registry=registry
+        )
         self._dropped = Counter(
             "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unconfirmed.", registry=registry
         )
@@ -89,6 +92,10 @@ class Metrics:
     def command(self, result: str) -> None:
         """Count a command by its outcome."""
         self._commands.labels(result).inc()
+
+    def unaudited(self) -> None:
+        """Count a command that the trail lacks."""
+        self._unaudited.inc()
 
     def lag(self, seconds: float) -> None:
         """Say how late samples arrive."""

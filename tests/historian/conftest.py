@@ -41,6 +41,8 @@ class Server:
         """The signal whose history it does not live to answer."""
         self.refuses: dict[str, int] = {}
         """Signals whose history it does not tell, and what it answers."""
+        self.lost_until = 2**62
+        """It tells those that begin later."""
         self.asked: dict[str, int] = {}
         """Since when each signal's history was asked for last."""
         self.send: Callable[..., object] = lambda _: None
@@ -74,7 +76,7 @@ class Server:
             if name == self.dies_at:
                 raise LinkLost("the server went away")
             self.asked[name] = start
-            if name in self.refuses:
+            if name in self.refuses and start < self.lost_until:
                 on_refusal(name, self.refuses[name])
                 continue
             past = [

@@ -75,6 +75,20 @@ async def test_a_refused_gap_is_asked_for_at_the_next_connection(plant, server) 
         assert plant.stored("R101.T") == [1.0]
 
 
+async def test_what_is_missed_later_is_read_back_though_an_older_gap_is_refused(plant, server) -> None:
+    server.refuses, server.lost_until = {"R101.T": quality.BAD_DATA_LOST}, server.at(5)
+    server.live = [server.measure("R101.T", 10.0, 10)]
+    server.now = server.at(10)
+    async with plant.collecting(server, lambda: plant.health.detail.get("gaps") and plant.stored("R101.T")):
+        assert plant.gaps() == ["R101.T"]
+    server.past = [server.measure("R101.T", float(second), second) for second in range(1, 21)]
+    server.live = [server.measure("R101.T", 20.0, 20)]
+    server.now = server.at(20)
+    async with plant.collecting(server, lambda: len(plant.stored("R101.T")) == 11):
+        assert plant.stored("R101.T") == [float(second) for second in range(10, 21)]
+        assert plant.gaps() == ["R101.T"]
+
+
 async def test_of_signals_without_history_one_line_says_that_what_was_missed_is_lost(plant, server, caplog) -> None:
     names = [f"Tank.Level{number}" for number in range(10)]
     server.is_plant, server.infos = False, [VariableInfo(name, 11, "", False) for name in names]
