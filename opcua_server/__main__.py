@@ -131,6 +131,7 @@ async def serve(context: Context) -> None:
     finally:
         server.tell_shutdown(LAST_PUBLISHING_S)
         await asyncio.sleep(LAST_PUBLISHING_S)
+        recorder.flush(wholly=True)
         publisher.publish_all()
         await server.stop()
         await asyncio.to_thread(trail.close)
