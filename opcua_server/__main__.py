@@ -39,6 +39,7 @@ from timeseries.keeping import DAMAGED, Telling, keep
 from timeseries.reading import History
 from timeseries.retention import Retention
 from timeseries.store import Store
+from timeseries.unpacked import Unpacked
 
 HISTORY = "history"
 CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
@@ -58,9 +59,9 @@ async def serve(context: Context) -> None:
     identities = ServerIdentities(certificates.present)
     server = await serving.make_server(settings.server, users, identities, settings.reactors, context.data)
     tags = Tags(settings.reactors, context.registry)
-    folder = context.data / "server" / HISTORY
+    folder, unpacked = context.data / "server" / HISTORY, Unpacked()
     try:
-        store = await asyncio.to_thread(Store, folder, sync=settings.server.history_sync)
+        store = await asyncio.to_thread(Store, folder, unpacked, sync=settings.server.history_sync)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     ledger = Ledger(tags, settings.server.ledger) if settings.server.ledger is not None else None
@@ -86,11 +87,12 @@ async def serve(context: Context) -> None:
     audit = settings.server.audit
     lines = RotatingLines(context.data / AUDIT, round(audit.megabytes * 1e6), audit.files)
     trail = AuditTrail(lines, context.registry)
-    reader = HistoryReader(tags, recorder, History(folder, unwritten=recorder.unwritten), server.aspace.__contains__)
+    history = History(folder, unpacked, unwritten=recorder.unwritten)
+    reader = HistoryReader(tags, recorder, history, server.aspace.__contains__)
     updater = HistoryUpdater(
         tags,
         recorder,
-        Amender(folder),
+        Amender(folder, unpacked),
         server.aspace.__contains__,
         lambda: Storable(simulator.now - retention.age, simulator.now + CLOCKS_DIFFER, simulator.epoch),
         server.limits.max_string_length,
@@ -105,7 +107,7 @@ async def serve(context: Context) -> None:
     context.registry.register(server.metrics())
     simulator.show()
     record()
-    start = ArchiveStart(folder)
+    start = ArchiveStart(folder, unpacked)
     await asyncio.to_thread(start.look)
     show_start(server.aspace, lambda: start.ticks)
     await serving.listen(server, settings.server)
