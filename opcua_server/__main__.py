@@ -44,6 +44,7 @@ from timeseries.keeping import DAMAGED, Telling, keep
 from timeseries.reading import History
 from timeseries.retention import Retention
 from timeseries.store import Store
+from timeseries.unpacked import Unpacked
 
 HISTORY = "history"
 CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
@@ -63,9 +64,9 @@ async def serve(context: Context) -> None:
     identities = ServerIdentities(certificates.present)
     server = await serving.make_server(settings.server, users, identities, settings.reactors, context.data)
     tags = Tags(settings.reactors, context.registry)
-    folder = context.data / "server" / HISTORY
+    folder, unpacked = context.data / "server" / HISTORY, Unpacked()
     try:
-        store = await asyncio.to_thread(Store, folder, sync=settings.server.history_sync)
+        store = await asyncio.to_thread(Store, folder, unpacked, sync=settings.server.history_sync)
         event_log = await asyncio.to_thread(EventLog, folder)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
@@ -98,14 +99,14 @@ async def serve(context: Context) -> None:
     reader = HistoryReader(
         tags,
         recorder,
-        History(folder, unwritten=recorder.unwritten),
+        History(folder, unpacked, unwritten=recorder.unwritten),
         EventHistory(event_reader, events, server.aspace, server.limits),
         server.aspace.__contains__,
     )
     updater = HistoryUpdater(
         tags,
         recorder,
-        Amender(folder),
+        Amender(folder, unpacked),
         server.aspace.__contains__,
         lambda: Storable(simulator.now - retention.age, simulator.now + CLOCKS_DIFFER, simulator.epoch),
         server.limits.max_string_length,
@@ -121,7 +122,7 @@ async def serve(context: Context) -> None:
     context.registry.register(server.metrics())
     simulator.show()
     record()
-    start = ArchiveStart(folder)
+    start = ArchiveStart(folder, unpacked)
     await asyncio.to_thread(start.look)
     show_start(server.aspace, lambda: start.ticks)
     await serving.listen(server, settings.server)
@@ -147,6 +148,7 @@ async def serve(context: Context) -> None:
     finally:
         server.tell_shutdown(LAST_PUBLISHING_S)
         await asyncio.sleep(LAST_PUBLISHING_S)
+        recorder.flush(wholly=True)
         publisher.publish_all()
         await server.stop()
         await asyncio.to_thread(trail.close)

@@ -23,6 +23,7 @@ from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
 from timeseries.outbox import Outbox
 from timeseries.reading import SEGMENTS, History
 from timeseries.signals import SignalInfo
+from timeseries.unpacked import Unpacked
 
 
 class Store:
@@ -32,12 +33,12 @@ class Store:
         sqlite3.Error: naming a file that cannot be opened, and why.
     """
 
-    def __init__(self, folder: Path, *, sync: bool = False) -> None:
-        """With `sync` an append lasts over a power cut, too."""
+    def __init__(self, folder: Path, unpacked: Unpacked | None = None, *, sync: bool = False) -> None:
+        """With `sync` an append lasts over a power cut, too; readers of this process may share what is `unpacked`."""
         self._log = open_for_writing(folder, LOG, fold=False, sync=sync)
         with contextlib.closing(open_for_writing(folder, ARCHIVE, sync=True)) as made:
             recovery.settle(folder / SEGMENTS, made, self._log)
-        self._history = History(folder, as_recorded=True)
+        self._history = History(folder, unpacked, as_recorded=True)
         log.begin_behind(self._log, archive.progress(self._history.archive))
         self.outbox = Outbox(self._log)
         self._numbering = _Numbering()
