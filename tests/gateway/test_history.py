@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from asyncua import ua
@@ -23,6 +24,7 @@ from historian.messages.line_protocol import LineProtocol
 from opcua_server.access.policies import Policies
 from opcua_server.access.rights import Rights
 from opcua_server.access.roles import OBSERVER
+from opcua_server.historical_access.event_history import EventHistory
 from opcua_server.recorder import Recorder
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.tags import Tags
@@ -86,7 +88,7 @@ def server(tmp_path: Path) -> History:
     recorder = Recorder(tags, Store(folder), Health("server"), CollectorRegistry())
     for each in SAMPLES:
         tags[each.signal].set(each.value, each.source_time, each.server_time, each.quality)
-    reader = HistoryReader(tags, recorder, RecordedHistory(folder), lambda node: True)
+    reader = HistoryReader(tags, recorder, RecordedHistory(folder), Mock(EventHistory), lambda node: True)
     rights = Rights(frozenset({OBSERVER}), None, Policies(tags))
 
     async def answer(request: ua.HistoryReadRequest, timeout: float | None) -> Buffer:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from opcua_server.access.rights import Rights
 from opcua_server.access.roles import OBSERVER
 from opcua_server.historical_access.answer import Answer
 from opcua_server.historical_access.encoding import Result
+from opcua_server.historical_access.event_history import EventHistory
 from opcua_server.recorder import Recorder
 from opcua_server.services import attribute_history
 from opcua_server.services.attribute_history import HistoryReader
@@ -34,13 +36,6 @@ T, CA = "R101.T", "R101.Ca"
 RIGHTS = Rights(frozenset({OBSERVER}), None, Policies(Tags(["R101"], CollectorRegistry())))
 
 
-class NoEvents:
-    """Stands where the history of events would."""
-
-    def close(self) -> None:
-        return
-
-
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[HistoryReader]:
     """Of a plant with 20 samples of two signals."""
@@ -49,7 +44,7 @@ def reader(tmp_path: Path) -> Iterator[HistoryReader]:
     for second in range(20):
         for name in (T, CA):
             tags[name].set(float(second), T0 + second * S, T0 + second * S, quality.GOOD)
-    reader = HistoryReader(tags, recorder, History(tmp_path / "history"), NoEvents(), lambda node: True)  # type: ignore[arg-type]
+    reader = HistoryReader(tags, recorder, History(tmp_path / "history"), Mock(EventHistory), lambda node: True)
     yield reader
     reader.close()
 
