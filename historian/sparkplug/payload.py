@@ -131,7 +131,7 @@ def milliseconds(ticks: int) -> int:
 def quality_properties(status: int) -> Properties:
     """Return what tells of a StatusCode: Sparkplug's three qualities, and beside it the code itself."""
     known = BAD if quality.is_bad(status) else GOOD if quality.is_good(status) else STALE
-    return {QUALITY: (DataType.INT32, known), STATUS_CODE: (DataType.UINT32, status)}
+    return {QUALITY: (DataType.INT32, known), STATUS_CODE: (DataType.INT64, status)}
 
 
 def _put(into: Any, metric: Metric) -> None:
