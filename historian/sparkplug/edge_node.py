@@ -71,11 +71,6 @@ class EdgeNode:
         """True when the devices have been born, and have not died."""
         return self._alive
 
-    @property
-    def signals(self) -> dict[int, str]:
-        """The names of all devices' signals by their numbers."""
-        return {alias: signal.full_name for device in self._devices.values() for alias, signal in device.items()}
-
     def topic(self, verb: str, device: str | None = None) -> str:
         """Return a topic such as `spBv1.0/main/DDATA/cstr-gateway/R101`."""
         return "/".join(["spBv1.0", self._group, verb, self._name, *([device] if device is not None else [])])

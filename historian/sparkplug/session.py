@@ -126,13 +126,13 @@ class Sparkplug:
         while True:
             began = time.monotonic()
             self._more.clear()
-            source = self._source
-            if self._is_asked_for_births:
+            source, is_asked = self._source, self._is_asked_for_births
+            if is_asked:
                 self._is_asked_for_births = False
                 await self._bear_again(link, number)
             if source is not self._born:
                 await self._turn_to(link, source)
-            if await self._send_blocks(link, await self._blocks(), source):
+            if await self._send_blocks(link, await self._blocks(), source) or is_asked:
                 await asyncio.sleep(began + EVERY_S - time.monotonic())
                 continue
             with contextlib.suppress(TimeoutError):
@@ -182,11 +182,13 @@ class Sparkplug:
             self._known = block.number
 
     async def _blocks(self, through: int = NEVER) -> list[Block]:
+        if not self._node.is_alive:
+            return []
         return await self._thread.do(self._store.outbox.blocks, self._sent, through, READ_AT_ONCE)
 
     async def _send_blocks(self, link: MqttLink, blocks: Sequence[Block], source: _Source | None) -> bool:
-        """Send blocks, if devices are alive and these are of them; tell whether there were any."""
-        if not blocks or not self._node.is_alive or source is not self._source:
+        """Send blocks, unless they may be of another source; tell whether there were any."""
+        if not blocks or source is not self._source:
             return False
         parts: dict[str, list[tuple[Columns, NDArray[np.bool_]]]] = {}
         for block in blocks:
