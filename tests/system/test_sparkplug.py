@@ -50,9 +50,7 @@ class Heard:
 
 async def watch(up: Up) -> None:
     heard = Heard()
-    mqtt = up.running["mqtt"]
-    login = f"{mqtt['user']}:{mqtt['password']}@" if mqtt.get("password") else ""
-    async with connected(f"mqtt://{login}{mqtt['host']}:{mqtt['port']}", "host") as link:
+    async with connected(up.running["mqtt"]["url"], "host") as link:
         await link.subscribe(["spBv1.0/main/#"])
 
         async def listen() -> None:
@@ -84,10 +82,10 @@ async def watch(up: Up) -> None:
             await asyncio.gather(listening, return_exceptions=True)
 
 
-def test_a_host_sees_births_and_deaths_of_the_whole_plant(tmp_path: Path) -> None:
+def test_a_host_sees_births_and_deaths_of_the_whole_plant(start_plant: Callable[..., Up], tmp_path: Path) -> None:
     settings = {"mqtt": {"formats": ["sparkplug"], "sparkplug_node": "line-3"}, "plant": {"reactors": 2}}
     (tmp_path / "plant.yaml").write_text(yaml.safe_dump(settings))
-    up = Up(tmp_path / "data", "--config", str(tmp_path / "plant.yaml"))
+    up = start_plant(tmp_path / "data", "--config", str(tmp_path / "plant.yaml"))
     try:
         up.wait_ready()
         asyncio.run(watch(up))
