@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
+from collections.abc import Sequence
 
 from prometheus_client import Gauge
 
@@ -17,6 +18,7 @@ from historian.http import serve_http
 from historian.metrics import Metrics
 from historian.outbox import keep_outbox_small
 from historian.publisher import Publisher
+from historian.sparkplug.session import Sparkplug
 from historian.status import Source, keep_status
 from historian.store_thread import StoreThread
 from plant.names import PLANT, split_signal
@@ -30,10 +32,11 @@ from runtime.rotating_lines import COMMANDS, RotatingLines
 from runtime.service import Context, main
 from timeseries.keeping import DAMAGED, Telling, keep
 from timeseries.retention import DAY_S, Retention
+from timeseries.signals import SignalInfo
 from timeseries.store import Store
 from timeseries.upgrade import upgrade
 
-STORE, OLD_STORE = "history", "history.sqlite"
+STORE, OLD_STORE, BDSEQ = "history", "history.sqlite", "sparkplug-bdseq"
 
 
 async def serve(context: Context) -> None:
@@ -58,13 +61,29 @@ async def serve(context: Context) -> None:
     publisher = Publisher(store, thread, metrics, settings.mqtt, broker_confirms=not has_influxdb)
     present: list[OpcuaLink] = []
     nodes = settings.historian.nodes
+    audit = settings.server.audit
+    lines = RotatingLines(context.data / COMMANDS, round(audit.megabytes * 1e6), audit.files)
+    trail = CommandTrail(lines, metrics)
+    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes, trail.put)
+    sparkplug: Sparkplug | None = None
+    if settings.mqtt.url is not None and "sparkplug" in settings.mqtt.formats:
+        sparkplug = Sparkplug(settings.mqtt, store, thread, folder, folder.with_name(BDSEQ), commander)
     parts = dict.fromkeys(split_signal(node.name)[0] for node in nodes) or (*settings.reactors, PLANT)
+
+    def on_stored() -> None:
+        publisher.wake()
+        if sparkplug is not None:
+            sparkplug.wake()
+
+    async def on_declared(infos: Sequence[SignalInfo]) -> None:
+        if sparkplug is not None:
+            await sparkplug.source_is_there(infos)
 
     reach_s = settings.historian.retention_days * DAY_S
     source = Source()
     collector = Collector(
-        store, thread, metrics, health, settings.historian.sampling_s, reach_s, publisher.wake, nodes,
-        on_subscribed=lambda: source.is_now(there=True),
+        store, thread, metrics, health, settings.historian.sampling_s, reach_s, on_stored, nodes,
+        on_subscribed=lambda: source.is_now(there=True), on_declared=on_declared,
     )  # fmt: skip
 
     async def collect(link: OpcuaLink) -> None:
@@ -73,6 +92,8 @@ async def serve(context: Context) -> None:
             await collector.run(link)
         finally:
             present.clear()
+            if sparkplug is not None:
+                sparkplug.source_is_away()
 
     def on_server(up: bool, why: str) -> None:
         if not up:
@@ -84,11 +105,6 @@ async def serve(context: Context) -> None:
             health.ready("broker")
         else:
             health.lost("broker", why)
-
-    audit = settings.server.audit
-    lines = RotatingLines(context.data / COMMANDS, round(audit.megabytes * 1e6), audit.files)
-    trail = CommandTrail(lines, metrics)
-    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes, trail.put)
 
     async def publish(link: MqttLink) -> None:
         async with asyncio.TaskGroup() as both:
@@ -124,6 +140,8 @@ async def serve(context: Context) -> None:
                 url = settings.mqtt.url.get_secret_value()
                 identifier = f"cstr-historian-{settings.mqtt.site}"
                 group.create_task(keep_connected(url, identifier, publish, on_state=on_broker), name="mqtt")
+                if sparkplug is not None:
+                    group.create_task(sparkplug.run(url), name="sparkplug")
                 for reactor in parts:
                     group.create_task(keep_status(url, reactor, settings.mqtt.site, source), name=f"status {reactor}")
             health.ready("start")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,13 @@ NEVER = (0, 0)
 AHEAD = ticks_from_seconds(86_400.0)
 """So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
 
+OnDeclared = Callable[[Sequence[SignalInfo]], Awaitable[None]]
+"""Told what is collected, before any of it comes."""
+
+
+async def nobody_told(infos: Sequence[SignalInfo]) -> None:
+    """Ignore what is collected."""
+
 
 class Collector:
     """Writes what one server sends; the store is used from its own thread only."""
@@ -53,12 +60,13 @@ class Collector:
         on_stored: Callable[[], None],
         listed: Sequence[NodeSettings] = (),
         on_subscribed: Callable[[], None] = lambda: None,
+        on_declared: OnDeclared = nobody_told,
     ) -> None:
         self._store, self._thread, self._metrics, self._health = store, thread, metrics, health
         self._sampling = ticks_from_seconds(sampling_s)
         self._reach = ticks_from_seconds(reach_s)
         """What is older would not be kept."""
-        self._on_stored, self._on_subscribed = on_stored, on_subscribed
+        self._on_stored, self._on_declared, self._on_subscribed = on_stored, on_declared, on_subscribed
         self._listed = {each.name: each for each in listed}
         """What is told of the nodes of a server that is none of ours."""
         self._ahead = LATEST
@@ -85,7 +93,9 @@ class Collector:
         self._epochs = Epochs()
         if link.is_plant:
             await self._learn_epochs(link)
-        await self._thread.do(self._store.declare, [self._signal_info(info) for info in infos])
+        declared = [self._signal_info(info) for info in infos]
+        await self._thread.do(self._store.declare, declared)
+        await self._on_declared(declared)
         self._gaps, self._lost = {}, set()
         self._reached = await self._thread.do(self._store.newest)
         self._refused.begin()

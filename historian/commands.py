@@ -66,6 +66,13 @@ class Commander:
             answer = await self._answer(reactor, message.payload)
             await link.publish(topic(reactor, "reply", self._site), json.dumps(answer).encode())
 
+    async def carry_out(self, reactor: str, command: dict[str, object], via: str) -> Outcome:
+        """Do what a command says that came another way, by the same rules, and log it."""
+        status, why = await self._outcome(reactor, command)
+        self._metrics.command("done" if status == "Good" else "refused")
+        log.info("%s for %s: %r = %r: %s %s", via, reactor, command.get("signal"), command.get("value"), status, why)
+        return status, why
+
     async def _answer(self, reactor: str, payload: bytes) -> dict[str, object]:
         command = read_command(payload)
         if command is None:

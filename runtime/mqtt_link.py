@@ -1,4 +1,4 @@
-"""The link to the MQTT broker: QoS 1, each publish confirmed, reconnecting for ever with backoff."""
+"""The link to the MQTT broker: each publish confirmed but those of QoS 0, reconnecting for ever with backoff."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from runtime.reconnect import OnState, keep, nobody_told
 
 CONFIRM_TIMEOUT_S = 10.0
 QUEUED = 1000
+NOBODYS_TOPIC = "nobody/subscribes/this"
 
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker publishes, retained, when the link dies without goodbye."""
+    """What the broker publishes when the link dies without goodbye."""
 
     topic: str
     payload: bytes
+    retain: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,30 @@ class MqttLink:
             await self._client.publish(topic, payload, qos=1, retain=retain, timeout=CONFIRM_TIMEOUT_S)
         except aiomqtt.MqttError as error:
             raise LinkLost(f"MQTT publish: {error}") from error
+
+    async def send(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 0: the broker does not confirm, and `settle` tells that it has it.
+
+        Raises:
+            LinkLost: when the broker went away.
+        """
+        try:
+            await self._client.publish(topic, payload, qos=0, timeout=CONFIRM_TIMEOUT_S)
+        except aiomqtt.MqttError as error:
+            raise LinkLost(f"MQTT publish: {error}") from error
+
+    async def settle(self) -> None:
+        """Return when the broker has taken all that was sent before, since it handles a session's packets in order.
+
+        What it answers, to unsubscribe from what nobody has subscribed to, changes nothing.
+
+        Raises:
+            LinkLost: when the broker went away or does not answer in time.
+        """
+        try:
+            await self._client.unsubscribe(NOBODYS_TOPIC, timeout=CONFIRM_TIMEOUT_S)
+        except aiomqtt.MqttError as error:
+            raise LinkLost(f"MQTT: {error}") from error
 
     async def subscribe(self, topics: Sequence[str]) -> None:
         """Subscribe at QoS 1.
@@ -93,7 +119,7 @@ async def connected(
         password=unquote(parts.password) if parts.password else None,
         identifier=client_id,
         clean_session=not persistent,
-        will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
+        will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=will.retain) if will else None,
         tls_params=aiomqtt.TLSParameters() if parts.scheme == "mqtts" else None,
         keepalive=10,
         timeout=5,

@@ -176,8 +176,10 @@ class MqttSettings(Section):
     port: Port = 1883
     """Of the embedded broker."""
     site: str = Field(default="main", pattern=r"^[A-Za-z0-9_-]+$")
-    formats: tuple[Literal["lp", "json"], ...] = ("lp", "json")
-    """What samples are published as: InfluxDB line protocol, JSON DataSetMessages of OPC 10000-14."""
+    formats: tuple[Literal["lp", "json", "sparkplug"], ...] = ("lp", "json")
+    """What samples are published as: InfluxDB line protocol, JSON DataSetMessages of OPC 10000-14, Sparkplug B."""
+    sparkplug_node: str = Field(default="cstr-gateway", pattern=r"^[A-Za-z0-9_-]+$")
+    """The edge node's name; its group is the site."""
 
 
 class PostgresSettings(Section):

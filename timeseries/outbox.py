@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from timeseries.columns import Columns
 from timeseries.log import unpacked
 
+NEVER = 2**62
+"""More than any block's number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -35,15 +38,15 @@ class Outbox:
         found = connection.execute("SELECT block FROM published").fetchone()
         self._mark: int | None = found[0] if found is not None else None
         """None: nobody publishes, and nothing waits."""
+        self._done, self._held = 0, NEVER
+        """Up to which block the publisher is done, and another reader, if there is one."""
         self.waiting = self._counted()
 
     def begin(self) -> None:
         """Have what is stored from now on wait for a publisher."""
         if self._mark is None:
-            found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
-            mark = found[0] if found is not None else 0
-            self._connection.execute("INSERT INTO published VALUES (?)", (mark,))
-            self._mark = mark
+            self._mark = self.newest
+            self._connection.execute("INSERT INTO published VALUES (?)", (self._mark,))
 
     def end(self) -> None:
         """Have nothing wait any more: there is no publisher in the settings."""
@@ -51,7 +54,7 @@ class Outbox:
         self._mark = None
         self.waiting = Waiting(0, 0)
 
-    def blocks(self, after: int, through: int = 2**62, at_least: int = 2**62) -> list[Block]:
+    def blocks(self, after: int, through: int = NEVER, at_least: int = NEVER) -> list[Block]:
         """Return what waits behind a block's number, in order: all of it, or so many samples in whole blocks."""
         if self._mark is None:
             return []
@@ -64,8 +67,23 @@ class Outbox:
                 break
         return found
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest block that was ever stored, 0 for none."""
+        found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
+        return int(found[0]) if found is not None else 0
+
+    def hold(self, behind: int) -> None:
+        """Have blocks behind a number wait for another reader too, also those that are let go of."""
+        self._held = behind
+        self._forget(min(self._done, self._held))
+
     def let_go(self, through: int) -> None:
-        """Have blocks up to a number wait no more."""
+        """Have blocks up to a number wait no more, unless another reader holds them."""
+        self._done = max(self._done, through)
+        self._forget(min(self._done, self._held))
+
+    def _forget(self, through: int) -> None:
         if self._mark is not None and through > self._mark:
             query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ? AND id <= ?"
             blocks, samples = self._connection.execute(query, (self._mark, through)).fetchone()
@@ -81,7 +99,7 @@ class Outbox:
             if left - dropped <= most_samples:
                 break
             through, dropped = number, dropped + count
-        self.let_go(through)
+        self._forget(through)
         return through, dropped
 
     def added(self, samples: int) -> None:

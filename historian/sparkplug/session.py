@@ -1,0 +1,244 @@
+"""The edge node's MQTT sessions: from what is stored to the broker, and commands back; births and deaths around it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from historian.commands import LARGEST_PAYLOAD, Commander
+from historian.sparkplug.bdseq import SessionNumber
+from historian.sparkplug.edge_node import REBIRTH, EdgeNode, Message
+from historian.sparkplug.payload import NotSparkplug, Received, decode
+from historian.sparkplug.present import Last, Present
+from historian.store_thread import StoreThread
+from runtime.errors import LinkLost
+from runtime.mqtt_link import MqttLink, Will, connected
+from runtime.reconnect import keep
+from runtime.settings import MqttSettings
+from timeseries.columns import Columns
+from timeseries.outbox import NEVER, Block
+from timeseries.reader import Reader
+from timeseries.signals import SignalInfo
+from timeseries.store import Store
+
+log = logging.getLogger("historian")
+
+READ_AT_ONCE = 5_000
+"""Samples."""
+EVERY_S, IDLE_S = 0.2, 1.0
+"""How often is published at most; and looked for more, if nobody calls."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Source:
+    """An OPC UA connection's signals."""
+
+    signals: dict[int, SignalInfo]
+    before: int
+    """The newest block that was stored before any of it."""
+
+
+class Sparkplug:
+    """Sends every sample once or more: what the broker is not known to have is sent again over the next session.
+
+    It holds the outbox's blocks until then, so that a gap is on disk and not in memory.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        store: Store,
+        thread: StoreThread,
+        history: Path,
+        bdseq: Path,
+        commander: Commander,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._store, self._thread, self._history, self._commander = store, thread, history, commander
+        self._identifier = f"cstr-historian-sparkplug-{settings.site}-{settings.sparkplug_node}"
+        self._node = EdgeNode(settings.site, settings.sparkplug_node)
+        self._number = SessionNumber(bdseq)
+        self._now_ms = now_ms
+        self._more = asyncio.Event()
+        self._source: _Source | None = None
+        self._born: _Source | None = None
+        """Of whose signals the devices that are alive are."""
+        self._is_asked_for_births = False
+        self._present = Present()
+        self._known = 0
+        """Up to which block that is the present."""
+        self._past = 0
+        """Up to which block what the devices' births told was newer."""
+        self._sent = 0
+        """Up to which block the broker has all."""
+        store.outbox.hold(0)
+
+    def wake(self) -> None:
+        """Say that there is something to do."""
+        self._more.set()
+
+    async def source_is_there(self, infos: Sequence[SignalInfo]) -> None:
+        """Have devices be born of these signals, before what comes of them is sent."""
+        before = await self._thread.do(lambda: self._store.outbox.newest)
+        numbers = self._store.numbers(info.name for info in infos).tolist()
+        self._source = _Source(dict(zip(numbers, infos, strict=True)), before)
+        self.wake()
+
+    def source_is_away(self) -> None:
+        """Have the devices die, once what is stored is sent."""
+        self._source = None
+        self.wake()
+
+    async def run(self, url: str) -> None:
+        """Be an edge node, for ever; a session of its own, since a session has but one last will."""
+        await keep("MQTT broker, for Sparkplug", lambda: self._connected(url), self.serve)
+
+    @contextlib.asynccontextmanager
+    async def _connected(self, url: str) -> AsyncIterator[MqttLink]:
+        where, payload = self._node.death(self._number.next, self._now_ms())
+        async with connected(url, self._identifier, will=Will(where, payload, retain=False)) as link:
+            yield link
+
+    async def serve(self, link: MqttLink) -> None:
+        """Be one session, which begins with births, until the link is lost; ended otherwise it says goodbye."""
+        number = self._number.next
+        self._number.born(number)
+        await link.subscribe([self._node.topic("NCMD"), self._node.topic("DCMD", "+")])
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._publish(link, number), name="sparkplug data")
+                both.create_task(self._listen(link), name="sparkplug commands")
+        finally:
+            with contextlib.suppress(LinkLost):
+                await asyncio.shield(link.publish(*self._node.death(number, self._now_ms())))
+
+    async def _publish(self, link: MqttLink, number: int) -> None:
+        self._born, self._is_asked_for_births = None, False
+        await self._send(link, [self._node.birth(number, self._now_ms())])
+        while True:
+            began = time.monotonic()
+            self._more.clear()
+            source, is_asked = self._source, self._is_asked_for_births
+            if is_asked:
+                self._is_asked_for_births = False
+                await self._bear_again(link, number)
+            if source is not self._born:
+                await self._turn_to(link, source)
+            if await self._send_blocks(link, await self._blocks(), source) or is_asked:
+                await asyncio.sleep(began + EVERY_S - time.monotonic())
+                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_S):
+                    await self._more.wait()
+
+    async def _turn_to(self, link: MqttLink, source: _Source | None) -> None:
+        """Send what is left of the devices there are, have them die, and others be born."""
+        if self._node.is_alive:
+            through = await self._thread.do(lambda: self._store.outbox.newest) if source is None else source.before
+            while await self._send_blocks(link, await self._blocks(through), self._source):
+                pass
+            await self._send(link, self._node.device_deaths(self._now_ms()))
+        self._born = source
+        if source is not None:
+            await self._learn(source)
+            self._node.devices(source.signals)
+            await self._send(link, self._node.device_births(self._present, self._now_ms()))
+
+    async def _bear_again(self, link: MqttLink, number: int) -> None:
+        """Send all births anew, as a host asked for: of the present as far as it was sent."""
+        was_alive = self._node.is_alive
+        await self._send(link, [self._node.birth(number, self._now_ms())])
+        if was_alive:
+            await self._send(link, self._node.device_births(self._present, self._now_ms()))
+
+    async def _learn(self, source: _Source) -> None:
+        """Learn what the signals are by all that is stored by now, which is the past from then on."""
+        unknown = {number: source.signals[number].name for number in self._present.unknown(source.signals)}
+        for number, last in (await asyncio.to_thread(self._lasts, unknown)).items():
+            self._present.note(number, last)
+        newest = await self._thread.do(lambda: self._store.outbox.newest)
+        while blocks := await self._thread.do(self._store.outbox.blocks, self._known, newest, READ_AT_ONCE):
+            for block in blocks:
+                self._note(block)
+            await asyncio.sleep(0)
+        self._known = self._past = newest
+
+    def _lasts(self, names: dict[int, str]) -> dict[int, Last]:
+        with contextlib.closing(Reader(self._history)) as reader:
+            samples = {number: reader.last(name) for number, name in names.items()}
+        return {number: Last.of(sample) for number, sample in samples.items() if sample is not None}
+
+    def _note(self, block: Block) -> None:
+        if block.number > self._known:
+            self._present.learn(block.columns, self._store.values)
+            self._known = block.number
+
+    async def _blocks(self, through: int = NEVER) -> list[Block]:
+        if not self._node.is_alive:
+            return []
+        return await self._thread.do(self._store.outbox.blocks, self._sent, through, READ_AT_ONCE)
+
+    async def _send_blocks(self, link: MqttLink, blocks: Sequence[Block], source: _Source | None) -> bool:
+        """Send blocks, unless they may be of another source; tell whether there were any."""
+        if not blocks or source is not self._source:
+            return False
+        parts: dict[str, list[tuple[Columns, NDArray[np.bool_]]]] = {}
+        for block in blocks:
+            is_past = block.is_historical or block.number <= self._past
+            for device, columns in self._store.by_reactor(block.columns):
+                parts.setdefault(device, []).append((columns, np.full(len(columns), is_past)))
+            self._note(block)
+        for device, mine in parts.items():
+            columns, past = Columns.joined([each for each, _ in mine]), np.concatenate([each for _, each in mine])
+            values = self._store.values(columns)
+            await self._send(link, self._node.data(device, columns, values, past, self._now_ms()))
+            await asyncio.sleep(0)  # what arrives meanwhile is stored first
+        await link.settle()
+        self._sent = blocks[-1].number
+        await self._thread.do(self._store.outbox.hold, self._sent)
+        return True
+
+    async def _send(self, link: MqttLink, messages: Iterable[Message]) -> None:
+        for where, payload in messages:
+            await link.send(where, payload)
+
+    async def _listen(self, link: MqttLink) -> None:
+        """Take commands; a retained one was meant for another time."""
+        async for message in link.messages():
+            if message.retained or len(message.payload) > LARGEST_PAYLOAD:
+                log.warning("%s: a command that is retained, or too long, is ignored", message.topic)
+                continue
+            try:
+                metrics = decode(message.payload)
+            except NotSparkplug as error:
+                log.warning("%s: %s", message.topic, error)
+                continue
+            if message.topic == self._node.topic("NCMD"):
+                self._control(metrics)
+            else:
+                await self._command(message.topic.split("/")[-1], metrics)
+
+    def _control(self, metrics: Sequence[Received]) -> None:
+        if any(metric.name == REBIRTH and metric.raw is True for metric in metrics):
+            log.info("a host asks for births")
+            self._is_asked_for_births = True
+            self.wake()
+
+    async def _command(self, device: str, metrics: Sequence[Received]) -> None:
+        """Write what a host wants written; what becomes of it is in the data, and in the log."""
+        for metric in metrics:
+            alias = self._node.alias(device, metric.alias, metric.name)
+            if alias is None:
+                log.warning("Sparkplug command for %s: no metric is %r, alias %r", device, metric.name, metric.alias)
+                continue
+            signal = self._node.signal(device, alias)
+            command: dict[str, object] = {"signal": signal.full_name, "value": metric.value(signal.datatype)}
+            await self._commander.carry_out(device, command, "Sparkplug command")
