@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 
@@ -107,3 +108,21 @@ def test_in_the_log(store: Store, upkeep: Upkeep, folder: Path, reader: Reader) 
     assert upkeep.lost == ["log.sqlite: block 2 is not as it was written, its 1 samples are lost"]
     assert values(reader) == [0.0, 2.0]
     Store(folder).close()
+
+
+def test_what_was_written_before_there_were_checksums_is_read(noise: Store, upkeep: Upkeep, folder: Path) -> None:
+    upkeep.seal(at(5000))
+    put(noise, sample("R101.T", 3000, 1.0))
+    wanted = found(folder)
+    for layout, columns in ((LOG, ("block.crc",)), (ARCHIVE, ("chunk.crc", "segment.footer"))):
+        connection = open_for_writing(folder, layout)
+        for column in columns:
+            connection.execute("ALTER TABLE {} DROP COLUMN {}".format(*column.split(".")))
+        connection.execute(f"PRAGMA user_version={layout.version - 1}")
+        connection.close()
+    Store(folder).close()
+    assert found(folder) == wanted
+    with contextlib.closing(Upkeep(folder)) as again:
+        again.take_in()
+        assert again.damaged() == []
+    assert found(folder) == wanted
