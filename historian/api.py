@@ -1,4 +1,4 @@
-"""The HTTP API and the page (commands.md, "HTTP"); questions share a few read-only connections."""
+"""The HTTP API and the page; questions share a few read-only connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to history over HTTP (commands.md, "HTTP")."""
+"""Questions to history over HTTP."""
 
 from __future__ import annotations
 
