@@ -69,7 +69,7 @@ CONFIGURATIONS = some.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     name=some.sampled_from([SLOPED, STEPPED]),
     places=some.lists(PLACES, min_size=1, max_size=12),
