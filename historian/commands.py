@@ -61,16 +61,16 @@ class Commander:
             if message.retained:
                 log.warning("a retained command for %s is ignored: commands are published without retain", reactor)
                 self._metrics.command("ignored")
-                await self._tell(reactor, {}, "BadTimeout", "ignored: it was retained, and meant for another time")
+                why = "ignored: it was retained, and meant for another time"
+                await self._tell(self._source(reactor), {}, "BadTimeout", why)
                 continue
             answer = await self._answer(reactor, message.payload)
             await link.publish(topic(reactor, "reply", self._site), json.dumps(answer).encode())
 
-    async def carry_out(self, reactor: str, command: dict[str, object], via: str) -> Outcome:
-        """Do what a command says that came another way, by the same rules, and log it."""
+    async def carry_out(self, reactor: str, command: dict[str, object], source: str) -> Outcome:
+        """Do what a command says, however it came; `source` is what the trail says of that."""
         status, why = await self._outcome(reactor, command)
-        self._metrics.command("done" if status == "Good" else "refused")
-        log.info("%s for %s: %r = %r: %s %s", via, reactor, command.get("signal"), command.get("value"), status, why)
+        await self._done(source, command, status, why)
         return status, why
 
     async def _answer(self, reactor: str, payload: bytes) -> dict[str, object]:
@@ -80,19 +80,25 @@ class Commander:
             self._metrics.rejected("mqtt_payload", 1)
             status, why = "BadDecodingError", ALLOWED
             command = {}
+            await self._done(self._source(reactor), command, status, why)
         else:
-            status, why = await self._outcome(reactor, command)
-        self._metrics.command("done" if status == "Good" else "refused")
-        await self._tell(reactor, command, status, why)
+            status, why = await self.carry_out(reactor, command, self._source(reactor))
         return {"id": command.get("id"), "status": status, "why": why}
 
-    async def _tell(self, reactor: str, command: Mapping[str, object], status: str, why: str) -> None:
+    def _source(self, reactor: str) -> str:
+        return f"MQTT/{topic(reactor, 'cmd', self._site)}"
+
+    async def _done(self, source: str, command: Mapping[str, object], status: str, why: str) -> None:
+        self._metrics.command("done" if status == "Good" else "refused")
+        await self._tell(source, command, status, why)
+
+    async def _tell(self, source: str, command: Mapping[str, object], status: str, why: str) -> None:
         number, signal, value = (command.get(key) for key in ("id", "signal", "value"))
-        log.info("MQTT command for %s: id %r, %r = %r: %s %s", reactor, number, signal, value, status, why)
-        source = f"MQTT/{topic(reactor, 'cmd', self._site)}"
-        message = f"MQTT command {number!r} for {reactor}: {signal!r} = {value!r}" + (f": {why}" if why else "")
-        facts = {"status": status, "entry": number, "node": signal, "NewValue": value, "message": message}
-        await self._audit({"time": text_from_ticks(_now()), "source": source, **facts})
+        said = f"command{'' if number is None else f' {number!r}'}: {signal!r} = {value!r}"
+        log.info("%s: %s: %s %s", source, said, status, why)
+        facts = {"status": status, "entry": number, "node": signal, "NewValue": value}
+        message = f"{said}: {why}" if why else said
+        await self._audit({"time": text_from_ticks(_now()), "source": source, **facts, "message": message})
 
     async def _outcome(self, reactor: str, command: dict[str, object]) -> Outcome:
         allowed = self._allowed(reactor)

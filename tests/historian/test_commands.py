@@ -151,7 +151,7 @@ async def test_a_trail_that_cannot_be_written_stops_no_command(plant, tmp_path: 
 async def test_who_wrote_what_is_in_the_log(plant, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     await send(plant, message(SETPOINT, id="shift\n2"))
-    assert "for R101: id 'shift\\n2', 'R101.TIC101.SP' = 350.5: Good" in caplog.text
+    assert "R101/cmd: command 'shift\\n2': 'R101.TIC101.SP' = 350.5: Good" in caplog.text
 
 
 async def test_of_another_server_only_what_is_listed_may_be_written_within_its_range(plant) -> None:
