@@ -31,8 +31,8 @@ from timeseries.store import Store
 
 log = logging.getLogger("historian")
 
-READ_AT_ONCE = 5_000
-"""Samples."""
+READ_AT_ONCE = 2_000
+"""Samples: while they are made into messages, nothing else is done."""
 EVERY_S, IDLE_S = 0.2, 1.0
 """How often is published at most; and looked for more, if nobody calls."""
 
@@ -132,12 +132,13 @@ class Sparkplug:
                 await self._bear_again(link, number)
             if source is not self._born:
                 await self._turn_to(link, source)
-            if await self._send_blocks(link, await self._blocks(), source) or is_asked:
+            sent = await self._send_blocks(link, await self._blocks(), source)
+            if not sent and not is_asked:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(IDLE_S):
+                        await self._more.wait()
+            elif sent < READ_AT_ONCE:
                 await asyncio.sleep(began + EVERY_S - time.monotonic())
-                continue
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(IDLE_S):
-                    await self._more.wait()
 
     async def _turn_to(self, link: MqttLink, source: _Source | None) -> None:
         """Send what is left of the devices there are, have them die, and others be born."""
@@ -173,8 +174,8 @@ class Sparkplug:
 
     def _lasts(self, names: dict[int, str]) -> dict[int, Last]:
         with contextlib.closing(Reader(self._history)) as reader:
-            samples = {number: reader.last(name) for number, name in names.items()}
-        return {number: Last.of(sample) for number, sample in samples.items() if sample is not None}
+            found = reader.lasts(names.values())
+        return {number: Last.of(found[name]) for number, name in names.items() if name in found}
 
     def _note(self, block: Block) -> None:
         if block.number > self._known:
@@ -186,10 +187,10 @@ class Sparkplug:
             return []
         return await self._thread.do(self._store.outbox.blocks, self._sent, through, READ_AT_ONCE)
 
-    async def _send_blocks(self, link: MqttLink, blocks: Sequence[Block], source: _Source | None) -> bool:
-        """Send blocks, unless they may be of another source; tell whether there were any."""
+    async def _send_blocks(self, link: MqttLink, blocks: Sequence[Block], source: _Source | None) -> int:
+        """Send blocks, unless they may be of another source; return how many samples they are."""
         if not blocks or source is not self._source:
-            return False
+            return 0
         parts: dict[str, list[tuple[Columns, NDArray[np.bool_]]]] = {}
         for block in blocks:
             is_past = block.is_historical or block.number <= self._past
@@ -204,7 +205,7 @@ class Sparkplug:
         await link.settle()
         self._sent = blocks[-1].number
         await self._thread.do(self._store.outbox.hold, self._sent)
-        return True
+        return sum(len(block.columns) for block in blocks)
 
     async def _send(self, link: MqttLink, messages: Iterable[Message]) -> None:
         for where, payload in messages:

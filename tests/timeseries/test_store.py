@@ -12,6 +12,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from plant import quality
 from plant.sample import Sample
@@ -110,6 +112,33 @@ def test_the_newest_is_of_the_newest_epoch(store: Store, reader: Reader, folder:
         assert known.newest() == {"R101.T": (1, at(2)), "R102.T": (0, at(9))}
         assert known.newest_time() == at(2)
     assert reader.newest_time() == at(2)
+
+
+@given(
+    rounds=st.lists(
+        st.lists(st.tuples(st.sampled_from([info.name for info in SIGNALS]), st.integers(0, 9), st.integers(0, 1))),
+        max_size=4,
+    ),
+    archives=st.sets(st.integers(0, 3)),
+)
+@settings(max_examples=30, deadline=None)
+def test_the_newest_of_many_are_each_ones(
+    tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[str, int, int]]], archives: set[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("lasts")
+    store = Store(folder)
+    store.declare(SIGNALS)
+    upkeep, reader = Upkeep(folder), Reader(folder)
+    for place, rows in enumerate(rounds):
+        put(store, *(sample(name, second, second + place, epoch=epoch) for name, second, epoch in rows))
+        if place in archives:
+            upkeep.take_in()
+    names = [info.name for info in SIGNALS]
+    assert reader.lasts(names) == {name: last for name in names if (last := reader.last(name)) is not None}
+    assert reader.lasts([]) == {}
+    reader.close()
+    upkeep.close()
+    store.close()
 
 
 def test_the_outbox_keeps_what_is_not_published(store: Store, folder: Path) -> None:

@@ -38,19 +38,29 @@ class Broker:
 
 
 class Relay:
-    """Between an edge node and its broker; `cut` ends what goes through it without a goodbye."""
+    """Between an edge node and its broker; `cut` ends what goes through it without a goodbye.
+
+    While it is not open, the node waits: a host that is back later than the node would miss what has QoS 0.
+    """
 
     def __init__(self, target: int) -> None:
         self.port = free_port()
         self._target = target
         self._writers: list[asyncio.StreamWriter] = []
+        self.is_open = True
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
+            if not self.is_open:
+                raise ConnectionRefusedError
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers += [writer, there_writer]
             await asyncio.gather(_carry(reader, there_writer), _carry(there_reader, writer))
         writer.transport.abort()
+
+    def url(self, broker: str) -> str:
+        """Return where an edge node finds the broker behind it."""
+        return broker.replace(f":{self._target}", f":{self.port}")
 
     def cut(self) -> None:
         for writer in self._writers:
@@ -123,25 +133,33 @@ def is_all_sent(edge) -> bool:
 
 
 async def test_over_a_broker_killed_and_back_a_host_has_what_the_store_has(edge, host, server, broker: Broker) -> None:
-    listening = Listening(host)
+    relay, listening = Relay(broker.nats.port), Listening(host)
     url = broker.nats.url
-    async with running(listening.run(url)):
+    async with (
+        await asyncio.start_server(relay.accept, "127.0.0.1", relay.port),
+        running(listening.run(url)),
+    ):
         await asyncio.wait_for(listening.is_there.wait(), 10)
         await edge.sparkplug.source_is_there(edge.infos)
-        async with running(edge.sparkplug.run(url)):
+        async with running(edge.sparkplug.run(relay.url(url))):
             await feed(edge, server, 0, 300)
             await host.until(lambda: is_all_sent(edge) and set(host.samples) == edge.stored())
             assert sum(host.samples.values()) > 0.9 * len(host.samples)
+            relay.is_open = False
             await broker.kill()
+            await host.until(lambda: not listening.is_there.is_set())
             await feed(edge, server, 300, 400)
             gap = {("R101/T", server.at(second) // 10_000 - 11_644_473_600_000) for second in range(300, 399)}
             await broker.start()
+            await asyncio.wait_for(listening.is_there.wait(), 20)
+            relay.is_open = True
             await host.until(lambda: is_all_sent(edge) and set(host.samples) == edge.stored(), 40)
             assert len({key[:2] for key, present in host.samples.items() if not present} & gap) == len(gap)
             await feed(edge, server, 400, 450)
             await host.until(lambda: is_all_sent(edge) and set(host.samples) == edge.stored())
             assert host.bdseq == 1
         await host.until(lambda: host.deaths[-1:] == [1])
+        relay.cut()
 
 
 async def test_without_goodbye_there_is_a_will_with_the_births_number(edge, host, server, broker: Broker) -> None:
@@ -152,7 +170,7 @@ async def test_without_goodbye_there_is_a_will_with_the_births_number(edge, host
         running(listening.run(broker.nats.url)),
     ):
         await asyncio.wait_for(listening.is_there.wait(), 10)
-        async with running(edge.sparkplug.run(broker.nats.url.replace(f":{broker.nats.port}", f":{relay.port}"))):
+        async with running(edge.sparkplug.run(relay.url(broker.nats.url))):
             for session in range(3):
                 await host.until(lambda: host.bdseq == session and "R101" in host.devices)  # noqa: B023
                 await feed(edge, server, 10 * session, 10 * session + 10)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from historian.sparkplug import session
 from historian.sparkplug.payload import DataType, Metric, encode
 from plant import quality
 from plant.sample import Sample
@@ -200,3 +201,13 @@ async def test_after_a_restart_what_was_not_sent_is(edge, host, server) -> None:
         await edge.fill(at(server, 2, 2.0))
         await host.until(lambda: len(host.samples) == 3 and edge.plant.store.outbox.waiting.samples == 0)
     assert host.deaths == [0, 1]
+
+
+async def test_a_full_reading_is_followed_by_the_next_at_once(edge, host, server, monkeypatch) -> None:
+    monkeypatch.setattr(session, "EVERY_S", 5.0)
+    monkeypatch.setattr(session, "READ_AT_ONCE", 10)
+    await edge.sparkplug.source_is_there(edge.infos)
+    for second in range(100):
+        await edge.fill(at(server, second, float(second)))
+    async with serving(edge, Link(host)):
+        await host.until(lambda: set(host.samples) == edge.stored(), 4)
