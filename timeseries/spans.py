@@ -10,8 +10,10 @@ from plant.sample import Scalar
 from timeseries.aggregates import STANDARD, AggregateConfiguration, Series
 from timeseries.columns import Columns
 from timeseries.reading import FOREVER, History
-from timeseries.signals import BOOLEAN, DATETIME, SignalInfo
+from timeseries.signals import BOOLEAN, DATETIME, UINT64, SignalInfo
 
+MOST_EXACT = 2.0**53
+"""Doubles hold each whole number up to it."""
 FAR, LONG = 3600 * TICKS_PER_SECOND, 86_400 * TICKS_PER_SECOND
 """Times that are so far from each other are looked for apart: it takes as long to read what is between. Nor is more
 than a day read at once."""
@@ -100,7 +102,11 @@ def series_of(info: SignalInfo, columns: Columns, covered_to: int) -> Series:
         return Series(columns.times, places, columns.statuses, True, held_to, held, is_text=True)
     decode = bool if info.data_type == BOOLEAN else float if info.is_float else round
     stepped = info.stepped or info.data_type == BOOLEAN
-    return Series(columns.times, info.numbers(columns.words), columns.statuses, stepped, held_to, decode)
+    numbers = info.numbers(columns.words)
+    exact = None
+    if not info.is_float and np.abs(numbers).max(initial=0.0) >= MOST_EXACT:
+        exact = columns.words.view(np.uint64) if info.data_type == UINT64 else columns.words
+    return Series(columns.times, numbers, columns.statuses, stepped, held_to, decode, exact=exact)
 
 
 def _framed(history: History, number: int, info: SignalInfo, low: int, high: int) -> Columns:

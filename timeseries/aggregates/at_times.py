@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,8 @@ def at_times(
     """
     values, statuses = np.full(len(times), None, object), np.full(len(times), NO_DATA)
     for places, series in parts:
-        found = _of_one(series.from_first_data(), times[places], configuration, simple=simple)
+        compared = series.ranked() if series.stepped else replace(series, exact=None)
+        found = _of_one(compared.from_first_data(), times[places], configuration, simple=simple)
         values[places], statuses[places] = found.values, found.statuses
     return Results(values, statuses, times)
 

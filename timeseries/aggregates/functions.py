@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -72,6 +72,12 @@ OF_TEXT = frozenset(
     | {"PercentBad", "WorstQuality", "WorstQuality2"}
 )
 """What has an answer for texts (§5.4.2.3); of the others there is no data."""
+_AS_IS = frozenset(
+    {"Start", "End", "Minimum", "Maximum", "MinimumActualTime", "MaximumActualTime", "NumberOfTransitions"}
+)
+"""What gives or compares raw values as they are."""
+_AS_IS_STEPPED = _AS_IS | {"Interpolative", "StartBound", "EndBound", "Minimum2", "Maximum2"}
+_AS_IS_STEPPED |= {"MinimumActualTime2", "MaximumActualTime2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,9 @@ def aggregates(
         message = f"aggregate {function!r}: allowed are {', '.join(FUNCTIONS)}"
         raise ValueError(message)
     intervals = Intervals.between(start, end, interval)
-    series = series.from_first_data()
+    if function in (_AS_IS_STEPPED if series.stepped else _AS_IS):
+        series = series.ranked()
+    series = replace(series, exact=None).from_first_data()
     starts = intervals.starts
     if not len(series.times) or (series.is_text and function not in OF_TEXT):
         results = Results(np.zeros(len(starts)), np.full(len(starts), NO_DATA))

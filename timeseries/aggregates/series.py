@@ -42,6 +42,8 @@ class Series:
     decode: Callable[[float], Scalar] = float
     """Gives a number of `values` the signal's own type."""
     is_text: bool = False
+    exact: NDArray[np.integer] | None = None
+    """The same values where they are integers of which `values` cannot hold each (beyond 2^53)."""
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[object]], *, stepped: bool, covered_to: int | None = None) -> Series:
@@ -56,6 +58,13 @@ class Series:
         decode = bool if kinds == {bool} else whole if kinds == {int} else float
         stepped = stepped or kinds == {bool}
         return cls(columns[0], np.array(scalars, np.float64), columns[1], stepped, covered_to, decode)
+
+    def ranked(self) -> Series:
+        """Return the series with exact values by their rank: as good for all that compares or repeats."""
+        if self.exact is None:
+            return self
+        distinct, ranks = np.unique(self.exact, return_inverse=True)
+        return replace(self, values=ranks.astype(np.float64), exact=None, decode=lambda rank: distinct.item(int(rank)))
 
     def from_first_data(self) -> Series:
         """Return the series without what says at its beginning that there is no data yet."""
