@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Self
@@ -56,17 +58,11 @@ class AnswerOutput:
         """Write rows."""
         if not len(answer):
             return
-        try:
+        with self._told():
             if not self.rows:
                 self._open()
                 self._file.write(self._writer.begin())
             self._file.write(self._writer.rows(answer))
-        except ValueError as error:
-            raise BadInput(f"--out {self._out}: {error}") from None
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise CouldNotRun(f"--out {self._out}: {error.strerror}") from None
         self.rows += len(answer)
 
     def end(self) -> None:
@@ -78,8 +74,9 @@ class AnswerOutput:
         if not self.rows:
             message = "nothing found; is --start early enough?"
             raise GatewayError(message)
-        self._file.write(self._writer.end())
-        self._file.flush()
+        with self._told():
+            self._file.write(self._writer.end())
+            self._file.flush()
         if self._out is not None and self._temporary is not None:
             self._file.close()
             self._temporary.replace(self._out)
@@ -95,6 +92,19 @@ class AnswerOutput:
         if self._temporary is not None:
             self._file.close()
             self._temporary.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say where it is that something cannot be written."""
+        where = "standard output" if self._out is None else f"--out {self._out}"
+        try:
+            yield
+        except ValueError as error:
+            raise BadInput(f"{where}: {error}") from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CouldNotRun(f"{where}: {error.strerror}") from None
 
     def _open(self) -> None:
         if self._out is not None:

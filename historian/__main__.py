@@ -7,8 +7,11 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
+from prometheus_client import Gauge
+
 from historian.api import make_app
 from historian.collector import Collector
+from historian.command_trail import CommandTrail
 from historian.commands import Commander
 from historian.confirmation import Confirmation, Influx
 from historian.http import serve_http
@@ -16,17 +19,18 @@ from historian.metrics import Metrics
 from historian.outbox import keep_outbox_small
 from historian.publisher import Publisher
 from historian.sparkplug.session import Sparkplug
-from historian.status import keep_status
+from historian.status import Source, keep_status
 from historian.store_thread import StoreThread
 from plant.names import PLANT, split_signal
 from runtime.errors import CouldNotRun
 from runtime.mqtt_link import MqttLink, keep_connected
 from runtime.opcua_link import connect
 from runtime.opcua_link.link import OpcuaLink
-from runtime.opcua_link.nodes import listed, plant_nodes
+from runtime.opcua_link.nodes import nodes_to_find
 from runtime.ports import require_free
+from runtime.rotating_lines import COMMANDS, RotatingLines
 from runtime.service import Context, main
-from timeseries.keeping import keep
+from timeseries.keeping import DAMAGED, Telling, keep
 from timeseries.retention import DAY_S, Retention
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
@@ -44,7 +48,7 @@ async def serve(context: Context) -> None:
     folder = context.data / "historian" / STORE
     try:
         await asyncio.to_thread(upgrade, folder.with_name(OLD_STORE), folder)
-        store = Store(folder)
+        store = Store(folder, sync=settings.historian.history_sync)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     if settings.mqtt.url is not None:
@@ -57,7 +61,10 @@ async def serve(context: Context) -> None:
     publisher = Publisher(store, thread, metrics, settings.mqtt, broker_confirms=not has_influxdb)
     present: list[OpcuaLink] = []
     nodes = settings.historian.nodes
-    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes)
+    audit = settings.server.audit
+    lines = RotatingLines(context.data / COMMANDS, round(audit.megabytes * 1e6), audit.files)
+    trail = CommandTrail(lines, metrics)
+    commander = Commander(lambda: present[0] if present else None, metrics, settings.mqtt.site, nodes, trail.put)
     sparkplug: Sparkplug | None = None
     if settings.mqtt.url is not None and "sparkplug" in settings.mqtt.formats:
         sparkplug = Sparkplug(settings.mqtt, store, thread, folder, folder.with_name(BDSEQ), commander)
@@ -72,12 +79,16 @@ async def serve(context: Context) -> None:
         if sparkplug is not None:
             await sparkplug.source_is_there(infos)
 
+    reach_s = settings.historian.retention_days * DAY_S
+    source = Source()
+    collector = Collector(
+        store, thread, metrics, health, settings.historian.sampling_s, reach_s, on_stored, nodes,
+        on_subscribed=lambda: source.is_now(there=True), on_declared=on_declared,
+    )  # fmt: skip
+
     async def collect(link: OpcuaLink) -> None:
         present.append(link)
         try:
-            reach_s = settings.historian.retention_days * DAY_S
-            sampling_s = settings.historian.sampling_s
-            collector = Collector(store, thread, metrics, health, sampling_s, reach_s, on_stored, nodes, on_declared)
             await collector.run(link)
         finally:
             present.clear()
@@ -86,6 +97,7 @@ async def serve(context: Context) -> None:
 
     def on_server(up: bool, why: str) -> None:
         if not up:
+            source.is_now(there=False)
             health.lost("server", why)
 
     def on_broker(up: bool, why: str) -> None:
@@ -108,14 +120,15 @@ async def serve(context: Context) -> None:
                     settings.server.local_endpoint,
                     "historian",
                     collect,
-                    find=listed({node.name: node.node for node in nodes}) if nodes else plant_nodes,
+                    find=nodes_to_find(nodes),
                     login=connect.service_login("historian", settings, context.data),
                     on_state=on_server,
                 ),
                 name="collector",
             )
             retention = Retention.of(settings.historian.retention_days, settings.historian.retention_gb)
-            group.create_task(keep(folder, retention, context.log, health.trouble), name="upkeep")
+            telling = Telling(health.trouble, Gauge(*DAMAGED, registry=context.registry).set)
+            group.create_task(keep(folder, retention, context.log, telling), name="upkeep")
             outbox = keep_outbox_small(store, thread, metrics, health, settings.historian, publisher.lanes.drop)
             group.create_task(outbox, name="outbox")
             if settings.mqtt.url is not None:
@@ -130,7 +143,7 @@ async def serve(context: Context) -> None:
                 if sparkplug is not None:
                     group.create_task(sparkplug.run(url), name="sparkplug")
                 for reactor in parts:
-                    group.create_task(keep_status(url, reactor, settings.mqtt.site), name=f"status {reactor}")
+                    group.create_task(keep_status(url, reactor, settings.mqtt.site, source), name=f"status {reactor}")
             health.ready("start")
     finally:
         thread.end()

@@ -1,4 +1,4 @@
-"""The HTTP API and the page (commands.md, "HTTP"); questions share a few read-only connections."""
+"""The HTTP API and the page; questions share a few read-only connections."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import psycopg2
 import psycopg2.extras
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import Depends, FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse
 
 from historian.history_api import make_router
+from historian.parameters import refuse_others
 from historian.readers import Readers
+from historian.reference_page import reference_page
 from plant.clock import text_from_ticks
 from runtime.database_role import READER, take_role
 from runtime.settings import Settings
@@ -27,6 +29,9 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
         title="cstr-gateway history",
         version="1",
         description="History of the simulated plant. Times are plant time, UTC, with seven digits of a second.",
+        dependencies=[Depends(refuse_others)],
+        docs_url=None,
+        redoc_url=None,
     )
 
     readers = Readers(store, Unpacked())
@@ -58,6 +63,11 @@ def make_app(store: Path, settings: Settings) -> FastAPI:
             "reactors": settings.reactors,
             "now": text_from_ticks(newest) if newest else None,
         }
+
+    @app.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+    def reference() -> str:
+        """Return the paths and their parameters."""
+        return reference_page(app.openapi())
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def page() -> str:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from historian.epochs import EPOCH, Epochs
-from historian.gaps import alike
-from historian.intake import Intake
+from historian.gaps import Refused, alike, some
+from historian.intake import Intake, timed
+from historian.messages.line_protocol import LATEST
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant import quality
@@ -30,6 +31,12 @@ from timeseries.store import Store
 log = logging.getLogger("historian")
 
 PUBLISHING_S = 0.1
+QUIET_S = 60.0
+"""So long queues do not overflow before an overflow is said again."""
+NEVER = (0, 0)
+"""Where a gap begins of a signal of which nothing was ever stored."""
+AHEAD = ticks_from_seconds(86_400.0)
+"""So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
 
 OnDeclared = Callable[[Sequence[SignalInfo]], Awaitable[None]]
 """Told what is collected, before any of it comes."""
@@ -52,48 +59,72 @@ class Collector:
         reach_s: float,
         on_stored: Callable[[], None],
         listed: Sequence[NodeSettings] = (),
+        on_subscribed: Callable[[], None] = lambda: None,
         on_declared: OnDeclared = nobody_told,
     ) -> None:
         self._store, self._thread, self._metrics, self._health = store, thread, metrics, health
         self._sampling = ticks_from_seconds(sampling_s)
         self._reach = ticks_from_seconds(reach_s)
         """What is older would not be kept."""
-        self._on_stored, self._on_declared = on_stored, on_declared
+        self._on_stored, self._on_declared, self._on_subscribed = on_stored, on_declared, on_subscribed
         self._listed = {each.name: each for each in listed}
         """What is told of the nodes of a server that is none of ours."""
+        self._ahead = LATEST
         self._live = Intake((), self._sampling)
         self._infos: dict[str, VariableInfo] = {}
-        self._has_overflowed = False
+        self._next_overflow_said = 0.0
+        """When the next overflow is said, by the monotonic clock."""
         self._gaps: dict[str, tuple[int, int]] = {}
         """Signals of which samples may be missing: epoch and time of the last that is there."""
         self._has_gaps = asyncio.Event()
+        self._refused = Refused()
+        self._reached: dict[str, tuple[int, int]] = {}
+        """Epoch and time of the newest sample of each signal when the connection was made."""
+        self._lost: set[str] = set()
+        """Signals without a history, of which that was said over this connection."""
         self._epochs = Epochs()
 
     async def run(self, link: OpcuaLink) -> None:
         """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost."""
         infos = [info for info in await link.variables() if info.historizing or not link.is_plant]
         self._infos = {info.name: info for info in infos}
-        self._live = Intake(infos, self._sampling)
+        self._ahead = LATEST if link.is_plant else AHEAD
+        self._live = Intake(infos, self._sampling, self._ahead)
         self._epochs = Epochs()
         if link.is_plant:
             await self._learn_epochs(link)
         declared = [self._signal_info(info) for info in infos]
         await self._thread.do(self._store.declare, declared)
         await self._on_declared(declared)
-        self._gaps = {}
+        self._gaps, self._lost = {}, set()
+        self._reached = await self._thread.do(self._store.newest)
+        self._refused.begin()
         await self._open_gaps(list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
         self._health.ready("server")
+        self._on_subscribed()
         while True:
-            await self._has_gaps.wait()
-            self._has_gaps.clear()
+            await self._wait_for_gaps()
             gaps, self._gaps = self._gaps, {}
             await self._fetch_missed(link, gaps)
 
     async def _learn_epochs(self, link: OpcuaLink) -> None:
+        """Learn all jumps that the server tells of; where its history is refused, the present epoch alone."""
         (epoch,) = await link.read([EPOCH])
-        jumps = await link.history(EPOCH, UNIX_EPOCH_TICKS, await link.clock() + 1)
-        self._epochs.learn([*jumps.readings(), epoch])
+        refused: dict[str, int] = {}
+        end = await link.clock() + 1
+        async for jumps in link.history_pages([EPOCH], UNIX_EPOCH_TICKS, end, on_refusal=refused.__setitem__):
+            self._epochs.learn(jumps.readings())
+        self._epochs.learn([epoch])
+
+    async def _wait_for_gaps(self) -> None:
+        """Return when there are gaps to be filled: new ones, or refused ones that are asked for again."""
+        try:
+            async with asyncio.timeout(self._refused.left_s(time.monotonic())):
+                await self._has_gaps.wait()
+        except TimeoutError:
+            await self._open_gaps(self._refused.names)
+        self._has_gaps.clear()
 
     async def _open_gaps(self, names: list[str]) -> None:
         """Note that after what is stored of some signals there may be more at the server than comes."""
@@ -103,33 +134,57 @@ class Collector:
     async def _fetch_missed(self, link: OpcuaLink, gaps: dict[str, tuple[int, int]]) -> None:
         """Read from the server's history what came between the beginning of each signal's gap and now.
 
-        A gap stays open until that is stored, so that the next connection begins there again when this one dies.
+        A gap stays open until that is stored, so that the next connection begins there again when this one dies; also
+        where the server refuses, and is asked again later.
         """
         end = await link.clock() + 1
         unknown = [name for name in gaps if not self._infos[name].historizing]
-        for name in unknown:
-            log.warning("%s: the server keeps no history of it: what was missed is lost", name)
+        if lost := {name for name in unknown if gaps[name] != NEVER} - self._lost:
+            log.warning("what was missed is lost, since the server keeps no history of %s", some(lost))
+            self._lost |= lost
         await self._close_gaps(unknown)
         starts = {name: self._start(*gaps[name], end) for name in gaps if name not in unknown}
         found = 0
         for names in alike(starts):
-            found += await self._read_back(link, names, np.array([starts[name] for name in names]), end)
-            await self._close_gaps(names)
+            refused: dict[str, int] = {}
+            found += await self._read_back(link, names, np.array([starts[name] for name in names]), end, refused)
+            await self._close_gaps([name for name in names if name not in refused])
+            found += await self._read_newest(link, {name: starts[name] for name in refused}, end)
+            self._refused.answered(names, refused)
         if found:
             log.info("%d samples were fetched from the server's history", found)
+        self._tell_refused()
+
+    async def _read_newest(self, link: OpcuaLink, refused: dict[str, int], end: int) -> int:
+        """Read what was missed before this connection of signals whose older gap (ticks) is refused."""
+        newest = {name: self._start(*self._reached[name], end) for name in refused if name in self._reached}
+        later = [name for name, start in newest.items() if start > refused[name]]
+        return await self._read_back(link, later, np.array([newest[name] for name in later]), end, {}) if later else 0
+
+    def _tell_refused(self) -> None:
+        if self._refused.left_s(time.monotonic()) == 0:
+            self._refused.wait(time.monotonic())
+        if what := self._refused.unsaid():
+            log.error("the server's history refuses what was missed: %s; it is asked again later", what)
+        self._health.trouble("gaps", self._refused.why and f"gaps stay open: {self._refused.why}")
+        self._health.detail["gaps"] = len(self._refused)
+        self._metrics.refused_gaps(len(self._refused))
 
     def _start(self, epoch: int, last: int, end: int) -> int:
         """Return from when on something of a signal may be missing, ticks."""
         begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
         return max(begin, end - self._reach)
 
-    async def _read_back(self, link: OpcuaLink, names: list[str], starts: NDArray[np.int64], end: int) -> int:
-        """Store what is from each signal's start up to the end; return how many samples that were."""
+    async def _read_back(
+        self, link: OpcuaLink, names: list[str], starts: NDArray[np.int64], end: int, refused: dict[str, int]
+    ) -> int:
+        """Store what is from each signal's start up to the end; note who is refused, return how many samples it was."""
         start, found = int(starts.min()), 0
-        intake = Intake([self._infos[name] for name in names], self._sampling)
+        intake = Intake([self._infos[name] for name in names], self._sampling, self._ahead)
         if start < end:
-            async for page in link.history_pages(names, start, end):
-                missed = page.take(page.source_time >= starts[page.index])
+            async for page in link.history_pages(names, start, end, on_refusal=refused.__setitem__):
+                dated = timed(page, arrival=0)
+                missed = dated.take(dated.source_time >= starts[dated.index])
                 found += await self._keep(missed, intake, historical=True)
         return found
 
@@ -139,17 +194,18 @@ class Collector:
             await self._thread.do(self._store.close_gaps, closed)
 
     async def _take(self, data: Notification) -> None:
+        now = ticks_from_unix_ns(time.time_ns())
         if data.server_time.size:
-            lag_s = (ticks_from_unix_ns(time.time_ns()) - int(data.server_time.max())) / TICKS_PER_SECOND
+            lag_s = (now - int(data.server_time.max())) / TICKS_PER_SECOND
             self._health.detail["lag_s"] = round(lag_s, 3)
             self._metrics.lag(lag_s)
         if (overflows := data.overflows).any():
             self._metrics.overflowed(int(np.count_nonzero(overflows)))
-            if not self._has_overflowed:
+            if (moment := time.monotonic()) >= self._next_overflow_said:
                 log.warning("the server's queues overflowed, this side was too slow; what was lost there is read back")
-            self._has_overflowed = True
+            self._next_overflow_said = moment + QUIET_S
             await self._open_gaps([data.signals[place] for place in np.unique(data.index[overflows]).tolist()])
-        await self._keep(data, self._live)
+        await self._keep(timed(data, now), self._live)
 
     async def _keep(self, data: Notification, intake: Intake, *, historical: bool = False) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""

@@ -6,13 +6,13 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from historian.metrics import Metrics
 from plant import quality
-from plant.clock import ticks_from_text, ticks_from_unix_ns
+from plant.clock import text_from_ticks, ticks_from_text, ticks_from_unix_ns
 from plant.names import AREA, loop_name, split_signal, topic
-from plant.signals import MODES
+from plant.signals import MODES, find_signal
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink
 from runtime.opcua_link.link import OpcuaLink
@@ -24,8 +24,15 @@ ALLOWED_LEAVES = ("SP", "ModeTarget", "OUT")
 LARGEST_PAYLOAD = 4096
 LARGEST_INTEGER = 2**63 - 1
 
+ALLOWED = 'allowed is {"id": text or number, "signal": ..., "value": ...}'
+
+Audit = Callable[[Mapping[str, object]], Awaitable[None]]
 Outcome = tuple[str, str]
 """StatusCode's name, and why."""
+
+
+async def nobody_told(record: Mapping[str, object]) -> None:
+    """Keep no trail."""
 
 
 class Commander:
@@ -40,8 +47,9 @@ class Commander:
         metrics: Metrics,
         site: str,
         nodes: Sequence[NodeSettings] = (),
+        audit: Audit = nobody_told,
     ) -> None:
-        self._link_now, self._metrics, self._site = link_now, metrics, site
+        self._link_now, self._metrics, self._site, self._audit = link_now, metrics, site, audit
         self._has_nodes = bool(nodes)
         self._ranges = {node.name: node.write for node in nodes if node.write is not None}
 
@@ -53,15 +61,16 @@ class Commander:
             if message.retained:
                 log.warning("a retained command for %s is ignored: commands are published without retain", reactor)
                 self._metrics.command("ignored")
+                why = "ignored: it was retained, and meant for another time"
+                await self._tell(self._source(reactor), {}, "BadTimeout", why)
                 continue
             answer = await self._answer(reactor, message.payload)
             await link.publish(topic(reactor, "reply", self._site), json.dumps(answer).encode())
 
-    async def carry_out(self, reactor: str, command: dict[str, object], via: str) -> Outcome:
-        """Do what a command says that came another way, by the same rules, and log it."""
+    async def carry_out(self, reactor: str, command: dict[str, object], source: str) -> Outcome:
+        """Do what a command says, however it came; `source` is what the trail says of that."""
         status, why = await self._outcome(reactor, command)
-        self._metrics.command("done" if status == "Good" else "refused")
-        log.info("%s for %s: %r = %r: %s %s", via, reactor, command.get("signal"), command.get("value"), status, why)
+        await self._done(source, command, status, why)
         return status, why
 
     async def _answer(self, reactor: str, payload: bytes) -> dict[str, object]:
@@ -69,37 +78,62 @@ class Commander:
         if command is None:
             self._metrics.received(1)
             self._metrics.rejected("mqtt_payload", 1)
-            status, why = "BadDecodingError", 'allowed is {"id": text or number, "signal": ..., "value": ...}'
+            status, why = "BadDecodingError", ALLOWED
             command = {}
+            await self._done(self._source(reactor), command, status, why)
         else:
-            status, why = await self._outcome(reactor, command)
+            status, why = await self.carry_out(reactor, command, self._source(reactor))
+        return {"id": command.get("id"), "status": status, "why": why}
+
+    def _source(self, reactor: str) -> str:
+        return f"MQTT/{topic(reactor, 'cmd', self._site)}"
+
+    async def _done(self, source: str, command: Mapping[str, object], status: str, why: str) -> None:
         self._metrics.command("done" if status == "Good" else "refused")
+        await self._tell(source, command, status, why)
+
+    async def _tell(self, source: str, command: Mapping[str, object], status: str, why: str) -> None:
         number, signal, value = (command.get(key) for key in ("id", "signal", "value"))
-        log.info("MQTT command for %s: id %r, %r = %r: %s %s", reactor, number, signal, value, status, why)
-        return {"id": number, "status": status, "why": why}
+        said = f"command{'' if number is None else f' {number!r}'}: {signal!r} = {value!r}"
+        log.info("%s: %s: %s %s", source, said, status, why)
+        facts = {"status": status, "entry": number, "node": signal, "NewValue": value}
+        message = f"{said}: {why}" if why else said
+        await self._audit({"time": text_from_ticks(_now()), "source": source, **facts, "message": message})
 
     async def _outcome(self, reactor: str, command: dict[str, object]) -> Outcome:
         allowed = self._allowed(reactor)
         signal, value = command.get("signal"), command.get("value")
         if not isinstance(signal, str) or signal not in allowed:
-            return "BadNotWritable", f"signal: allowed are {', '.join(allowed)}"
+            return "BadNotWritable", f"signal: allowed are {', '.join(allowed) or f'none of {reactor}'}"
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return "BadTypeMismatch", "value: allowed is a number"
         if signal in self._modes(reactor) and value not in range(len(MODES)):
             modes = ", ".join(f"{number} {mode}" for number, mode in enumerate(MODES))
             return "BadOutOfRange", f"value: allowed are {modes}"
-        if (limits := self._ranges.get(signal)) is not None and not limits[0] <= value <= limits[1]:
-            return "BadOutOfRange", f"value: allowed is {limits[0]:g} to {limits[1]:g}"
-        if "expires" in command and not _is_future(command["expires"]):
-            return "BadTimeout", "expires: is over, or is no ISO 8601 time"
+        low, high = self._limits(signal)
+        if not low <= value <= high:
+            return "BadOutOfRange", f"value: allowed is {low:g} to {high:g}"
+        if "expires" in command:
+            until = _time(command["expires"])
+            if until is None:
+                return "BadInvalidArgument", f"expires: allowed is an ISO 8601 time, e.g. {text_from_ticks(_now())}"
+            if until <= _now():
+                return "BadTimeout", f"expires: is over, here it is {text_from_ticks(_now())}"
         link = self._link_now()
         if link is None:
             return "BadNoCommunication", "the OPC UA server is away"
         try:
-            results = await link.write({signal: float(value)})
+            results = await link.write({signal: value})
         except LinkLost as error:
             return "BadCommunicationError", str(error)
-        return quality.name_of(results[signal]), ""
+        return quality.name_of(results[signal]), _why(results[signal])
+
+    def _limits(self, signal: str) -> tuple[float, float]:
+        """Return what a signal that may be written takes."""
+        if self._has_nodes:
+            return self._ranges[signal]
+        known = find_signal(signal)
+        return known.limits if known is not None and known.limits is not None else (-math.inf, math.inf)
 
     def _allowed(self, reactor: str) -> list[str]:
         if self._has_nodes:
@@ -118,8 +152,7 @@ def read_command(payload: bytes) -> dict[str, object] | None:
         command = json.loads(payload, parse_int=_integer)
     except (ValueError, RecursionError):
         return None
-    known = isinstance(command, dict) and not isinstance(command.get("id"), dict | list)
-    return command if known else None
+    return command if isinstance(command, dict) and type(command.get("id")) in (str, int, float) else None
 
 
 def _integer(text: str) -> int:
@@ -130,8 +163,20 @@ def _integer(text: str) -> int:
     return value
 
 
-def _is_future(text: object) -> bool:
+def _time(text: object) -> int | None:
+    """Return an ISO 8601 time as ticks; None for anything else."""
     try:
-        return ticks_from_text(str(text)) > ticks_from_unix_ns(time.time_ns())
+        return ticks_from_text(text) if isinstance(text, str) else None
     except ValueError:
-        return False
+        return None
+
+
+def _now() -> int:
+    return ticks_from_unix_ns(time.time_ns())
+
+
+def _why(status: int) -> str:
+    """Return what to say of what the server answers, or the link in its place."""
+    if status == quality.BAD_TYPE_MISMATCH:
+        return "value: allowed is a number of the node's own type, e.g. a whole one for Int32"
+    return "the OPC UA server refuses it" if quality.is_bad(status) else ""

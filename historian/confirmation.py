@@ -119,13 +119,13 @@ class Confirmation:
         except Unanswered as error:
             if not self._why:
                 log.error("%s; samples wait in the outbox until it answers", error)
-                self._health.trouble(str(error))
+                self._health.trouble("influxdb", str(error))
             self._why = str(error)
             return False
         if self._why:
             log.info("InfluxDB answers again")
             self._why = ""
-            self._health.trouble("")
+            self._health.trouble("influxdb", "")
         return bool(asked)
 
     async def _ask_about(self, asked: Sequence[tuple[str, Lane, Shipment]]) -> None:

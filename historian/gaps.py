@@ -1,13 +1,18 @@
-"""Which signals are read back together: pure."""
+"""Which signals are read back together, and when those are asked for again that were refused: pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from plant import quality
 from plant.clock import TICKS_PER_SECOND
+from runtime.backoff import delays
 
 AT_ONCE = 50
 """Signals whose gaps are closed together."""
+FIRST_PATIENCE_S, LONGEST_PATIENCE_S = 10.0, 3600.0
+"""Until signals are asked for again that the server refuses to tell of; each time in vain twice as long."""
+MOST_NAMED = 3
 _ALIKE = 10 * TICKS_PER_SECOND
 
 
@@ -21,3 +26,68 @@ def alike(starts: Mapping[str, int]) -> Iterator[list[str]]:
         group.append(name)
     if group:
         yield group
+
+
+def some(names: Iterable[str]) -> str:
+    """Return signals for people: the first few, and how many more."""
+    every = sorted(names)
+    return ", ".join(every[:MOST_NAMED]) + (f" and {rest} more" if (rest := len(every) - MOST_NAMED) > 0 else "")
+
+
+class Refused:
+    """Signals whose history the server does not tell, each with the StatusCode that it answers."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, int] = {}
+        self._said: dict[str, int] = {}
+        self._waits = delays(FIRST_PATIENCE_S, LONGEST_PATIENCE_S)
+        self._next = 0.0
+
+    def __len__(self) -> int:
+        return len(self._statuses)
+
+    @property
+    def names(self) -> list[str]:
+        """Those there are."""
+        return list(self._statuses)
+
+    @property
+    def why(self) -> str:
+        """What to say of them; empty without any."""
+        return _sentence(self._statuses)
+
+    def answered(self, asked: Iterable[str], refused: Mapping[str, int]) -> None:
+        """Take which of those that were asked for were refused."""
+        for name in asked:
+            self._statuses.pop(name, None)
+            if name not in refused:
+                self._said.pop(name, None)
+        self._statuses |= refused
+        if not self._statuses:
+            self._waits = delays(FIRST_PATIENCE_S, LONGEST_PATIENCE_S)
+
+    def unsaid(self) -> str:
+        """Return what was not said yet, and is from now on."""
+        new = {name: status for name, status in self._statuses.items() if self._said.get(name) != status}
+        self._said |= new
+        return _sentence(new)
+
+    def begin(self) -> None:
+        """Note that another server is connected, or the same again: all is asked for once more."""
+        self._statuses.clear()
+        self._waits = delays(FIRST_PATIENCE_S, LONGEST_PATIENCE_S)
+
+    def wait(self, now: float) -> None:
+        """Have them be asked for again, later than the time before."""
+        self._next = now + next(self._waits)
+
+    def left_s(self, now: float) -> float | None:
+        """Return how long until they are asked for again; None where there are none."""
+        return max(0.0, self._next - now) if self._statuses else None
+
+
+def _sentence(statuses: Mapping[str, int]) -> str:
+    by_status: dict[int, list[str]] = {}
+    for name, status in statuses.items():
+        by_status.setdefault(status, []).append(name)
+    return "; ".join(f"{some(names)}: {quality.name_of(status)}" for status, names in by_status.items())

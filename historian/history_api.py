@@ -1,4 +1,4 @@
-"""Questions to history over HTTP (commands.md, "HTTP")."""
+"""Questions to history over HTTP."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from starlette.concurrency import run_in_threadpool
 from historian.answers import FORMATS, JSON, MEDIA_TYPES, chosen_media_type
 from historian.readers import Readers
 from historian.streams import Streams
-from plant.clock import seconds_from_duration, ticks_from_seconds, ticks_from_time
+from plant.clock import seconds_from_duration, ticks_from_time
+from timeseries.aggregates import AggregateConfiguration, ticks_of_interval
 from timeseries.answers import FORMATS as WRITERS
 from timeseries.answers import Answer, Extra
 from timeseries.answers.writers import json_page
+from timeseries.kinds import kind_of
 from timeseries.reader import Place, Reader
 
 MOST_SAMPLES = 50_000
@@ -31,6 +33,7 @@ Signal = Annotated[str, Query(description="E.g. R101.T.")]
 Start = Annotated[str, Query(description="ISO 8601, or relative to the newest sample, e.g. -1h.")]
 End = Annotated[str, Query(description="As `start`; `now` is the newest sample.")]
 Accept = Annotated[str, Header(description=f"One of {', '.join(MEDIA_TYPES)}.")]
+UncertainIsBad = Annotated[bool, Query(description="AggregateConfiguration (OPC 10000-13 §4.2.1.2).")]
 Limit = Annotated[
     int | None,
     Query(ge=1, description=f"At most so many samples; of JSON a page, of {MOST_SAMPLES} at most. Without: all."),
@@ -67,7 +70,7 @@ def make_router(store: Path, readers: Readers) -> APIRouter:
         """
         media_type = _media_type(accept)
         with readers.lend() as reader:
-            low, high = _span(reader, start, end)
+            low, high = _span(reader, start, end, is_newest_in=True)
             if media_type == JSON or next is not None or (limit is not None and limit <= MOST_SAMPLES):
                 most = min(limit or MOST_SAMPLES, MOST_SAMPLES)
                 found = reader.page(signal, low, high, most + 1, _place(next))
@@ -82,10 +85,12 @@ def make_router(store: Path, readers: Readers) -> APIRouter:
     def at(
         signal: Signal,
         time: Annotated[list[str], Query(description="One or more times.", max_length=MOST_TIMES)],
+        treat_uncertain_as_bad: UncertainIsBad = True,
         accept: Accept = "*/*",
     ) -> Response:
-        """The value at each time: interpolated, or held where the signal is stepped."""
-        return _one(readers, accept, lambda reader: (reader.at(signal, _times(reader, time)), {}))
+        """The value at each time: interpolated, or held where the signal is stepped; nothing in a bad stretch."""
+        configuration = AggregateConfiguration(treat_uncertain_as_bad)
+        return _one(readers, accept, lambda reader: (reader.at(signal, _times(reader, time), configuration), {}))
 
     @router.get("/aggregate")
     def aggregate(
@@ -94,14 +99,21 @@ def make_router(store: Path, readers: Readers) -> APIRouter:
         end: End = "now",
         interval: Annotated[str, Query(description="E.g. 10s.")] = "1min",
         aggregate: Annotated[str, Query(description="OPC 10000-13 name, e.g. TimeAverage.")] = "TimeAverage",
+        treat_uncertain_as_bad: UncertainIsBad = True,
+        percent_data_bad: Annotated[int, Query(description="From this share of bad data on a result is Bad.")] = 100,
+        percent_data_good: Annotated[int, Query(description="From this share of good data on it is Good.")] = 100,
+        use_sloped_extrapolation: Annotated[bool, Query(description="Behind the last value its line goes on.")] = False,
         accept: Accept = "*/*",
     ) -> Response:
         """One value for each interval, at its start (an `ActualTime` at its own); `0s` makes one of all."""
 
         def find(reader: Reader) -> tuple[Answer, Extra]:
             interval_s = seconds_from_duration(interval)
+            configuration = AggregateConfiguration(
+                treat_uncertain_as_bad, percent_data_bad, percent_data_good, use_sloped_extrapolation
+            )
             span = _span(reader, start, end)
-            found = reader.aggregated(signal, *span, ticks_from_seconds(interval_s), aggregate)
+            found = reader.aggregated(signal, *span, ticks_of_interval(interval_s), aggregate, configuration)
             return found, {"aggregate": aggregate, "interval_s": interval_s}
 
         return _one(readers, accept, find)
@@ -123,7 +135,11 @@ def _one(readers: Readers, accept: str, find: Callable[[Reader], tuple[Answer, E
     media_type = _media_type(accept)
     with readers.lend() as reader:
         found, extra = find(reader)
-        return _json(_page(reader, found)) if media_type == JSON else _written([found], media_type, extra)
+        if media_type != JSON:
+            return _written([found], media_type, extra)
+        info = reader.info(found.signal)
+        kind = kind_of(str(extra["aggregate"]), info) if extra else info
+        return _json(json_page(found, kind.unit, None))
 
 
 def _media_type(accept: str) -> str:
@@ -152,9 +168,11 @@ def _times(reader: Reader, texts: list[str]) -> list[int]:
     return [ticks_from_time(text, now) for text in texts]
 
 
-def _span(reader: Reader, start: str, end: str) -> tuple[int, int]:
-    now = reader.newest_time() + 1
-    low, high = ticks_from_time(start, now), ticks_from_time(end, now)
+def _span(reader: Reader, start: str, end: str, *, is_newest_in: bool = False) -> tuple[int, int]:
+    """Return a span; where the newest sample is to be in it, `now` is an end behind that."""
+    now = reader.newest_time()
+    low = ticks_from_time(start, now)
+    high = now + 1 if is_newest_in and end.strip() == "now" else ticks_from_time(end, now)
     if high <= low:
         message = f"end {end!r}: allowed is a time after start {start!r}"
         raise ValueError(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,10 +41,26 @@ for _text in (STRING, LOCALIZED_TEXT):
 _FITS[DATETIME, DATETIME] = True
 
 
+def timed(data: Notification, arrival: int) -> Notification:
+    """Return data with a time where the source gives none: the server's, else that of arrival (ticks, 0: none).
+
+    A SourceTimestamp is null where what applies it is not available (OPC 10000-4 v1.05 §7.11.3); the server's stands in
+    for it as in OPC 10000-8 v1.05 §A.4.3.4. What was never measured is of no time.
+    """
+    is_never = data.status & np.uint32(quality.CODE_BITS) == quality.BAD_WAITING_FOR_INITIAL_DATA
+    is_lacking = (data.source_time == 0) & ~is_never
+    if not is_lacking.any():
+        return data
+    received = np.where(data.server_time != 0, data.server_time, arrival)
+    return replace(data, source_time=np.where(is_lacking, received, data.source_time))
+
+
 class Intake:
     """Of samples whose `index` is into these signals."""
 
-    def __init__(self, infos: Sequence[VariableInfo], interval: int) -> None:
+    def __init__(self, infos: Sequence[VariableInfo], interval: int, ahead: int = LATEST) -> None:
+        """`interval` and `ahead` in ticks: what is more `ahead` of the server's own clock is refused."""
+        self._ahead = ahead
         self._data_types = np.array([info.data_type for info in infos], np.uint8)
         self._thinning = Thinning(interval, len(infos))
         self._epoch = next((place for place, info in enumerate(infos) if info.name == EPOCH), -1)
@@ -57,6 +74,7 @@ class Intake:
         """Return what is kept, and how much is not for which reason."""
         measured = data.source_time != 0
         in_time = measured & (data.source_time >= EARLIEST) & (data.source_time <= LATEST)
+        in_time &= (data.server_time == 0) | (data.source_time - data.server_time <= self._ahead)
         typed = in_time & self._is_sample(data)
         kept = typed.copy()
         kept[typed] = self._thinning.keeps(data.index[typed], data.source_time[typed])

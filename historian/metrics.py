@@ -31,12 +31,20 @@ class Metrics:
             "cstr_samples_sent_again", "Samples sent again, since InfluxDB has not got them in time.", registry=registry
         )
         self._commands = Counter("cstr_commands", "Commands from MQTT.", ["result"], registry=registry)
+        self._unaudited = Counter(
+            "cstr_audit_dropped", "Commands from MQTT that are not in the audit trail.", registry=registry
+        )
         self._dropped = Counter(
             "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unconfirmed.", registry=registry
         )
         self._lag = Gauge(
             "cstr_source_lag_seconds",
             "From the server's clock to the arrival here.",
+            registry=registry,
+        )
+        self._gaps = Gauge(
+            "cstr_refused_gaps",
+            "Signals of which samples may be missing, and whose history the server does not tell.",
             registry=registry,
         )
         self._age = Gauge(
@@ -85,9 +93,17 @@ class Metrics:
         """Count a command by its outcome."""
         self._commands.labels(result).inc()
 
+    def unaudited(self) -> None:
+        """Count a command that the trail lacks."""
+        self._unaudited.inc()
+
     def lag(self, seconds: float) -> None:
         """Say how late samples arrive."""
         self._lag.set(seconds)
+
+    def refused_gaps(self, signals: int) -> None:
+        """Say how many signals' gaps stay open."""
+        self._gaps.set(signals)
 
     def outbox(self, samples: int, age_s: float) -> None:
         """Say how much waits, and how long the oldest of it."""

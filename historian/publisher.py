@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from historian.messages.line_protocol import LineProtocol
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant.names import split_signal, topic
+from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink
 from runtime.settings import MqttSettings
@@ -162,11 +163,15 @@ class Publisher:
         return [
             (
                 topic(reactor, f"json/{split_signal(sample.signal)[1]}", self._site),
-                data_set_message(sample, is_historical=block.is_historical),
+                data_set_message(sample, data_type, is_historical=block.is_historical),
             )
             for block in blocks
-            for sample in self._store.samples(block.parts[reactor])
+            for sample, data_type in self._typed(block.parts[reactor])
         ]
+
+    def _typed(self, columns: Columns) -> Iterator[tuple[Sample, int]]:
+        """Yield samples, each with its signal's built-in type."""
+        return zip(self._store.samples(columns), self._store.types_of(columns.signals), strict=True)
 
 
 async def _publish(link: MqttLink, messages: Messages) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from fastapi import HTTPException
 
+from timeseries.packing import Damaged
 from timeseries.reader import Reader, UnknownSignal
-from timeseries.reading import Damaged
 from timeseries.unpacked import Unpacked
 
 
@@ -30,11 +30,12 @@ class Readers:
         Raises:
             HTTPException: for what a question cannot be answered.
         """
+        reader = None
         try:
-            reader = self._idle.get_nowait()
-        except queue.Empty:
-            reader = Reader(self._store, self._unpacked)
-        try:
+            with contextlib.suppress(queue.Empty):
+                reader = self._idle.get_nowait()
+            if reader is None:
+                reader = Reader(self._store, self._unpacked)
             yield reader
         except UnknownSignal as error:
             raise HTTPException(404, str(error)) from None
@@ -45,4 +46,5 @@ class Readers:
         except sqlite3.Error as error:
             raise HTTPException(503, f"the store cannot be read: {error}") from None
         finally:
-            self._idle.put(reader)
+            if reader is not None:
+                self._idle.put(reader)

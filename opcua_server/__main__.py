@@ -6,6 +6,8 @@ import asyncio
 import sqlite3
 import sys
 
+from prometheus_client import Gauge
+
 from opcua_server import server as serving
 from opcua_server.anomalies import Anomalies
 from opcua_server.anomaly_events import AnomalyEvents
@@ -38,10 +40,11 @@ from runtime.rotating_lines import AUDIT, RotatingLines
 from runtime.service import Context, main
 from timeseries.amending import Amender
 from timeseries.event_log import EventLog, EventReader
-from timeseries.keeping import keep
+from timeseries.keeping import DAMAGED, Telling, keep
 from timeseries.reading import History
 from timeseries.retention import Retention
 from timeseries.store import Store
+from timeseries.unpacked import Unpacked
 
 HISTORY = "history"
 CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
@@ -61,14 +64,15 @@ async def serve(context: Context) -> None:
     identities = ServerIdentities(certificates.present)
     server = await serving.make_server(settings.server, users, identities, settings.reactors, context.data)
     tags = Tags(settings.reactors, context.registry)
-    folder = context.data / "server" / HISTORY
+    folder, unpacked = context.data / "server" / HISTORY, Unpacked()
     try:
-        store = await asyncio.to_thread(Store, folder)
+        store = await asyncio.to_thread(Store, folder, unpacked, sync=settings.server.history_sync)
         event_log = await asyncio.to_thread(EventLog, folder)
     except sqlite3.Error as error:
         raise CouldNotRun(str(error)) from None
     ledger = Ledger(tags, settings.server.ledger) if settings.server.ledger is not None else None
     retention = Retention.of(settings.server.history_days, settings.server.history_gb)
+    telling = Telling(context.health.trouble, Gauge(*DAMAGED, registry=context.registry).set)
     recorder = Recorder(tags, store, context.health, context.registry)
     simulator = Simulator(
         settings.reactors,
@@ -95,14 +99,14 @@ async def serve(context: Context) -> None:
     reader = HistoryReader(
         tags,
         recorder,
-        History(folder, unwritten=recorder.unwritten),
+        History(folder, unpacked, unwritten=recorder.unwritten),
         EventHistory(event_reader, events, server.aspace, server.limits),
         server.aspace.__contains__,
     )
     updater = HistoryUpdater(
         tags,
         recorder,
-        Amender(folder),
+        Amender(folder, unpacked),
         server.aspace.__contains__,
         lambda: Storable(simulator.now - retention.age, simulator.now + CLOCKS_DIFFER, simulator.epoch),
         server.limits.max_string_length,
@@ -118,7 +122,7 @@ async def serve(context: Context) -> None:
     context.registry.register(server.metrics())
     simulator.show()
     record()
-    start = ArchiveStart(folder)
+    start = ArchiveStart(folder, unpacked)
     await asyncio.to_thread(start.look)
     show_start(server.aspace, lambda: start.ticks)
     await serving.listen(server, settings.server)
@@ -133,7 +137,7 @@ async def serve(context: Context) -> None:
             group.create_task(pacer.run(), name="scan")
             group.create_task(commands.advance_when_due(), name="lockstep")
             group.create_task(checkpoints.keep(simulator), name="checkpoints")
-            group.create_task(keep(folder, retention, context.log, context.health.trouble), name="history")
+            group.create_task(keep(folder, retention, context.log, telling), name="history")
             group.create_task(start.keep(), name="start of the archive")
             group.create_task(users.watch(server.end_refused_sessions), name="users")
             group.create_task(server.watch_trust(), name="trust")
@@ -144,6 +148,7 @@ async def serve(context: Context) -> None:
     finally:
         server.tell_shutdown(LAST_PUBLISHING_S)
         await asyncio.sleep(LAST_PUBLISHING_S)
+        recorder.flush(wholly=True)
         publisher.publish_all()
         await server.stop()
         await asyncio.to_thread(trail.close)

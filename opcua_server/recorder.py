@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ log = logging.getLogger("server")
 
 AT_ONCE = 10_000
 """Samples that are appended at the latest, e.g. within a long Step."""
+AGAIN_S = 1.0
+"""So long after a refusal the disk is tried again."""
+PARTS = 3
+"""Of what waits, so many parts of up to `AT_ONCE` samples are appended within one flush."""
 MOST_WAITING = 2_000_000
 """Samples that wait in memory while the disk takes none; the oldest go first."""
 
@@ -55,7 +60,10 @@ class Recorder:
         self._waiting: list[_Change] = []
         self._count = 0
         self._refused: list[Columns] = []
-        """What the disk has not taken."""
+        """What the disk has not taken, in order; never one without `_is_refusing`."""
+        self._is_refusing = False
+        self._again = 0.0
+        """When the disk is tried next."""
         self._lost = Counter("cstr_history_lost", "Samples that the history could not take.", registry=registry)
         self._bank.listeners.append(self)
 
@@ -85,33 +93,66 @@ class Recorder:
 
     def unwritten(self) -> list[Columns]:
         """Return what the disk has not taken yet."""
-        return self._refused
+        return list(self._refused)
 
-    def flush(self) -> None:
-        """Append what was taken; where the disk refuses, it waits in memory."""
-        if not self._waiting and not self._refused:
-            return
-        taken = [_joined(self._waiting)] if self._waiting else []
-        columns = Columns.joined([*self._refused, *taken])
+    def flush(self, *, wholly: bool = False) -> None:
+        """Append what was taken; where the disk refuses, it waits in memory, and the oldest is tried once a second.
+
+        What has waited is appended in parts, some of them a flush: `wholly` is for the last one.
+        """
+        taken = _joined(self._waiting) if self._waiting else None
         self._waiting, self._count = [], 0
+        if not self._refused:
+            if taken is not None and not self._has_appended(taken):
+                self._refused.append(taken)
+                self._give_up()
+            return
+        if taken is not None:
+            self._keep(taken)
+        left = len(self._refused) if wholly else PARTS
+        while self._refused and left and (wholly or time.monotonic() >= self._again):
+            if not self._has_appended(self._refused[0]):
+                return
+            self._refused.pop(0)  # only now: readers look here before they look at the disk
+            left -= 1
+        if not self._refused:
+            log.info("the history works again")
+            self._is_refusing = False
+            self._health.trouble("history", "")
+
+    def _has_appended(self, columns: Columns) -> bool:
+        """Append samples; tell whether the disk has taken them."""
         try:
             self._store.append(columns)
         except sqlite3.Error as error:
-            self._keep(columns, error)
-            return
-        if self._refused:
-            log.info("the history works again")
-            self._refused = []
-            self._health.last_error = ""
+            if not self._is_refusing:
+                log.error("the history refuses (%s); samples wait in memory until it takes them", error)
+                self._is_refusing = True
+            self._health.trouble("history", f"history: {error}")
+            self._again = time.monotonic() + AGAIN_S
+            return False
+        return True
 
-    def _keep(self, columns: Columns, error: sqlite3.Error) -> None:
-        """Keep what the disk has not taken, as much as there may be."""
-        if not self._refused:
-            log.error("the history refuses (%s); samples wait in memory until it takes them", error)
-        self._health.last_error = f"history: {error}"
-        lost = max(0, len(columns) - MOST_WAITING)
-        self._lost.inc(lost)
-        self._refused = [columns.take(np.arange(lost, len(columns)))]
+    def _keep(self, columns: Columns) -> None:
+        """Keep what the disk has not taken, in parts of some size."""
+        if len(self._refused[-1]) + len(columns) <= AT_ONCE:
+            self._refused[-1] = Columns.joined([self._refused[-1], columns])
+        else:
+            self._refused.append(columns)
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Forget the oldest of more than there may be."""
+        lost = sum(map(len, self._refused)) - MOST_WAITING
+        while lost > 0:
+            oldest = self._refused[0]
+            gone = min(lost, len(oldest))
+            if gone < len(oldest):
+                self._refused[0] = oldest.take(np.arange(gone, len(oldest)))
+            else:
+                self._refused.pop(0)
+            self._lost.inc(gone)
+            lost -= gone
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ NAMES: Final[dict[int, str]] = {
 }
 """StatusCode without info bits -> its name, e.g. 0x808C0000 -> `BadSensorFailure`."""
 
-_CODE_BITS = 0xFFFF0000
+CODE_BITS = 0xFFFF0000
 
 CALCULATED: Final = 0x0401
 INTERPOLATED: Final = 0x0402
@@ -83,7 +83,7 @@ without the first two a value is Raw, and with EXTRA_DATA more is known of a raw
 
 def name_of(status: int) -> str:
     """Return the name without info bits; a code outside the table as hexadecimal."""
-    code = int(status) & _CODE_BITS
+    code = int(status) & CODE_BITS
     return NAMES.get(code, f"0x{code:08X}")
 
 

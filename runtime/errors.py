@@ -1,4 +1,4 @@
-"""The few exceptions that services and commands share, each with its exit code (commands.md)."""
+"""The few exceptions that services and commands share, each with its exit code."""
 
 from __future__ import annotations
 

@@ -24,10 +24,11 @@ class Health:
 
     service: str
     started_at: float = field(default_factory=time.time)
-    last_error: str = ""
     detail: dict[str, object] = field(default_factory=dict)
     """Small facts for the screen and `status`: rate, lag, drops, state."""
     _waiting: dict[str, str] = field(default_factory=dict)
+    _troubles: dict[str, str] = field(default_factory=dict)
+    """Part -> what is wrong with it, the newest last."""
     _seen: set[str] = field(default_factory=set)
     _ready_since: float | None = None
     _beat: float = field(default_factory=time.monotonic)
@@ -40,23 +41,31 @@ class Health:
     def lost(self, part: str, why: str) -> None:
         """Say that a part went away; while it has never been there yet, that is no error."""
         if part in self._seen:
-            self.last_error = why
+            self.trouble(part, why)
         self.wait_for(part, why)
 
-    def trouble(self, what: str) -> None:
-        """Say what is wrong beside all that is waited for; "" when it is no more."""
-        self.last_error = what
+    def trouble(self, part: str, what: str) -> None:
+        """Say what is wrong with a part, waited for or not; "" when it is no more."""
+        self._troubles.pop(part, None)
+        if what:
+            self._troubles[part] = what
 
     def ready(self, part: str) -> None:
         """Say that a part is there now."""
         self._seen.add(part)
         self._waiting.pop(part, None)
+        self._troubles.pop(part, None)
         if not self._waiting and self._ready_since is None:
             self._ready_since = time.time()
 
     def beat(self) -> None:
         """Say that the event loop turns; `run_service` calls it every second."""
         self._beat = time.monotonic()
+
+    @property
+    def last_error(self) -> str:
+        """What is wrong, the newest last; empty when nothing is any more."""
+        return "; ".join(self._troubles.values())
 
     @property
     def is_ready(self) -> bool:

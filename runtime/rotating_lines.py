@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 AUDIT = Path("audit") / "audit.jsonl"
-"""The audit trail, below the data directory."""
+"""The audit trail of the server, below the data directory."""
+COMMANDS = AUDIT.with_name("commands.jsonl")
+"""That of the historian: what was asked for by MQTT."""
 
 
 class RotatingLines:

@@ -32,7 +32,7 @@ Process = Annotated[dict[str, Any], AfterValidator(_check_process)]
 
 @dataclass(frozen=True, slots=True)
 class RunningPlant:
-    """The content of run.json (commands.md)."""
+    """The content of run.json."""
 
     opcua: str
     http: str

@@ -66,7 +66,7 @@ def main(name: str, serve: Serve, argv: Sequence[str] | None = None) -> int:
 
 
 def run_service(name: str, serve: Serve, settings: Settings, data: Path) -> int:
-    """Run `serve` until it ends, fails, or SIGINT or SIGTERM comes; return the exit code of commands.md.
+    """Run `serve` until it ends, fails, or SIGINT or SIGTERM comes; return the exit code.
 
     `serve` is cancelled on a signal and cleans up behind itself. A `GatewayError` ends the service with
     its text and exit code, anything else with a traceback and 3.

@@ -70,6 +70,8 @@ class ServerSettings(Section):
     history_days: Number = Field(default=7.0, gt=0.0)
     history_gb: Number = Field(default=5.0, gt=0.0)
     """Disk for the server's own history; whichever comes first."""
+    history_sync: Flag = False
+    """Values last over a power cut before they are published; False: over the end of any process."""
     ledger: Path | None = None
     """A file of every value that the server takes, to prove a historian by."""
     policy_none: Flag | None = None
@@ -158,6 +160,8 @@ class HistorianSettings(Section):
     """0: every change; above, at most one sample a signal in this time."""
     retention_days: Number = Field(default=7.0, gt=0)
     retention_gb: Number = Field(default=5.0, gt=0)
+    history_sync: Flag = False
+    """Samples last over a power cut before they are acknowledged; False: over the end of any process."""
     nodes: tuple[NodeSettings, ...] = ()
     """What is collected from `server.url` where that is no plant of ours; empty: it is one."""
     http_port: Port = 8080

@@ -1,4 +1,4 @@
-"""Aggregates of a stored signal, some intervals after the others: memory is bounded, however long the span is."""
+"""Aggregates and values at times of a stored signal, some after the others: memory is bounded, however long it is."""
 
 from __future__ import annotations
 
@@ -6,31 +6,58 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from timeseries.aggregates import Aggregates, query
+from timeseries.aggregates import STANDARD, AggregateConfiguration, Aggregates, Results, at_times, query
 from timeseries.aggregates.intervals import Intervals
+from timeseries.kinds import refuse_senseless
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
-from timeseries.spans import for_aggregates
+from timeseries.spans import around, near
 
 AT_ONCE = 1_000_000
 """Samples, about: some 100 MB at a time."""
 
 
 def aggregated(
-    history: History, number: int, info: SignalInfo, start: int, end: int, interval: int, function: str
+    history: History,
+    number: int,
+    info: SignalInfo,
+    start: int,
+    end: int,
+    interval: int,
+    function: str,
+    configuration: AggregateConfiguration = STANDARD,
 ) -> Aggregates:
     """Return one result for each interval (ticks) from start to end, either way; 0 makes one of all.
 
     Raises:
         ValueError: naming an aggregate that is not known, or an interval that is not allowed.
     """
+    refuse_senseless(function, info)
     Intervals.between(start, end, interval)
     found = []
     for first, last in itertools.pairwise(_edges(history, number, start, end, interval)):
-        series = for_aggregates(history, number, info, first, last, interval, (start, end))
-        found.append(query(series, first, last, interval, function))
+        series = around(history, number, info, first, last, configuration)
+        found.append(query(series, first, last, interval, function, configuration))
     return found[0] if len(found) == 1 else _joined(found)
+
+
+def values_at(
+    history: History,
+    number: int,
+    info: SignalInfo,
+    times: NDArray[np.int64],
+    *,
+    simple: bool,
+    configuration: AggregateConfiguration = STANDARD,
+) -> Results:
+    """Return the value at each time, in the order asked; what it is does not depend on the other times."""
+    parts = (
+        (run, around(history, number, info, int(times[run[0]]), int(times[run[-1]]), configuration))
+        for run in near(times)
+    )
+    return at_times(times, parts, simple=simple, configuration=configuration)
 
 
 def _edges(history: History, number: int, start: int, end: int, interval: int) -> Iterator[int]:

@@ -22,6 +22,7 @@ from timeseries.layout import AMENDMENTS, make, open_for_writing, transaction
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
 from timeseries.spans import near
+from timeseries.unpacked import Unpacked
 
 PAGE = 50_000
 _PLACES = ", ".join("?" * 8)
@@ -59,9 +60,9 @@ class Amender:
     Every method raises sqlite3.Error when nothing of the call was done, e.g. on a full disk, and `Damaged`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, unpacked: Unpacked | None = None) -> None:
         self._folder = folder
-        self._history = History(folder)
+        self._history = History(folder, unpacked)
         self._connection: sqlite3.Connection | None = None
 
     def close(self) -> None:
@@ -143,7 +144,8 @@ class Amender:
         wanted = np.unique(times)
         found = [Columns.of(0)]
         for run in near(wanted):
-            for page in self._history.pages(number, info, int(run[0]), int(run[-1]) + 1, PAGE):
+            first, last = int(wanted[run[0]]), int(wanted[run[-1]])
+            for page in self._history.pages(number, info, first, last + 1, PAGE):
                 found.append(page.take(np.isin(page.times, wanted)))
         return Columns.joined(found)
 

@@ -11,7 +11,7 @@ import numpy as np
 from timeseries import log
 from timeseries.columns import Columns
 from timeseries.layout import transaction
-from timeseries.packing import chunk_of, of_chunk
+from timeseries.packing import chunk_of, crc_of, is_whole, of_chunk
 
 CHUNK = 1024
 """Samples of a chunk that is full."""
@@ -44,9 +44,8 @@ def take_in(connection: sqlite3.Connection, source: sqlite3.Connection, reactors
     columns = Columns.joined(parts).in_order()
     with transaction(connection):
         for signal, samples in _by_signal(columns):
-            _put(connection, signal, samples)
-        _note_newest(connection, columns)
-        _note_numbering(connection, columns, reactors)
+            put(connection, signal, samples)
+        note(connection, columns, reactors)
         connection.execute("UPDATE progress SET block = ?", (last,))
     return count
 
@@ -58,7 +57,7 @@ def _by_signal(columns: Columns) -> Iterator[tuple[int, Columns]]:
         yield int(columns.signals[first]), columns.take(np.arange(first, last))
 
 
-def _put(connection: sqlite3.Connection, signal: int, samples: Columns) -> None:
+def put(connection: sqlite3.Connection, signal: int, samples: Columns) -> None:
     """Put samples into a chunk of their own, and those that are not full together when they make a full one.
 
     A chunk's number stands for what is in it: readers keep what they have unpacked.
@@ -68,16 +67,24 @@ def _put(connection: sqlite3.Connection, signal: int, samples: Columns) -> None:
     if small and sum(count for _, count in small) + len(samples) >= CHUNK:
         parts = [samples]
         for number, _ in small:
-            (data,) = connection.execute("DELETE FROM chunk WHERE id = ? RETURNING data", (number,)).fetchone()
-            parts.append(of_chunk(data))
+            data, crc = connection.execute("SELECT data, crc FROM chunk WHERE id = ?", (number,)).fetchone()
+            if is_whole(data, crc):
+                parts.append(of_chunk(data))
+                connection.execute("DELETE FROM chunk WHERE id = ?", (number,))
         samples = Columns.joined(parts).in_order()
     for start in range(0, len(samples), CHUNK):
         part = samples.take(np.arange(start, min(start + CHUNK, len(samples))))
         data = chunk_of(part)
         connection.execute(
-            "INSERT INTO chunk (signal, first, last, count, bytes, data) VALUES (?, ?, ?, ?, ?, ?)",
-            (signal, int(part.times[0]), int(part.times[-1]), len(part), len(data), data),
+            "INSERT INTO chunk (signal, first, last, count, bytes, data, crc) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (signal, int(part.times[0]), int(part.times[-1]), len(part), len(data), data, crc_of(data)),
         )
+
+
+def note(connection: sqlite3.Connection, columns: Columns, reactors: Mapping[int, str]) -> None:
+    """Note how far signals have got, and the counts of their reactors."""
+    _note_newest(connection, columns)
+    _note_numbering(connection, columns, reactors)
 
 
 def _note_newest(connection: sqlite3.Connection, columns: Columns) -> None:

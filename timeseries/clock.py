@@ -23,7 +23,7 @@ class Clock:
     def take(self, columns: Columns) -> NDArray[np.bool_]:
         """Learn of samples in order of time, and tell of which ones it knows all."""
         is_first = np.append([True], columns.times[1:] != columns.times[:-1])
-        is_new = is_first & ~np.isin(columns.times, self._times)
+        is_new = is_first & ~self._knows(columns.times)
         if is_new.any() and len(self) + int(is_new.sum()) <= self.MOST:
             times = np.concatenate((self._times, columns.times[is_new]))
             order = np.argsort(times, kind="stable")
@@ -36,8 +36,16 @@ class Clock:
         """Return what it knows of some times, -1 where that is nothing."""
         if not len(self):
             return np.full(len(times), -1, np.int64)
-        places = np.minimum(np.searchsorted(self._times, times), len(self) - 1)
-        return np.where(self._times[places] == times, self._server_times[places], -1)
+        return np.where(self._knows(times), self._server_times[self._places(times)], -1)
+
+    def _knows(self, times: Ticks) -> NDArray[np.bool_]:
+        if not len(self):
+            return np.zeros(len(times), np.bool_)
+        known: NDArray[np.bool_] = self._times[self._places(times)] == times
+        return known
+
+    def _places(self, times: Ticks) -> NDArray[np.intp]:
+        return np.minimum(np.searchsorted(self._times, times), len(self) - 1)
 
     def columns(self) -> Columns:
         """Return all of it as samples of no signal."""

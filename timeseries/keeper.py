@@ -15,14 +15,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from plant.clock import ticks_from_seconds
+from plant.clock import ticks_from_seconds, ticks_from_unix_ns
 from timeseries.retention import Retention
 from timeseries.upkeep import Upkeep
 
 LOOK_S, RETRY_S = 1.0, 5.0
 BLOCKS, SAMPLES, OLDEST_S = 64, 65_536, 10.0
 """The log is archived when it has so many of one, or is so old: what is asked has to be looked for in all of it."""
-TRIM_S, SCRUB_S = 60.0, 86_400.0
+TRIM_S, SCRUB_S, SCRUB_AGAIN_S = 60.0, 86_400.0, 3600.0
+"""Checksums are looked at more often while something is damaged: it may be put back from a copy."""
 DAY, STEP = ticks_from_seconds(86_400.0), ticks_from_seconds(600.0)
 MOST_UNSEALED = 2_000_000_000
 """Bytes of chunks: where a day has more, the older half is sealed."""
@@ -33,15 +34,15 @@ Say = Callable[..., None]
 def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Event) -> None:
     """Archive, seal, forget and look at checksums until it is to end.
 
-    Says `trouble` when it cannot, and an empty one when it can again; `forgotten` samples; `damaged` files.
+    Says `trouble` when it cannot, and an empty one when it can again; `forgotten` samples; all that is `damaged`, when
+    that is something else than before.
     """
     keeper = _Keeper(folder, retention, is_ending)
     is_failing = False
     try:
         while not is_ending.wait(RETRY_S if is_failing else LOOK_S):
             try:
-                for damage in keeper.scrub_when_due():
-                    say(damaged=damage)
+                damage = keeper.scrub_when_due()
                 forgotten = keeper.do_what_is_due()
             except (sqlite3.Error, OSError) as error:
                 if not is_failing:
@@ -51,6 +52,8 @@ def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Even
             if is_failing:
                 say(trouble="")
                 is_failing = False
+            if damage is not None:
+                say(damaged=damage)
             if forgotten:
                 say(forgotten=forgotten)
     except _Ending:
@@ -70,16 +73,22 @@ class _Keeper:
         self._archived = self._trimmed = time.monotonic()
         self._is_ending = is_ending
         self._scrubbed = time.monotonic() - SCRUB_S
+        self._damaged: list[str] = []
+        self._said: list[str] = []
 
     def close(self) -> None:
         self._upkeep.close()
 
-    def scrub_when_due(self) -> list[str]:
-        """Return what is damaged."""
-        if time.monotonic() - self._scrubbed < SCRUB_S:
-            return []
-        self._scrubbed = time.monotonic()
-        return self._upkeep.damaged(self._between)
+    def scrub_when_due(self) -> list[str] | None:
+        """Return what is damaged, None where that is nothing new."""
+        if time.monotonic() - self._scrubbed >= (SCRUB_AGAIN_S if self._damaged else SCRUB_S):
+            self._scrubbed = time.monotonic()
+            self._damaged = self._upkeep.damaged(self._between)
+        found = [*self._damaged, *self._upkeep.lost]
+        if found == self._said:
+            return None
+        self._said = found
+        return found
 
     def do_what_is_due(self) -> int:
         """Return how many samples were forgotten."""
@@ -105,9 +114,13 @@ class _Keeper:
             self._upkeep.checkpoint()
             self._archived = now
 
+    def _present(self) -> int:
+        """Return from when on samples age: a time that is ahead of this machine's clock makes none older."""
+        return min(self._upkeep.newest_time(), ticks_from_unix_ns(time.time_ns()))
+
     def _seal(self) -> None:
         """Seal what is older than a day, a day at once."""
-        newest = self._upkeep.newest_time()
+        newest = self._present()
         unsealed = self._upkeep.unsealed(newest - 2 * DAY)
         if unsealed.old:
             self._upkeep.seal(newest - DAY, self._between)
@@ -115,7 +128,7 @@ class _Keeper:
             self._upkeep.seal(unsealed.middle, self._between)
 
     def _trim(self) -> int:
-        forgotten = self._upkeep.forget(self._upkeep.newest_time() - self._retention.age)
+        forgotten = self._upkeep.forget(self._present() - self._retention.age)
         while self._upkeep.size().kept > self._retention.bytes:
             oldest = self._upkeep.oldest()
             if oldest is None:

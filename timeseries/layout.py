@@ -32,30 +32,35 @@ class Layout:
 
 LOG = Layout(
     "log.sqlite",
-    4,
+    5,
     """
     CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL, data_type INTEGER NOT NULL, unit TEXT NOT NULL,
         stepped INTEGER NOT NULL, declared INTEGER NOT NULL, UNIQUE (name, data_type));
     CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
     CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, count INTEGER NOT NULL, data BLOB NOT NULL,
-        historical INTEGER NOT NULL DEFAULT 0);
+        historical INTEGER NOT NULL DEFAULT 0, crc INTEGER);
     CREATE TABLE published (block INTEGER NOT NULL);
     """,
-    {3: "ALTER TABLE block ADD COLUMN historical INTEGER NOT NULL DEFAULT 0;"},
+    {
+        3: "ALTER TABLE block ADD COLUMN historical INTEGER NOT NULL DEFAULT 0;",
+        4: "ALTER TABLE block ADD COLUMN crc INTEGER;",
+    },
 )
 """`declared` grows with each declaration, so that of one name the highest is the present one; a gap's `epoch` and
 `time` say where it begins; a `historical` block was read back from a history; blocks up to `published` need not be
-published any more."""
+published any more; `crc` is of `data`, and is not there in rows of earlier releases."""
 
 ARCHIVE = Layout(
     "archive.sqlite",
-    3,
+    4,
     """
     CREATE TABLE chunk (id INTEGER PRIMARY KEY AUTOINCREMENT, signal INTEGER NOT NULL, first INTEGER NOT NULL,
-        last INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL, data BLOB NOT NULL);
+        last INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL, data BLOB NOT NULL,
+        crc INTEGER);
     CREATE INDEX chunk_place ON chunk (signal, last, first, count, bytes);
     CREATE TABLE segment (id INTEGER PRIMARY KEY AUTOINCREMENT, file TEXT NOT NULL UNIQUE, count INTEGER NOT NULL,
-        bytes INTEGER NOT NULL, checksum TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);
+        bytes INTEGER NOT NULL, checksum TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+        footer INTEGER);
     CREATE TABLE piece (signal INTEGER NOT NULL, last INTEGER NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
         segment INTEGER NOT NULL REFERENCES segment, row_group INTEGER NOT NULL,
         PRIMARY KEY (signal, last, segment, row_group)) WITHOUT ROWID;
@@ -64,9 +69,11 @@ ARCHIVE = Layout(
     CREATE TABLE newest (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
     CREATE TABLE numbering (reactor TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    {3: "ALTER TABLE chunk ADD COLUMN crc INTEGER; ALTER TABLE segment ADD COLUMN footer INTEGER;"},
 )
 """Of the log's blocks those up to `progress` are here; `first` and `last` are times; a segment is a Parquet file,
-a piece what a row group of it has of a signal."""
+a piece what a row group of it has of a signal; `crc` is of `data`, and `footer` of the file's footer (its pages have
+their own); neither is there in rows of earlier releases."""
 
 _FIELDS = """signal INTEGER NOT NULL, time INTEGER NOT NULL, epoch INTEGER NOT NULL, server_time INTEGER NOT NULL,
         status INTEGER NOT NULL, word INTEGER NOT NULL, seq INTEGER NOT NULL, text TEXT"""
@@ -98,17 +105,21 @@ EVENTS = Layout(
 """Each beginning and each end of an anomaly of a reactor; `began` is when it began, plant time."""
 
 
-def open_for_writing(folder: Path, layout: Layout, *, fold: bool = True) -> sqlite3.Connection:
+def open_for_writing(folder: Path, layout: Layout, *, fold: bool = True, sync: bool = False) -> sqlite3.Connection:
     """Open a file, made when it is not there yet; for one thread at a time.
 
-    Without `fold` a commit never waits for the journal to be folded into the file: another connection does that.
+    Without `fold` a commit never waits for the journal to be folded into the file: another connection does that. With
+    `sync` a commit lasts over a power cut, without only over the end of any process.
 
     Raises:
         sqlite3.Error: naming the file; where its layout is not ours, both layouts and what to do.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    pragmas = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
-    return _open(folder / layout.file, layout, "rwc", *pragmas, f"PRAGMA wal_autocheckpoint={1000 if fold else 0}")
+    return _open(
+        folder / layout.file, layout, "rwc", "PRAGMA journal_mode=WAL",
+        f"PRAGMA synchronous={'FULL' if sync else 'NORMAL'}", f"PRAGMA busy_timeout={round(BUSY_S * 1000)}",
+        f"PRAGMA wal_autocheckpoint={1000 if fold else 0}",
+    )  # fmt: skip
 
 
 def open_for_reading(folder: Path, layout: Layout) -> sqlite3.Connection:

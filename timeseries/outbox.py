@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from timeseries.columns import Columns
-from timeseries.packing import of_block
+from timeseries.log import unpacked
 
 NEVER = 2**62
 """More than any block's number."""
@@ -58,10 +58,10 @@ class Outbox:
         """Return what waits behind a block's number, in order: all of it, or so many samples in whole blocks."""
         if self._mark is None:
             return []
-        query = "SELECT id, data, historical FROM block WHERE id > ? AND id <= ? ORDER BY id"
+        query = "SELECT id, data, crc, historical FROM block WHERE id > ? AND id <= ? ORDER BY id"
         found, samples = [], 0
-        for number, data, historical in self._connection.execute(query, (max(after, self._mark), through)):
-            found.append(Block(number, of_block(data), bool(historical)))
+        for number, data, crc, historical in self._connection.execute(query, (max(after, self._mark), through)):
+            found.append(Block(number, unpacked(data, crc), bool(historical)))
             samples += len(found[-1].columns)
             if samples >= at_least:
                 break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,20 @@ SAMPLE_BYTES = sum(np.dtype(dtype).itemsize for dtype in DTYPES.values())
 _WIDE, _NARROW = ("times", "server_times", "seqs", "words"), ("epochs", "statuses")
 _STEADY = 3
 """So many of the wide columns go on in nearly equal steps."""
+
+
+class Damaged(Exception):  # noqa: N818
+    """What is not as it was written; the text names it."""
+
+
+def crc_of(octets: bytes) -> int:
+    """Return what is written beside packed samples."""
+    return zlib.crc32(octets)
+
+
+def is_whole(octets: bytes, crc: int | None) -> bool:
+    """Tell whether packed samples are as they were written; of earlier releases that is not known."""
+    return crc is None or crc_of(octets) == crc
 
 
 def block_of(columns: Columns) -> bytes:

@@ -10,14 +10,13 @@ import numpy as np
 
 from plant.sample import Sample
 from timeseries import signals
-from timeseries.aggregates import interpolated
-from timeseries.aggregating import aggregated
+from timeseries.aggregates import STANDARD, AggregateConfiguration
+from timeseries.aggregating import aggregated, values_at
 from timeseries.answers.answer import Answer
 from timeseries.columns import Columns
 from timeseries.merging import merged
 from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
-from timeseries.spans import around
 from timeseries.unpacked import Unpacked
 
 PAGE = 100_000
@@ -126,21 +125,27 @@ class Reader:
                 return found[:limit]
         return found
 
-    def at(self, name: str, times: Sequence[int]) -> Answer:
+    def at(self, name: str, times: Sequence[int], configuration: AggregateConfiguration = STANDARD) -> Answer:
         """Return the value at each time: interpolated, or held where the signal is stepped."""
-        known = self.find(name)
-        found = [interpolated(around(self.history, *known, time, time), time) for time in times]
-        values, statuses = np.full(len(found), None, object), np.array([status for _, status in found], np.uint32)
-        values[:] = [value for value, _ in found]
-        return Answer.computed(name, np.array(times, np.int64), values, statuses)
+        wanted = np.array(times, np.int64)
+        found = values_at(self.history, *self.find(name), wanted, simple=True, configuration=configuration)
+        return Answer.computed(name, wanted, found.values, found.statuses)
 
-    def aggregated(self, name: str, start: int, end: int, interval: int, function: str) -> Answer:
+    def aggregated(
+        self,
+        name: str,
+        start: int,
+        end: int,
+        interval: int,
+        function: str,
+        configuration: AggregateConfiguration = STANDARD,
+    ) -> Answer:
         """Return one result for each interval (ticks) from start to end, either way; 0 makes one of all.
 
         Raises:
             ValueError: naming an aggregate that is not known, or an interval that is not allowed.
         """
-        results = aggregated(self.history, *self.find(name), start, end, interval, function)
+        results = aggregated(self.history, *self.find(name), start, end, interval, function, configuration)
         return Answer.computed(name, results.times, results.values, results.statuses)
 
     def find(self, name: str) -> tuple[int, SignalInfo]:

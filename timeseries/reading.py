@@ -18,7 +18,7 @@ from timeseries import archive, log
 from timeseries.amendments import Amendments
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_reading, transaction
-from timeseries.packing import of_chunk
+from timeseries.packing import Damaged, is_whole, of_chunk
 from timeseries.segments import SegmentFile
 from timeseries.signals import SignalInfo
 from timeseries.unpacked import Unpacked
@@ -29,10 +29,6 @@ FOREVER = 2**62
 T = TypeVar("T")
 _FILES = 64
 """How many are kept open for the next question."""
-
-
-class Damaged(Exception):  # noqa: N818
-    """A segment that cannot be read; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,8 @@ class _Part:
     chunk: int = 0
     segment: str = ""
     row_group: int = 0
+    footer: int | None = None
+    """CRC of the segment's."""
 
 
 class History:
@@ -210,12 +208,12 @@ class History:
         )
         parts = [_Part(first, last, count, chunk=number) for first, last, count, number in chunks]
         pieces = self.archive.execute(
-            "SELECT p.first, p.last, p.count, s.file, p.row_group FROM piece p JOIN segment s ON s.id = p.segment "
-            "WHERE p.signal = ? AND p.last >= ? AND p.first < ?",
+            "SELECT p.first, p.last, p.count, s.file, p.row_group, s.footer FROM piece p "
+            "JOIN segment s ON s.id = p.segment WHERE p.signal = ? AND p.last >= ? AND p.first < ?",
             (signal, low, high),
         )
-        for first, last, count, file, row_group in pieces:
-            parts.append(_Part(first, last, count, segment=file, row_group=row_group))
+        for first, last, count, file, row_group, footer in pieces:
+            parts.append(_Part(first, last, count, segment=file, row_group=row_group, footer=footer))
         return parts
 
     def _logged(self, done: int, unwritten: Sequence[Columns]) -> Columns:
@@ -227,7 +225,7 @@ class History:
 
     def _columns(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
         if part.segment:
-            piece = partial(self._piece, part.segment, part.row_group, signal, info, lean=lean)
+            piece = partial(self._piece, part, signal, info, lean=lean)
             return self._unpacked.get((part.segment, part.row_group, lean), piece)
         columns = part.columns
         if columns is None:
@@ -235,18 +233,21 @@ class History:
         return columns.lean() if lean else columns
 
     def _chunk(self, number: int) -> Columns:
-        (data,) = self.archive.execute("SELECT data FROM chunk WHERE id = ?", (number,)).fetchone()
+        data, crc = self.archive.execute("SELECT data, crc FROM chunk WHERE id = ?", (number,)).fetchone()
+        if not is_whole(data, crc):
+            message = f"{self._folder.parent / ARCHIVE.file}: chunk {number} is not as it was written"
+            raise Damaged(message)
         return of_chunk(data)
 
-    def _piece(self, segment: str, row_group: int, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
-        path = self._folder / segment
+    def _piece(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
+        path = self._folder / part.segment
         try:
-            file = self._files.pop(segment, None) or SegmentFile(path)
-            columns = file.read(row_group, signal, info, lean=lean)
+            file = self._files.pop(part.segment, None) or SegmentFile(path, part.footer)
+            columns = file.read(part.row_group, signal, info, lean=lean)
         except (OSError, ValueError) as error:
             message = f"{path}: {getattr(error, 'strerror', None) or error}; put the file back from a copy"
             raise Damaged(message) from None
-        self._files[segment] = file
+        self._files[part.segment] = file
         if len(self._files) > _FILES:
             self._files.popitem(last=False)
         return columns

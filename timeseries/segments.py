@@ -3,15 +3,19 @@
 Columns: `signal` (name), `epoch`, `time` and `server_time` (100 ns ticks since 1601), `status` (StatusCode), the value
 in one of `level` (doubles that are few, of a signal that is rounded), `number` (other doubles), `whole` and `text`, and
 `seq`. What was measured at one time was sent at one time: the last row group has no signal's name, and says the
-`server_time` of its `time` for all rows that have none.
+`server_time` of its `time` for all rows that have none. The metadata `signals` says of each other row group name, unit,
+data type and whether a value holds until the next.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import struct
+import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +33,9 @@ _SHOWN = {ours: _PLAIN[ours] for ours in ("epochs", "times", "statuses")}
 _OFTEN_0 = ("epochs", "statuses")
 _READ_BYTES = 1 << 20
 _NOBODY = SignalInfo("", "", 12)
+_SIGNALS = "signals"
+_END = struct.Struct("<I4s")
+"""Length of the footer, and magic."""
 _FEW = 8
 """Doubles are few when each stands for so many samples or more."""
 
@@ -50,6 +57,8 @@ class Segment:
     file: str
     bytes: int
     checksum: str
+    footer: int
+    """Its CRC."""
     pieces: tuple[Piece, ...]
 
 
@@ -77,17 +86,22 @@ def write(folder: Path, name: str, groups: Iterable[tuple[SignalInfo, Columns]],
             },
             write_statistics=["time"],
             data_page_size=_READ_BYTES,
+            write_page_checksum=True,
         ) as writer:  # fmt: skip
             clock = Clock()
+            infos: list[SignalInfo] = []
             for info, columns in groups:
                 writer.write_table(_table(info, columns, clock.take(columns)), row_group_size=len(columns))
+                infos.append(info)
                 times = columns.times
                 pieces.append(Piece(int(columns.signals[0]), int(times[0]), int(times[-1]), len(columns)))
                 tell()
             writer.write_table(_table(_NOBODY, clock.columns(), None), row_group_size=max(1, len(clock)))
+            writer.add_key_value_metadata({_SIGNALS: json.dumps([astuple(info) for info in infos])})
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        made = Segment(path.name, temporary.stat().st_size, checksum(temporary), tuple(pieces))
+        size, digest = temporary.stat().st_size, checksum(temporary)
+        made = Segment(path.name, size, digest, footer_crc(temporary), tuple(pieces))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -104,13 +118,45 @@ def checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-class SegmentFile:
-    """An open file."""
+def footer_crc(path: Path) -> int:
+    """Return the CRC-32 of what says where the pages stand (Parquet's file metadata)."""
+    with path.open("rb") as file:
+        size = file.seek(-_END.size, os.SEEK_END)
+        length, magic = _END.unpack(file.read())
+        if magic != b"PAR1" or length > size:
+            message = "it is cut off"
+            raise ValueError(message)
+        file.seek(size - length)
+        return zlib.crc32(file.read())
 
-    def __init__(self, path: Path) -> None:
+
+class SegmentFile:
+    """An open file.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: when it is not as it was written; so do its methods.
+    """
+
+    def __init__(self, path: Path, footer: int | None = None) -> None:
         import pyarrow.parquet as pq
 
-        self._file = pq.ParquetFile(path, memory_map=True)
+        if footer is not None and footer_crc(path) != footer:
+            message = "its footer is not that which was written"
+            raise ValueError(message)
+        self._file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+
+    def infos(self) -> list[SignalInfo]:
+        """Return whose samples each row group has.
+
+        Raises:
+            ValueError: where the file does not say.
+        """
+        found = (self._file.metadata.metadata or {}).get(_SIGNALS.encode())
+        if found is None:
+            message = f"its metadata has no {_SIGNALS!r}"
+            raise ValueError(message)
+        return [SignalInfo(*fields) for fields in json.loads(found)]
 
     def read(self, row_group: int, signal: int, info: SignalInfo, *, lean: bool = False) -> Columns:
         """Return the samples of a row group; lean ones as `Columns.lean` has them, and twice as fast."""

@@ -72,15 +72,19 @@ def _unsigned(word: int) -> int:
     return int(np.int64(word).view(np.uint64))
 
 
-def declare(connection: sqlite3.Connection, signals: Iterable[SignalInfo]) -> None:
-    """Make signals known, or correct what is known of them; of one whose type has changed, the old samples stay."""
+def declare(connection: sqlite3.Connection, signals: Iterable[SignalInfo], above: int = 0) -> None:
+    """Make signals known, or correct what is known of them; of one whose type has changed, the old samples stay.
+
+    New ones get numbers above one that is given away.
+    """
     with transaction(connection):
         (last,) = connection.execute("SELECT coalesce(max(declared), 0) FROM signal").fetchone()
         connection.executemany(
-            "INSERT INTO signal (name, unit, stepped, data_type, declared) VALUES (?, ?, ?, ?, ?) "
+            "INSERT INTO signal (id, name, unit, stepped, data_type, declared) "
+            "VALUES ((SELECT max(coalesce(max(id), 0), ?) + 1 FROM signal), ?, ?, ?, ?, ?) "
             "ON CONFLICT (name, data_type) DO UPDATE SET unit = excluded.unit, stepped = excluded.stepped, "
             "declared = excluded.declared",
-            [(info.name, info.unit, info.stepped, info.data_type, last + 1) for info in signals],
+            [(above, info.name, info.unit, info.stepped, info.data_type, last + 1) for info in signals],
         )
 
 

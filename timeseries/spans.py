@@ -1,79 +1,93 @@
-"""What aggregates and values at a time are made of: the samples of a span, and one on either side of it."""
+"""What aggregates and values at a time are made of: the samples of a span, and what is nearest on either side of it."""
 
 from __future__ import annotations
-
-import itertools
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plant.clock import TICKS_PER_SECOND
 from plant.sample import Scalar
-from timeseries.aggregates import Series, further
+from timeseries.aggregates import STANDARD, AggregateConfiguration, Series
 from timeseries.columns import Columns
-from timeseries.reading import History
+from timeseries.reading import FOREVER, History
 from timeseries.signals import BOOLEAN, DATETIME, SignalInfo
 
-FAR = 600 * TICKS_PER_SECOND
-"""Times that are so far from each other are looked for apart."""
+FAR, LONG = 3600 * TICKS_PER_SECOND, 86_400 * TICKS_PER_SECOND
+"""Times that are so far from each other are looked for apart: it takes as long to read what is between. Nor is more
+than a day read at once."""
+_NEXT = 5 * TICKS_PER_SECOND
+"""So far from a time there is mostly a sample."""
+_AT_ONCE = 100_000
+"""Samples that are looked at at once for one that is not bad."""
 
 
-def for_aggregates(
+def near(times: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+    """Return the places of times, of those that lie near each other together: what is between need not be read."""
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    is_cut = (np.diff(ordered) > FAR) | (np.diff(ordered // LONG) > 0)
+    return [run for run in np.split(order, np.flatnonzero(is_cut) + 1) if len(run)]
+
+
+def around(
     history: History,
     number: int,
     info: SignalInfo,
-    start: int,
-    end: int,
-    interval: int,
-    whole: tuple[int, int] | None = None,
+    low: int,
+    high: int,
+    configuration: AggregateConfiguration = STANDARD,
 ) -> Series:
-    """Return what aggregates of a span are made of, which may be a part of a `whole` one; either may run backward."""
-    found = around(history, number, info, start, end)
-    span = wider(found, start, end, interval, whole)
-    return found if span is None else around(history, number, info, *span)
-
-
-def wider(
-    found: Series, start: int, end: int, interval: int, whole: tuple[int, int] | None = None
-) -> tuple[int, int] | None:
-    """Return the span to look around instead, where the ends of what was found are bad; None where it is enough.
-
-    What is not bad is looked for in all of the whole, and an interval beyond.
-    """
-    reach = further(found, start, end, interval)
-    if not reach:
-        return None
-    start, end = whole or (start, end)
-    reach = max(reach, min(interval, abs(end - start)))
-    return min(start, end) - reach, max(start, end) + reach
-
-
-def near(times: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Cut times that are in order into runs: what lies between two of these need not be read."""
-    edges = [0, *(np.flatnonzero(np.diff(times) > FAR) + 1).tolist(), len(times)]
-    for first, last in itertools.pairwise(edges):
-        if first < last:
-            yield times[first:last]
-
-
-def around(history: History, number: int, info: SignalInfo, low: int, high: int) -> Series:
-    """Return the samples from the last at or before a time to the first at or after another."""
+    """Return the samples of a span, one on either side, and the nearest that is not bad beyond; it may run backward."""
     low, high = min(low, high), max(low, high)
-    before, after = history.edges(number, info, low, high, lean=True)
-    first, last = low if before is None else before, high if after is None else after
-    return series_of(info, history.read(number, info, first, last + 1, lean=True), high)
+    found = latest(_framed(history, number, info, low, high))
+    if not len(found):
+        return series_of(info, found, high)
+    before, after = lacking(found, low, high, configuration)
+    first, behind = int(found.times[0]), int(found.times[-1]) + 1
+    parts = [
+        _nearest(history, number, info, (-FOREVER, first), before, configuration, backward=True),
+        found,
+        _nearest(history, number, info, (behind, FOREVER), after, configuration, backward=False),
+    ]
+    return series_of(info, Columns.joined([part for part in parts if len(part)]), high)
+
+
+def lacking(found: Columns, low: int, high: int, configuration: AggregateConfiguration) -> tuple[int, int]:
+    """Return how many samples that are not bad are wanted in front of what was found, and how many behind it.
+
+    Interpolated bounding values are made of the nearest on either side, however far; a line that goes on behind the
+    last one, of the last two (OPC 10000-13 v1.05 §3.1.8). Where there is none at all on a side, none is wanted.
+    """
+    times, least_bad = found.times, np.uint32(configuration.least_bad << 30)
+    before = int(np.count_nonzero(found.statuses[: np.searchsorted(times, low, side="right")] < least_bad))
+    after = int(np.count_nonzero(found.statuses[np.searchsorted(times, high) :] < least_bad))
+    wanted = 2 if configuration.use_sloped_extrapolation else 1
+    return max(0, wanted - before) if times[0] <= low else 0, max(0, 1 - after) if times[-1] >= high else 0
+
+
+def known(columns: Columns, configuration: AggregateConfiguration) -> Columns:
+    """Return the samples that are not bad."""
+    return columns.take(columns.statuses < np.uint32(configuration.least_bad << 30))
+
+
+def latest(columns: Columns) -> Columns:
+    """Return samples of one signal, in order of time and epoch, without those of times that were there again later."""
+    times = columns.times
+    return columns.take(np.append(times[1:] != times[:-1], np.ones(min(1, len(times)), np.bool_)))
+
+
+def some_of(columns: Columns, count: int, *, backward: bool) -> Columns:
+    """Return the last so many, or the first."""
+    places = np.arange(len(columns))
+    return columns.take(places[max(0, len(places) - count) :] if backward else places[:count])
 
 
 def series_of(info: SignalInfo, columns: Columns, covered_to: int) -> Series:
-    """Return samples of one signal, in order of time and epoch, as aggregates take them.
+    """Return samples of one signal, each time once, as aggregates take them.
 
-    Of a time that was there twice the later epoch counts; what is stepped holds up to `covered_to`. What is no
-    quantity, text and DateTimes, is held, and stands there by its place.
+    What is stepped holds up to `covered_to`. What is no quantity, text and DateTimes, is held, and stands there by its
+    place.
     """
-    times = columns.times
-    is_latest = np.append(times[1:] != times[:-1], [True] * min(1, len(times)))
-    columns = columns.take(is_latest)
     held_to = covered_to if info.stepped else None
     if info.is_text or info.data_type == DATETIME:
         scalar = info.scalar
@@ -87,3 +101,43 @@ def series_of(info: SignalInfo, columns: Columns, covered_to: int) -> Series:
     decode = bool if info.data_type == BOOLEAN else float if info.is_float else round
     stepped = info.stepped or info.data_type == BOOLEAN
     return Series(columns.times, info.numbers(columns.words), columns.statuses, stepped, held_to, decode)
+
+
+def _framed(history: History, number: int, info: SignalInfo, low: int, high: int) -> Columns:
+    """Return the samples from the last at or before a time to the first at or after another."""
+    early, late = low - _NEXT, high + _NEXT + 1
+    found = history.read(number, info, early, late, lean=True)
+    if not len(found) or found.times[0] > low:
+        page = next(history.pages(number, info, -FOREVER, early, 1, backward=True, lean=True), Columns.of(0))
+        found = Columns.joined([page, found])
+    if not len(found) or found.times[-1] < high:
+        page = next(history.pages(number, info, late, FOREVER, 1, lean=True), Columns.of(0))
+        found = Columns.joined([found, page])
+    if not len(found):
+        return found
+    times = found.times
+    first = times[max(0, int(np.searchsorted(times, low, side="right")) - 1)]
+    last = times[min(len(times) - 1, int(np.searchsorted(times, high)))]
+    return found.between(int(first), int(last) + 1)
+
+
+def _nearest(
+    history: History,
+    number: int,
+    info: SignalInfo,
+    span: tuple[int, int],
+    count: int,
+    configuration: AggregateConfiguration,
+    *,
+    backward: bool,
+) -> Columns:
+    """Return so many samples that are not bad, from the late end of a span or the early one."""
+    found = Columns.of(0)
+    if not count:
+        return found
+    for page in history.pages(number, info, *span, _AT_ONCE, backward=backward, lean=True):
+        some = known(latest(page), configuration)
+        found = Columns.joined([some, found] if backward else [found, some])
+        if len(found) >= count:
+            break
+    return some_of(found, count, backward=backward)

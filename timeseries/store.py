@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from plant.names import split_signal
 from plant.sample import Sample, Scalar
-from timeseries import log, signals
+from timeseries import archive, log, recovery, signals
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
 from timeseries.outbox import Outbox
-from timeseries.reading import History
+from timeseries.reading import SEGMENTS, History
 from timeseries.signals import SignalInfo
+from timeseries.unpacked import Unpacked
 
 
 class Store:
@@ -32,10 +33,13 @@ class Store:
         sqlite3.Error: naming a file that cannot be opened, and why.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._log = open_for_writing(folder, LOG, fold=False)
-        open_for_writing(folder, ARCHIVE).close()
-        self._history = History(folder, as_recorded=True)
+    def __init__(self, folder: Path, unpacked: Unpacked | None = None, *, sync: bool = False) -> None:
+        """With `sync` an append lasts over a power cut, too; readers of this process may share what is `unpacked`."""
+        self._log = open_for_writing(folder, LOG, fold=False, sync=sync)
+        with contextlib.closing(open_for_writing(folder, ARCHIVE, sync=True)) as made:
+            recovery.settle(folder / SEGMENTS, made, self._log)
+        self._history = History(folder, unpacked, as_recorded=True)
+        log.begin_behind(self._log, archive.progress(self._history.archive))
         self.outbox = Outbox(self._log)
         self._numbering = _Numbering()
         self._newest = _Newest()
@@ -59,7 +63,7 @@ class Store:
 
     def declare(self, infos: Iterable[SignalInfo]) -> None:
         """Make signals known, or correct what is known of them."""
-        signals.declare(self._log, infos)
+        signals.declare(self._log, infos, self._archived_signals())
         self._learn()
 
     def numbers(self, names: Iterable[str]) -> NDArray[np.int32]:
@@ -69,6 +73,10 @@ class Store:
     def names_of(self, numbers: NDArray[np.int32]) -> list[str]:
         """Return the names of signals by their numbers."""
         return [self._infos[number].name for number in numbers.tolist()]
+
+    def types_of(self, numbers: NDArray[np.int32]) -> list[int]:
+        """Return the built-in types of signals by their numbers."""
+        return [self._infos[number].data_type for number in numbers.tolist()]
 
     def names(self) -> list[str]:
         """Return all signals."""
@@ -174,7 +182,12 @@ class Store:
         self._infos = dict(self._known.values())
         numbers = [(number, split_signal(name)[0]) for number, name in self._log.execute("SELECT id, name FROM signal")]
         self._numbering.learn(numbers)
-        self._newest.grow(max((number for number, _ in numbers), default=0))
+        self._newest.grow(max([self._archived_signals(), *(number for number, _ in numbers)]))
+
+    def _archived_signals(self) -> int:
+        """Return the highest number of a signal in the archive: a log that was lost or put back may not know it."""
+        (highest,) = self._history.archive.execute("SELECT coalesce(max(signal), 0) FROM newest").fetchone()
+        return int(highest)
 
     def _fresh(self, columns: Columns) -> Columns:
         """Return what is not there yet: by far the most is newer than all of its signal."""

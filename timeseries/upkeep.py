@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plant.names import split_signal
-from timeseries import amendments, archive, event_log, log, segments
+from timeseries import amendments, archive, event_log, log, recovery, segments
 from timeseries.columns import Columns
 from timeseries.layout import AMENDMENTS, ARCHIVE, EVENTS, LOG, Layout, open_for_writing, transaction
-from timeseries.packing import of_chunk
+from timeseries.packing import is_whole, of_chunk
 from timeseries.reading import SEGMENTS
 from timeseries.segments import Segment
 from timeseries.signals import SignalInfo
 
 _OLD = "NOT EXISTS (SELECT 1 FROM newest n WHERE n.signal = c.signal AND n.time BETWEEN c.first AND c.last)"
 """Of a chunk `c`: it has not its signal's newest sample."""
+
+
+_AT_ONCE = 1000
+"""Chunks that are looked at between two looks at what cannot wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,13 @@ class Upkeep:
 
     def __init__(self, folder: Path) -> None:
         self._log = open_for_writing(folder, LOG)
-        self._archive = open_for_writing(folder, ARCHIVE)
+        self._archive = open_for_writing(folder, ARCHIVE, sync=True)  # before the log lets go, and files are removed
         self._folder = folder / SEGMENTS
         self._others: dict[str, sqlite3.Connection] = {}
         """Of the files that not every store has."""
-        self._remove_strangers()
+        self.lost: list[str] = []
+        """Blocks of the log that were damaged."""
+        recovery.settle(self._folder, self._archive, self._log)
 
     def close(self) -> None:
         """Close it."""
@@ -75,7 +81,9 @@ class Upkeep:
 
     def take_in(self) -> int:
         """Archive what is in the log only, and let go of what is archived and published; return how many samples."""
-        reactors = {number: split_signal(name)[0] for number, (name, *_) in self._signals().items()}
+        reactors = {number: split_signal(info.name)[0] for number, info in self._signals().items()}
+        for number, samples in log.damaged(self._log, archive.progress(self._archive)):
+            self.lost.append(f"{LOG.file}: block {number} is not as it was written, its {samples} samples are lost")
         count = archive.take_in(self._archive, self._log, reactors)
         done = archive.progress(self._archive)
         published = self._log.execute("SELECT block FROM published").fetchone()
@@ -106,25 +114,30 @@ class Upkeep:
         """
         query = f"SELECT signal, id FROM chunk AS c WHERE last < ? AND {_OLD} ORDER BY signal, first, id"  # noqa: S608
         chunks: dict[int, list[int]] = {}
+        known = self._signals()
         for signal, number in self._archive.execute(query, (before,)):
-            chunks.setdefault(signal, []).append(number)
+            if signal in known:
+                chunks.setdefault(signal, []).append(number)
         if not chunks:
             return None
-        (last,) = self._archive.execute("SELECT coalesce(max(id), 0) FROM segment").fetchone()
+        query = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'segment'"
+        (last,) = self._archive.execute(query).fetchone()
         made = segments.write(self._folder, f"{last + 1:08d}", self._groups(chunks), tell)
-        is_whole = False
+        is_complete = False
         try:
             with transaction(self._archive):
                 ids = [(number,) for numbers in chunks.values() for number in numbers]
-                is_whole = self._archive.executemany("DELETE FROM chunk WHERE id = ?", ids).rowcount == len(ids)
-                if is_whole:
-                    self._register(made)
+                is_complete = bool(ids) and self._archive.executemany(
+                    "DELETE FROM chunk WHERE id = ?", ids
+                ).rowcount == len(ids)
+                if is_complete:
+                    recovery.put_down(self._archive, made)
         except sqlite3.Error:
-            (self._folder / made.file).unlink()
+            self._discard(made)
             raise
-        if not is_whole:  # something has come late for these chunks, while the file was written
-            (self._folder / made.file).unlink()
-        return made if is_whole else None
+        if not is_complete:  # something has come late for these chunks, while the file was written
+            self._discard(made)
+        return made if is_complete else None
 
     def forget(self, before: int) -> int:
         """Remove what ends before a time, but for the newest sample of each signal; return how many samples.
@@ -167,7 +180,7 @@ class Upkeep:
         return Size(_used_bytes(self._log), _used_bytes(self._archive), sealed, *others)
 
     def damaged(self, tell: Callable[[], None] = lambda: None) -> list[str]:
-        """Return the segments that are not as they were written, each with what is wrong."""
+        """Return the segments and chunks that are not as they were written, each with what is wrong."""
         found = []
         for file, wanted in self._archive.execute("SELECT file, checksum FROM segment ORDER BY id").fetchall():
             path = self._folder / file
@@ -176,6 +189,13 @@ class Upkeep:
                     found.append(f"{path}: its checksum is not that of the file that was written")
             except OSError as error:
                 found.append(f"{path}: {error.strerror}")
+            tell()
+        (last,) = self._archive.execute("SELECT coalesce(max(id), 0) FROM chunk").fetchone()
+        for start in range(0, last, _AT_ONCE):
+            query = "SELECT id, data, crc FROM chunk WHERE id > ? AND id <= ?"
+            rows = self._archive.execute(query, (start, start + _AT_ONCE)).fetchall()
+            damaged = [number for number, data, crc in rows if not is_whole(data, crc)]
+            found += [f"{ARCHIVE.file}: chunk {number} is not as it was written" for number in damaged]
             tell()
         return found
 
@@ -208,45 +228,26 @@ class Upkeep:
             if len(times):
                 yield int(times.min())
 
-    def _register(self, made: Segment) -> None:
-        number = self._archive.execute(
-            "INSERT INTO segment (file, count, bytes, checksum, first, last) VALUES (?, ?, ?, ?, ?, ?)",
-            (
-                made.file, sum(piece.count for piece in made.pieces), made.bytes, made.checksum,
-                min(piece.first for piece in made.pieces), max(piece.last for piece in made.pieces),
-            ),
-        ).lastrowid  # fmt: skip
-        self._archive.executemany(
-            "INSERT INTO piece (signal, first, last, count, segment, row_group) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (piece.signal, piece.first, piece.last, piece.count, number, place)
-                for place, piece in enumerate(made.pieces)
-            ],
-        )
+    def _discard(self, made: Segment) -> None:
+        """Remove a file that nobody has registered, as a next start does that comes before this has ended."""
+        if not self._archive.execute("SELECT 1 FROM segment WHERE file = ?", (made.file,)).fetchone():
+            (self._folder / made.file).unlink()
 
     def _groups(self, chunks: dict[int, list[int]]) -> Iterator[tuple[SignalInfo, Columns]]:
         infos = self._signals()
         for signal, numbers in chunks.items():
             found = [
-                self._archive.execute("SELECT data FROM chunk WHERE id = ?", (each,)).fetchone() for each in numbers
+                (each, self._archive.execute("SELECT data, crc FROM chunk WHERE id = ?", (each,)).fetchone())
+                for each in numbers
             ]
-            parts = [of_chunk(row[0]) for row in found if row is not None]
+            numbers[:] = [number for number, row in found if row is None or is_whole(*row)]
+            parts = [of_chunk(row[0]) for _, row in found if row is not None and is_whole(*row)]
             if parts:
-                name, unit, data_type = infos[signal]
-                yield SignalInfo(name, unit, data_type), Columns.joined(parts).in_order()
+                yield infos[signal], Columns.joined(parts).in_order()
 
-    def _signals(self) -> dict[int, tuple[str, str, int]]:
-        rows = self._log.execute("SELECT id, name, unit, data_type FROM signal")
-        return {number: (name, unit, data_type) for number, name, unit, data_type in rows}
-
-    def _remove_strangers(self) -> None:
-        """Remove files of a sealing or forgetting that was cut short."""
-        known = {file for (file,) in self._archive.execute("SELECT file FROM segment")}
-        for path in self._folder.glob(f"*{segments.SUFFIX}*"):
-            if path.name not in known:
-                path.unlink(missing_ok=True)
-        for path in self._folder.glob(f".*{segments.SUFFIX}.tmp"):
-            path.unlink(missing_ok=True)
+    def _signals(self) -> dict[int, SignalInfo]:
+        rows = self._log.execute("SELECT id, name, unit, data_type, stepped FROM signal")
+        return {row[0]: SignalInfo(row[1], row[2], row[3], bool(row[4])) for row in rows}
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:

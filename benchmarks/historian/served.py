@@ -21,7 +21,7 @@ from plant.clock import TICKS_PER_SECOND
 from runtime.health import Health
 from runtime.settings import Settings
 from timeseries.columns import Columns
-from timeseries.keeping import keep
+from timeseries.keeping import Telling, keep
 from timeseries.retention import Retention
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
@@ -53,7 +53,7 @@ async def _main(folder: Path, port: int, rate: int) -> None:
         if rate:
             group.create_task(_ingest(folder, rate))
             retention = Retention.of(400.0, 500.0)
-            group.create_task(keep(folder, retention, logging.getLogger("benchmark"), lambda text: None))
+            group.create_task(keep(folder, retention, logging.getLogger("benchmark"), Telling()))
         group.create_task(serve_http(make_app(folder, Settings()), "127.0.0.1", port))
 
 

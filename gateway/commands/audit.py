@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,22 +34,23 @@ def audit(
     data: Annotated[Path, typer.Option(help="Data directory of the plant, running or not.")] = Path("data"),
     format: FormatOption = None,  # noqa: A002
 ) -> None:
-    """Print what clients did, the newest last: channels, sessions, logins, writes, Methods, what was refused.
+    """Print what clients did, the newest last: sessions, logins, writes, Methods, MQTT commands, what was refused.
 
     Example: cstr-gateway audit --since -1h
     """
     from plant.clock import text_from_ticks, ticks_from_datetime, ticks_from_time
-    from runtime.rotating_lines import AUDIT, files_of
+    from runtime.rotating_lines import AUDIT, COMMANDS, files_of
 
     try:
         start = text_from_ticks(ticks_from_time(since, ticks_from_datetime(datetime.now(UTC))))
     except ValueError as error:
         raise BadInput(f"--since: {error}") from None
-    files = files_of(data / AUDIT)
-    if not files:
+    trails = [files_of(data / trail) for trail in (AUDIT, COMMANDS)]
+    if not any(trails):
         message = f"{data / AUDIT}: there is no audit trail; give the data directory of a plant that has run by --data"
         raise GatewayError(message)
-    rows = (_row(facts) for facts in _read(files) if facts["time"] >= start)
+    records = heapq.merge(*map(_read, trails), key=itemgetter("time"))
+    rows = (_row(facts) for facts in records if facts["time"] >= start)
     print_rows(rows, COLUMNS, format, TABLE_COLUMNS, TABLE_WIDTHS)
 
 

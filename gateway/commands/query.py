@@ -16,10 +16,11 @@ from gateway.history import SOURCES, open_history
 from gateway.output import Format, FormatOption
 from gateway.progress import Progress
 from plant import quality
-from plant.clock import seconds_from_duration, ticks_from_seconds, ticks_from_time
-from runtime.errors import BadInput
-from timeseries.aggregates import FUNCTIONS
+from plant.clock import seconds_from_duration, ticks_from_time
+from runtime.errors import BadInput, CouldNotRun
+from timeseries.aggregates import FUNCTIONS, AggregateConfiguration, ticks_of_interval
 from timeseries.answers import Answer, Extra
+from timeseries.kinds import kind_of
 
 if TYPE_CHECKING:
     from gateway.history import History
@@ -29,9 +30,21 @@ PICTURES = (".png", ".svg", ".pdf")
 Signals = Annotated[list[str], typer.Argument(help="E.g. R101.T R101.TIC101.SP.")]
 Start = Annotated[str, typer.Option(help="ISO 8601, or relative to the newest sample, e.g. -1h.")]
 End = Annotated[str, typer.Option(help="As --start.")]
-Source = Annotated[str, typer.Option(help="store (also when the plant is stopped), opcua or influxdb.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        help="store (also when the plant is stopped), opcua or influxdb. "
+        "What clients change of the server's history is seen in opcua only."
+    ),
+]
 Data = Annotated[Path, typer.Option(help="Data directory of the plant.")]
 Plot = Annotated[Path | None, typer.Option(help="Write a picture too: trend.png, .svg or .pdf.")]
+UncertainIsBad = Annotated[
+    bool,
+    typer.Option(
+        "--treat-uncertain-as-bad/--treat-uncertain-as-good", help="AggregateConfiguration (OPC 10000-13 §4.2.1.2)."
+    ),
+]
 Find = Callable[["History", Progress, int, int], AsyncIterator[Answer]]
 """Yields what is asked of a source, within a span."""
 
@@ -57,17 +70,16 @@ class Asked:
     span: tuple[str, str] | None = None
     """Start and end."""
     plot: Path | None = None
-    is_framed: bool = False
-    """True: a picture begins with the value that held before."""
+    aggregate: str | None = None
+    """None: raw samples. `now` is behind the newest of them, and a picture begins with the value that held before."""
 
     def answer(self, find: Find, extra: Extra | None = None) -> None:
         """Ask and show."""
         if self.source not in SOURCES:
             message = f"--source {self.source!r}: allowed are {', '.join(SOURCES)}"
             raise BadInput(message)
-        if self.plot is not None and self.plot.suffix.lower() not in PICTURES:
-            message = f"--plot {self.plot}: allowed are {', '.join(PICTURES)}"
-            raise BadInput(message)
+        if self.plot is not None:
+            _refuse_place(self.plot)
         with AnswerOutput(self.out, self.format, extra or {}) as output:
             asyncio.run(self._answer(find, output))
 
@@ -77,7 +89,7 @@ class Asked:
         async with progress.shown(), open_history(self.source, self.data) as history:
             for name in self.signals:
                 history.info(name)
-            span = await _resolved(history, *self.span) if self.span is not None else (0, 0)
+            span = await self._resolved(history, *self.span) if self.span is not None else (0, 0)
             async for answer in find(history, progress, *span):
                 if self.plot is not None:
                     kept[answer.signal].append(answer)
@@ -93,13 +105,29 @@ class Asked:
 
         trends = []
         for name, answers in kept.items():
+            info = history.info(name)
+            if self.aggregate is not None:
+                trends.append(Trend(kind_of(self.aggregate, info), answers))
+                continue
             before = await history.at(name, [span[0]])
-            is_known = self.is_framed and before.statuses[0] != quality.BAD_NO_DATA
-            trends.append(Trend(history.info(name), [before, *answers] if is_known else answers))
+            is_known = before.statuses[0] != quality.BAD_NO_DATA
+            trends.append(Trend(info, [before, *answers] if is_known else answers))
         for trend in trends:
             if trend.is_text:
                 print(f"{trend.info.name}: is text, left out of {plot}", file=sys.stderr)
-        await asyncio.to_thread(draw, [trend for trend in trends if not trend.is_text], span, plot)
+        try:
+            await asyncio.to_thread(draw, [trend for trend in trends if not trend.is_text], span, plot)
+        except OSError as error:
+            raise CouldNotRun(f"--plot {plot}: {error.strerror}") from None
+
+    async def _resolved(self, history: History, start: str, end: str) -> tuple[int, int]:
+        now = await history.now()
+        low = _time("--start", start, now)
+        high = now + 1 if self.aggregate is None and end.strip() == "now" else _time("--end", end, now)
+        if high <= low:
+            message = f"--end {end!r}: allowed is a time after --start {start!r}"
+            raise BadInput(message)
+        return low, high
 
 
 @app.command("last")
@@ -147,19 +175,20 @@ def raw(
                 yield page
                 progress.share = (number + (int(page.times[-1]) - low) / (high - low)) / len(signals)
 
-    Asked(signals, source, data, out, format, (start, end), plot, is_framed=True).answer(find)
+    Asked(signals, source, data, out, format, (start, end), plot).answer(find)
 
 
 @app.command("at")
 def at(
     signals: Signals,
     time: Annotated[list[str], typer.Option(help="ISO 8601 or relative; may be given several times.")],
+    treat_uncertain_as_bad: UncertainIsBad = True,
     source: Source = "store",
     data: Data = Path("data"),
     out: OutOption = None,
     format: FormatOption = None,  # noqa: A002
 ) -> None:
-    """Print the value at each time: interpolated, or held where the signal is stepped.
+    """Print the value at each time: interpolated, or held where the signal is stepped; nothing in a bad stretch.
 
     Example: cstr-gateway query at R101.T --time -1min
     """
@@ -169,7 +198,7 @@ def at(
         times = [_time("--time", text, now) for text in time]
         for name in signals:
             progress.what = name
-            yield await history.at(name, times)
+            yield await history.at(name, times, AggregateConfiguration(treat_uncertain_as_bad))
 
     Asked(signals, source, data, out, format).answer(find)
 
@@ -181,6 +210,12 @@ def aggregate(
     end: End = "now",
     interval: Annotated[str, typer.Option(help="E.g. 10s.")] = "1min",
     aggregate: Annotated[str, typer.Option(help="OPC 10000-13 name, e.g. TimeAverage, Maximum.")] = "TimeAverage",
+    treat_uncertain_as_bad: UncertainIsBad = True,
+    percent_data_bad: Annotated[int, typer.Option(help="From this share of bad data on a result is Bad.")] = 100,
+    percent_data_good: Annotated[int, typer.Option(help="From this share of good data on it is Good.")] = 100,
+    use_sloped_extrapolation: Annotated[
+        bool, typer.Option("--use-sloped-extrapolation", help="Behind the last value its line goes on.")
+    ] = False,
     source: Source = "store",
     data: Data = Path("data"),
     out: OutOption = None,
@@ -202,6 +237,8 @@ def aggregate(
     totals in the signal's unit times seconds.
 
     Example: cstr-gateway query aggregate R101.T --start -1h --interval 1min --aggregate TimeAverage
+
+    Example: cstr-gateway query aggregate R101.T --treat-uncertain-as-good --percent-data-good 90
     """
     if aggregate not in FUNCTIONS:
         message = f"--aggregate {aggregate!r}: allowed are {', '.join(FUNCTIONS)}"
@@ -210,17 +247,24 @@ def aggregate(
         interval_s = seconds_from_duration(interval)
     except ValueError as error:
         raise BadInput(f"--interval: {error}") from None
+    try:
+        ticks = ticks_of_interval(interval_s)
+        configuration = AggregateConfiguration(
+            treat_uncertain_as_bad, percent_data_bad, percent_data_good, use_sloped_extrapolation
+        )
+    except ValueError as error:
+        raise BadInput(f"--{str(error).replace('_', '-')}") from None
 
     async def find(history: History, progress: Progress, low: int, high: int) -> AsyncIterator[Answer]:
         for name in signals:
             progress.what = f"{aggregate} of {name}"
             try:
-                yield await history.aggregate(name, low, high, ticks_from_seconds(interval_s), aggregate)
+                yield await history.aggregate(name, low, high, ticks, aggregate, configuration)
             except ValueError as error:
                 raise BadInput(f"--{error}") from None
 
     extra: Extra = {"aggregate": aggregate, "interval_s": interval_s}
-    Asked(signals, source, data, out, format, (start, end), plot).answer(find, extra)
+    Asked(signals, source, data, out, format, (start, end), plot, aggregate).answer(find, extra)
 
 
 def _time(option: str, text: str, now: int) -> int:
@@ -230,10 +274,10 @@ def _time(option: str, text: str, now: int) -> int:
         raise BadInput(f"{option}: {error}") from None
 
 
-async def _resolved(history: History, start: str, end: str) -> tuple[int, int]:
-    now = await history.now() + 1
-    low, high = _time("--start", start, now), _time("--end", end, now)
-    if high <= low:
-        message = f"--end {end!r}: allowed is a time after --start {start!r}"
+def _refuse_place(plot: Path) -> None:
+    """Return if a picture can be written there."""
+    if plot.suffix.lower() not in PICTURES:
+        message = f"--plot {plot}: allowed are {', '.join(PICTURES)}"
         raise BadInput(message)
-    return low, high
+    if not plot.parent.is_dir():
+        raise CouldNotRun(f"--plot {plot}: there is no folder {plot.parent}")

@@ -12,7 +12,9 @@ from gateway.output import FormatOption, print_rows
 from runtime.errors import GatewayError
 from runtime.running import RunningPlant, find_running, is_alive
 
-COLUMNS = ("part", "state", "since", "rate", "lag_s", "outbox", "drops", "last_error", "pid")
+COLUMNS = ("part", "state", "since", "rate", "lag_s", "outbox", "gaps", "drops", "last_error", "pid")
+UNFIT = ("type", "time")
+"""Why samples are rejected that were measured, and are none of those that are there or are not wanted."""
 
 
 def register(app: typer.Typer) -> None:
@@ -56,6 +58,7 @@ def _service(name: str, entry: dict[str, Any]) -> dict[str, Any]:
         "rate": facts.get("rate"),
         "lag_s": facts.get("lag_s"),
         "outbox": facts.get("outbox"),
+        "gaps": facts.get("gaps"),
         "drops": _drops(port),
         "last_error": facts["last_error"] or None,
         "pid": entry["pid"],
@@ -63,10 +66,16 @@ def _service(name: str, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _drops(port: int) -> int:
-    """Return how much was dropped, for whatever reason."""
-    from gateway.up.parts import totals
+    """Return how much was dropped, for whatever reason, samples that cannot be stored included."""
+    from gateway.up.parts import counters
 
-    return int(sum(value for name, value in totals(port).items() if name.endswith("_dropped_total")))
+    return int(
+        sum(
+            value
+            for name, labels, value in counters(port)
+            if name.endswith("_dropped_total") or labels.get("reason") in UNFIT
+        )
+    )
 
 
 def _components(plant: RunningPlant) -> list[dict[str, Any]]:

@@ -4,57 +4,80 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from plant.sample import Scalar
-from plant.signals import Signal, find_signal
+from plant.signals import find_signal
 from runtime.errors import BadInput
-from timeseries.aggregates import Series, interpolated, query
+from timeseries.aggregates import STANDARD, AggregateConfiguration, Series, at_times, query
 from timeseries.answers import Answer
 from timeseries.columns import Columns
+from timeseries.kinds import refuse_senseless
 from timeseries.signals import SignalInfo
-from timeseries.spans import series_of, wider
+from timeseries.spans import lacking, latest, near, series_of
+
+FindInfo = Callable[[str], SignalInfo]
 
 
 class Computed(ABC):
     """What can be answered from the samples of a span and the ones around it."""
 
+    def __init__(self, info: FindInfo) -> None:
+        self.info = info
+        """Return unit, type and whether it is stepped; raises `BadInput`."""
+
     @abstractmethod
     async def around(self, name: str, low: int, high: int) -> Columns:
         """Return samples from the last at or before a time to the first at or after another."""
 
-    async def at(self, name: str, times: Sequence[int]) -> Answer:
-        """Return the value at each time."""
-        found: list[tuple[Scalar | None, int]] = []
-        for time in times:
-            found.append(interpolated(await self._series(name, time, time), time))
-        values, statuses = np.full(len(found), None, object), np.array([status for _, status in found], np.uint32)
-        values[:] = [value for value, _ in found]
-        return Answer.computed(name, np.array(times, np.int64), values, statuses)
+    @abstractmethod
+    async def nearest(
+        self, name: str, place: int, count: int, configuration: AggregateConfiguration, *, backward: bool
+    ) -> Columns:
+        """Return so many samples that are not bad, the last before a time or the first at and after it."""
 
-    async def aggregate(self, name: str, start: int, end: int, interval: int, function: str) -> Answer:
+    async def at(self, name: str, times: Sequence[int], configuration: AggregateConfiguration = STANDARD) -> Answer:
+        """Return the value at each time."""
+        wanted = np.array(times, np.int64)
+        parts = [
+            (run, await self._series(name, int(wanted[run[0]]), int(wanted[run[-1]]), configuration))
+            for run in near(wanted)
+        ]
+        found = at_times(wanted, parts, simple=True, configuration=configuration)
+        return Answer.computed(name, wanted, found.values, found.statuses)
+
+    async def aggregate(
+        self,
+        name: str,
+        start: int,
+        end: int,
+        interval: int,
+        function: str,
+        configuration: AggregateConfiguration = STANDARD,
+    ) -> Answer:
         """Return one value for each interval."""
-        series = await self._series(name, min(start, end), max(start, end))
-        span = wider(series, start, end, interval)
-        if span is not None:
-            series = await self._series(name, *span)
-        results = await asyncio.to_thread(query, series, start, end, interval, function)
+        refuse_senseless(function, self.info(name))
+        series = await self._series(name, min(start, end), max(start, end), configuration)
+        results = await asyncio.to_thread(query, series, start, end, interval, function, configuration)
         return Answer.computed(name, results.times, results.values, results.statuses)
 
-    def info(self, name: str) -> SignalInfo:
-        """Return unit, type and whether it is stepped."""
-        signal = known_signal(name)
-        unit = signal.unit.symbol if signal.unit is not None else ""
-        return SignalInfo(name, unit, signal.data_type.value, signal.stepped)
+    async def _series(self, name: str, low: int, high: int, configuration: AggregateConfiguration) -> Series:
+        info, found = self.info(name), latest(await self.around(name, low, high))
+        if len(found):
+            before, after = lacking(found, low, high, configuration)
+            first, behind = int(found.times[0]), int(found.times[-1]) + 1
+            if before:
+                more = await self.nearest(name, first, before, configuration, backward=True)
+                found = Columns.joined([more, found])
+            if after:
+                more = await self.nearest(name, behind, after, configuration, backward=False)
+                found = Columns.joined([found, more])
+        return series_of(info, found, high)
 
-    async def _series(self, name: str, low: int, high: int) -> Series:
-        return series_of(self.info(name), await self.around(name, low, high), high)
 
-
-def known_signal(name: str) -> Signal:
-    """Return a signal of the plant.
+def plant_info(name: str) -> SignalInfo:
+    """Return what a signal of the plant is.
 
     Raises:
         BadInput: naming one that is none.
@@ -63,4 +86,5 @@ def known_signal(name: str) -> Signal:
     if signal is None:
         message = f"signal {name!r} is unknown; `cstr-gateway tags` lists all"
         raise BadInput(message)
-    return signal
+    unit = signal.unit.symbol if signal.unit is not None else ""
+    return SignalInfo(name, unit, signal.data_type.value, signal.stepped)

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from gateway.history.computed import Computed
+from gateway.history.computed import Computed, FindInfo, plant_info
 from gateway.history.flux import Flux
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_unix_ns, unix_ns_from_ticks
 from plant.names import split_signal
+from timeseries.aggregates import AggregateConfiguration
 from timeseries.answers import Answer
 from timeseries.columns import Columns
 from timeseries.signals import DATETIME, SignalInfo
+from timeseries.spans import known, latest
 
 FIRST_NS, LAST_NS = 0, 9_214_646_400_000_000_000
 """1970 and 2262, about as far as InfluxDB's times go; without a stop a range ends at the wall clock's now."""
@@ -27,7 +29,8 @@ WINDOW = 6 * 3600 * TICKS_PER_SECOND
 class InfluxHistory(Computed):
     """The samples of one site; `where` is what run.json says of InfluxDB."""
 
-    def __init__(self, where: Mapping[str, str], site: str) -> None:
+    def __init__(self, where: Mapping[str, str], site: str, info: FindInfo = plant_info) -> None:
+        super().__init__(info)
         self._flux, self._bucket, self._site = Flux(where), where["bucket"], site
 
     def close(self) -> None:
@@ -35,9 +38,10 @@ class InfluxHistory(Computed):
         self._flux.close()
 
     async def now(self) -> int:
-        """Return the newest time of a signal that always moves."""
-        newest = await self.last("R101.T")
-        return int(newest.times[0]) if len(newest) else 0
+        """Return the newest time of the newest epoch."""
+        newest = await self._asked(EARLIEST, LATEST, 'r._field == "q"', "last()")
+        places = zip(newest["epoch"].to_pylist(), newest["ns"].to_pylist(), strict=True) if newest else ()
+        return ticks_from_unix_ns(max(places, default=(0, unix_ns_from_ticks(0)))[1])
 
     async def last(self, name: str) -> Answer:
         """Return the newest sample, or nothing."""
@@ -65,6 +69,22 @@ class InfluxHistory(Computed):
         high = int(behind.min()) if len(behind) else high
         return Columns.joined([page async for page in self._windows(info, low, high + 1)])
 
+    async def nearest(
+        self, name: str, place: int, count: int, configuration: AggregateConfiguration, *, backward: bool
+    ) -> Columns:
+        """Return so many samples that are not bad, the last before a time or the first at and after it."""
+        info, found = self.info(name), Columns.of(0)
+        low, high = (EARLIEST, place) if backward else (place, LATEST)
+        while len(found) < count:
+            ends = (await self._ends(info, low, high, "last" if backward else "first", configuration.least_bad)).times
+            if not len(ends):
+                break
+            place = int(ends.max() if backward else ends.min())
+            some = known(latest(await self._read(info, place, place + 1)), configuration)
+            found = Columns.joined([some, found] if backward else [found, some])
+            low, high = (low, place) if backward else (place + 1, high)
+        return found
+
     async def _windows(self, info: SignalInfo, start: int, end: int) -> AsyncIterator[Columns]:
         """Yield what is in a span, in order; where nothing is, it is not looked for window by window."""
         while start < end:
@@ -78,9 +98,10 @@ class InfluxHistory(Computed):
                 return
             start = int(following.min())
 
-    async def _ends(self, info: SignalInfo, start: int, end: int, which: str) -> Columns:
-        """Return the first or last sample of each epoch, without value; every sample has a StatusCode."""
-        question = f'filter(fn: (r) => r._field == "q") |> {which}() |> rename(columns: {{_value: "q"}})'
+    async def _ends(self, info: SignalInfo, start: int, end: int, which: str, least_bad: int = 4) -> Columns:
+        """Return the first or last sample of each epoch below a severity, without value; each has a StatusCode."""
+        is_wanted = f'r._field == "q" and r._value < uint(v: {least_bad << 30})'
+        question = f'filter(fn: (r) => {is_wanted}) |> {which}() |> rename(columns: {{_value: "q"}})'
         return _columns(info, await self._ask(info, start, end, question))
 
     async def _read(self, info: SignalInfo, start: int, end: int) -> Columns:
@@ -89,14 +110,16 @@ class InfluxHistory(Computed):
 
     async def _ask(self, info: SignalInfo, start: int, end: int, question: str) -> dict[str, Any]:
         reactor, leaf = split_signal(info.name)
+        return await self._asked(start, end, f'r.reactor == "{reactor}" and r.signal == "{leaf}"', question)
+
+    async def _asked(self, start: int, end: int, where: str, question: str) -> dict[str, Any]:
         first, last = _within(start), _within(end)
         if first >= last:
             return {}
         return await asyncio.to_thread(
             self._flux.ask,
             f'from(bucket: "{self._bucket}") |> range(start: time(v: {first}), stop: time(v: {last}))'
-            f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}"'
-            f' and r.reactor == "{reactor}" and r.signal == "{leaf}")'
+            f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}" and {where})'
             f" |> {question} |> map(fn: (r) => ({{r with ns: int(v: r._time)}})) |> group()",
         )
 

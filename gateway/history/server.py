@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 
-from gateway.history.computed import Computed
-from plant.clock import UNIX_EPOCH_TICKS
+from gateway.history.computed import Computed, FindInfo, plant_info
+from plant.clock import UNIX_EPOCH_TICKS, ticks_from_text
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification
+from timeseries.aggregates import AggregateConfiguration
 from timeseries.answers import Answer
 from timeseries.columns import Columns
+from timeseries.spans import FAR, known, latest, some_of
+
+EARLIEST, LATEST = UNIX_EPOCH_TICKS, ticks_from_text("2262-01-01T00:00:00Z")
 
 
 class ServerHistory(Computed):
     """Asks for raw samples only: `query` holds what is set, where the server's TimeAverage draws lines (ADR 15)."""
 
-    def __init__(self, link: OpcuaLink) -> None:
+    def __init__(self, link: OpcuaLink, info: FindInfo = plant_info) -> None:
+        super().__init__(info)
         self._link = link
 
     async def now(self) -> int:
-        """Return plant time."""
-        (clock,) = await self._link.read(["Plant.Simulation.Time"])
-        return clock.source_time
+        """Return plant time, of another server its clock."""
+        return await self._link.clock()
 
     async def last(self, name: str) -> Answer:
         """Return the present value."""
@@ -38,16 +42,47 @@ class ServerHistory(Computed):
     async def pages(self, name: str, start: int, end: int) -> AsyncIterator[Answer]:
         """Yield samples with start <= time < end."""
         info = self.info(name)
-        async for page in self._link.history_pages([name], max(start, UNIX_EPOCH_TICKS), end):
+        async for page in self._link.history_pages([name], max(start, EARLIEST), end):
             columns = _columns(page.take(page.source_time < end))
             if len(columns):
                 yield Answer.of_columns(info, columns)
 
     async def around(self, name: str, low: int, high: int) -> Columns:
         """Return samples from the last at or before a time to the first at or after another."""
-        self.info(name)
-        low = max(low, UNIX_EPOCH_TICKS)
-        return _columns(await self._link.history(name, low, max(high, low + 1), bounds=True))
+        low = max(low, EARLIEST)
+        if self._link.is_plant:
+            return _columns(await self._link.history(name, low, max(high, low + 1), bounds=True))
+        found = await self._between(name, low, high + 1)
+        if not len(found) or found.times[0] > low:
+            found = Columns.joined([await self._beyond(name, low, 1, latest, backward=True), found])
+        if not len(found) or found.times[-1] < high:
+            found = Columns.joined([found, await self._beyond(name, high + 1, 1, latest, backward=False)])
+        return found
+
+    async def nearest(
+        self, name: str, place: int, count: int, configuration: AggregateConfiguration, *, backward: bool
+    ) -> Columns:
+        """Return so many samples that are not bad, the last before a time or the first at and after it."""
+        return await self._beyond(
+            name, place, count, lambda columns: known(latest(columns), configuration), backward=backward
+        )
+
+    async def _beyond(
+        self, name: str, place: int, count: int, wanted: Callable[[Columns], Columns], *, backward: bool
+    ) -> Columns:
+        """Return so many samples of those wanted; not every server has bounds, so it is looked further and further."""
+        found, reach = Columns.of(0), FAR
+        while len(found) < count and EARLIEST < place < LATEST:
+            edge = max(EARLIEST, place - reach) if backward else min(LATEST, place + reach)
+            some = wanted(await self._between(name, *((edge, place) if backward else (place, edge))))
+            found = Columns.joined([some, found] if backward else [found, some])
+            place, reach = edge, 2 * reach
+        return some_of(found, count, backward=backward)
+
+    async def _between(self, name: str, low: int, high: int) -> Columns:
+        """Return samples with low <= time < high."""
+        page = await self._link.history(name, low, high)
+        return _columns(page.take(page.source_time < high))
 
 
 def _columns(page: Notification) -> Columns:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from gateway.history.computed import FindInfo, plant_info
 from runtime.errors import CouldNotRun
 from runtime.running import RUN_SETTINGS, find_running
+from runtime.settings import NodeSettings
 from runtime.settings_file import load_settings
+from timeseries.aggregates import STANDARD, AggregateConfiguration
 from timeseries.answers import Answer
 from timeseries.signals import SignalInfo
 
@@ -32,11 +35,19 @@ class History(Protocol):
         """Yield samples with start <= time < end, in order, however many they are."""
         ...
 
-    async def at(self, name: str, times: Sequence[int]) -> Answer:
+    async def at(self, name: str, times: Sequence[int], configuration: AggregateConfiguration = STANDARD) -> Answer:
         """Return the value at each time."""
         ...
 
-    async def aggregate(self, name: str, start: int, end: int, interval: int, function: str) -> Answer:
+    async def aggregate(
+        self,
+        name: str,
+        start: int,
+        end: int,
+        interval: int,
+        function: str,
+        configuration: AggregateConfiguration = STANDARD,
+    ) -> Answer:
         """Return one value for each interval; 0 makes one of all.
 
         Raises:
@@ -63,19 +74,31 @@ async def open_history(source: str, data: Path) -> AsyncIterator[History]:
             yield store
         return
     plant = find_running(data)
-    if source == "opcua":
-        from gateway.history.server import ServerHistory
-        from gateway.plant_link import plant_link
+    settings = load_settings(data / RUN_SETTINGS, env={})
+    with _known(data, settings.historian.nodes) as info:
+        if source == "opcua":
+            from gateway.history.server import ServerHistory
+            from gateway.plant_link import source_link
 
-        async with plant_link(data) as link:
-            yield ServerHistory(link)
+            async with source_link(data, settings.historian.nodes) as link:
+                yield ServerHistory(link, info)
+            return
+        if plant.influxdb is None:
+            message = "this plant runs without InfluxDB; start it with --influxdb, or set influxdb.url"
+            raise CouldNotRun(message)
+        from gateway.history.influx import InfluxHistory
+
+        with contextlib.closing(InfluxHistory(plant.influxdb, settings.mqtt.site, info)) as influx:
+            yield influx
+
+
+@contextlib.contextmanager
+def _known(data: Path, nodes: Sequence[NodeSettings]) -> Iterator[FindInfo]:
+    """Give what knows the signals: the plant's list, or for nodes of another server what the historian has learnt."""
+    if not nodes:
+        yield plant_info
         return
-    if plant.influxdb is None:
-        message = "this plant runs without InfluxDB; start it with --influxdb, or set influxdb.url"
-        raise CouldNotRun(message)
-    from gateway.history.influx import InfluxHistory
+    from gateway.history.store import StoreHistory
 
-    with contextlib.closing(
-        InfluxHistory(plant.influxdb, load_settings(data / RUN_SETTINGS, env={}).mqtt.site)
-    ) as influx:
-        yield influx
+    with contextlib.closing(StoreHistory(data)) as store:
+        yield store.info

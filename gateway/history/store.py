@@ -10,9 +10,10 @@ from typing import ParamSpec, TypeVar
 
 from gateway.history.source import STORE
 from runtime.errors import BadInput, CouldNotRun
+from timeseries.aggregates import STANDARD, AggregateConfiguration
 from timeseries.answers import Answer
+from timeseries.packing import Damaged
 from timeseries.reader import Reader, UnknownSignal
-from timeseries.reading import Damaged
 from timeseries.signals import SignalInfo
 
 P = ParamSpec("P")
@@ -50,13 +51,21 @@ class StoreHistory:
         while (page := await self._asked(next, pages, None)) is not None:
             yield page
 
-    async def at(self, name: str, times: Sequence[int]) -> Answer:
+    async def at(self, name: str, times: Sequence[int], configuration: AggregateConfiguration = STANDARD) -> Answer:
         """Return the value at each time."""
-        return await self._asked(self._reader.at, name, times)
+        return await self._asked(self._reader.at, name, times, configuration)
 
-    async def aggregate(self, name: str, start: int, end: int, interval: int, function: str) -> Answer:
+    async def aggregate(
+        self,
+        name: str,
+        start: int,
+        end: int,
+        interval: int,
+        function: str,
+        configuration: AggregateConfiguration = STANDARD,
+    ) -> Answer:
         """Return one value for each interval."""
-        return await self._asked(self._reader.aggregated, name, start, end, interval, function)
+        return await self._asked(self._reader.aggregated, name, start, end, interval, function, configuration)
 
     def info(self, name: str) -> SignalInfo:
         """Return unit, type and whether it is stepped."""

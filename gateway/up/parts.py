@@ -107,14 +107,20 @@ def get(port: int, path: str) -> tuple[int, str]:
         connection.close()
 
 
-def totals(port: int) -> dict[str, float]:
-    """Return the counters of a service, each summed over its labels; empty when nobody answers."""
+def counters(port: int) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yield name, labels and value of the counters of a service; none when nobody answers."""
     code, body = get(port, "/metrics")
-    sums: dict[str, float] = {}
     for family in text_string_to_metric_families(body if code == 200 else ""):
         for sample in family.samples:
             if sample.name.endswith("_total"):
-                sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
+                yield sample.name, sample.labels, sample.value
+
+
+def totals(port: int) -> dict[str, float]:
+    """Return the counters of a service, each summed over its labels; empty when nobody answers."""
+    sums: dict[str, float] = {}
+    for name, _, value in counters(port):
+        sums[name] = sums.get(name, 0.0) + value
     return sums
 
 

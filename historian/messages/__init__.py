@@ -1,1 +1,1 @@
-"""The formats that samples are published in (commands.md, "MQTT" and "InfluxDB"): pure."""
+"""The formats that samples are published in (docs/mqtt.md): pure."""

@@ -7,18 +7,21 @@ import json
 from plant import quality
 from plant.clock import text_from_ticks
 from plant.names import split_signal
-from plant.sample import Sample
+from plant.sample import Sample, Scalar
 
-_UA_TYPES = {bool: 1, int: 6, float: 11, str: 12}
-"""Built-in types as JSON messages name them (OPC 10000-6 v1.05 §5.1.2)."""
+_WIDE, _LOCALIZED_TEXT = (8, 9), 21
+"""Int64 and UInt64, and LocalizedText (OPC 10000-6 v1.05 §5.1.2)."""
 
 
-def data_set_message(sample: Sample, *, is_historical: bool = False) -> bytes:
-    """Return a sample's message; `Historical`, a member of our own, marks what was read back from a history."""
+def data_set_message(sample: Sample, data_type: int, *, is_historical: bool = False) -> bytes:
+    """Return a sample's message; `data_type` is its signal's built-in type.
+
+    `Historical`, a member of our own, marks what was read back from a history.
+    """
     _, name = split_signal(sample.signal)
     bad = sample.value is None or quality.is_bad(sample.quality)
-    field: dict[str, object] = {} if bad else {"UaType": _UA_TYPES[type(sample.value)]}
-    field["Value"] = None if bad else sample.value
+    field: dict[str, object] = {} if bad else {"UaType": data_type}
+    field["Value"] = None if bad else _json_value(sample.value, data_type)
     if sample.quality != quality.GOOD:
         field["StatusCode"] = {"Code": sample.quality, "Symbol": quality.name_of(sample.quality)}
     field["SourceTimestamp"] = text_from_ticks(sample.source_time)
@@ -33,3 +36,10 @@ def data_set_message(sample: Sample, *, is_historical: bool = False) -> bytes:
         "Payload": {name: field},
     }
     return json.dumps(message, separators=(",", ":")).encode()
+
+
+def _json_value(value: Scalar | None, data_type: int) -> object:
+    """Return a value as JSON has it: 64 bits are too many for a number there (OPC 10000-6 v1.05 §5.4.2)."""
+    if data_type in _WIDE:
+        return str(value)
+    return {"Text": value} if data_type == _LOCALIZED_TEXT else value

@@ -225,7 +225,7 @@ class Sparkplug:
             if message.topic == self._node.topic("NCMD"):
                 self._control(metrics)
             else:
-                await self._command(message.topic.split("/")[-1], metrics)
+                await self._command(message.topic, metrics)
 
     def _control(self, metrics: Sequence[Received]) -> None:
         if any(metric.name == REBIRTH and metric.raw is True for metric in metrics):
@@ -233,8 +233,9 @@ class Sparkplug:
             self._is_asked_for_births = True
             self.wake()
 
-    async def _command(self, device: str, metrics: Sequence[Received]) -> None:
-        """Write what a host wants written; what becomes of it is in the data, and in the log."""
+    async def _command(self, where: str, metrics: Sequence[Received]) -> None:
+        """Write what a host wants written; what becomes of it is in the data, and in the trail."""
+        device = where.split("/")[-1]
         for metric in metrics:
             alias = self._node.alias(device, metric.alias, metric.name)
             if alias is None:
@@ -242,4 +243,4 @@ class Sparkplug:
                 continue
             signal = self._node.signal(device, alias)
             command: dict[str, object] = {"signal": signal.full_name, "value": metric.value(signal.datatype)}
-            await self._commander.carry_out(device, command, "Sparkplug command")
+            await self._commander.carry_out(device, command, f"Sparkplug/{where}")

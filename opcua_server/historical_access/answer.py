@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,8 @@ from opcua_server.historical_access.encoding import Result, no_bound, samples
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import ticks_of
-from timeseries.aggregates import AggregateConfiguration
+from timeseries.aggregates import AggregateConfiguration, ticks_of_interval
+from timeseries.kinds import is_sensible, kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
 
@@ -24,6 +26,23 @@ _NO_TIME_BELOW = TICKS_PER_SECOND
 _TICKS_PER_MILLISECOND = TICKS_PER_SECOND // 1000
 _DONE = struct.Struct("<I")
 """Continuation point of what is answered by number: how many."""
+
+
+_ASKED: dict[type, tuple[str, ...]] = {
+    ua.ReadRawModifiedDetails: ("IsReadModified", "StartTime", "EndTime", "ReturnBounds"),
+    ua.ReadAtTimeDetails: ("ReqTimes", "UseSimpleBounds"),
+    ua.ReadProcessedDetails: ("StartTime", "EndTime", "ProcessingInterval", "AggregateConfiguration"),
+    ua.ReadEventDetails: ("StartTime", "EndTime", "Filter"),
+}
+"""What stays the same from page to page; of how many values a page is, may change."""
+
+
+def question_of(node: ua.NodeId, details: Any, place: int) -> bytes:
+    """Return what tells a question about one node from others: a continuation point is of one."""
+    asked = [getattr(details, name) for name in _ASKED.get(type(details), ())]
+    ticks = [ticks_of(each) if isinstance(each, datetime) else each for each in asked]
+    function = details.AggregateType[place] if isinstance(details, ua.ReadProcessedDetails) else None
+    return repr((node, type(details).__name__, ticks, function)).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +58,12 @@ class Answer:
 
     def raw(self, details: ua.ReadRawModifiedDetails, room: int) -> Result:
         """Return samples as they are."""
-        start, end = given(details.StartTime), given(details.EndTime)
-        limit = details.NumValuesPerNode
-        if (not start and not end) or ((not start or not end) and not limit):
+        span = span_of(details)
+        if span is None:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
-        try:
-            point = raw.Point.of(self.point) if self.point else None
-        except ValueError:
-            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
-        span = raw.Span(start, end, bool(details.ReturnBounds))
-        page = raw.read(self.history, self.number, self.info, span, min(limit or room, room), point)
+        point = raw.Point.of(self.point) if self.point else None
+        room = min(details.NumValuesPerNode or room, room)
+        page = raw.read(self.history, self.number, self.info, span, room, point)
         shown = modified.marked(self.history, self.number, page.samples)
         before, after = (
             [no_bound(time, self.wanted)] if time is not None else [] for time in (page.before, page.after)
@@ -62,18 +77,14 @@ class Answer:
 
     def modified(self, details: ua.ReadRawModifiedDetails, room: int) -> Result:
         """Return what was changed."""
-        start, end = given(details.StartTime), given(details.EndTime)
-        limit = details.NumValuesPerNode
         if details.ReturnBounds:
             return Result(quality.BAD_INVALID_ARGUMENT)
-        if (not start and not end) or ((not start or not end) and not limit):
+        span = span_of(details)
+        if span is None:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
-        try:
-            point = modified.Point.of(self.point) if self.point else None
-        except ValueError:
-            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
-        span = raw.Span(start, end, with_bounds=False)
-        page, rest = modified.read(self.history, self.number, span, min(limit or room, room), point)
+        point = modified.Point.of(self.point) if self.point else None
+        room = min(details.NumValuesPerNode or room, room)
+        page, rest = modified.read(self.history, self.number, span, room, point)
         return Result(
             quality.GOOD if page.infos else quality.GOOD_NO_DATA,
             rest.packed() if rest is not None else b"",
@@ -86,8 +97,6 @@ class Answer:
         """Return the value at each time, raw or interpolated."""
         times = [ticks_of(time) for time in details.ReqTimes or ()]
         done = _done(self.point)
-        if done is None or done > len(times):
-            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
         if not times or min(times) < _NO_TIME_BELOW:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         page = np.array(times[done : done + room], np.int64)
@@ -99,42 +108,49 @@ class Answer:
     def processed(self, details: ua.ReadProcessedDetails, function: ua.NodeId, room: int) -> Result:
         """Return an aggregate of each interval."""
         name = processed.AGGREGATES.get(function)
-        if name is None:
+        if name is None or not is_sensible(name, self.info):
             return Result(int(ua.StatusCodes.BadAggregateNotSupported))
-        start, end = given(details.StartTime), given(details.EndTime)
+        start, end = _given(details.StartTime), _given(details.EndTime)
         if not start or not end or start == end:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         if not 0 <= details.ProcessingInterval < 2**63 / _TICKS_PER_MILLISECOND:
-            return Result(int(ua.StatusCodes.BadInvalidArgument))
+            return Result(quality.BAD_INVALID_ARGUMENT)
         try:
             configuration = _configuration(details.AggregateConfiguration)
         except ValueError:
             return Result(int(ua.StatusCodes.BadAggregateConfigurationRejected))
+        try:
+            interval = ticks_of_interval(details.ProcessingInterval / 1000)
+        except ValueError:
+            return Result(quality.BAD_INVALID_ARGUMENT)
         done = _done(self.point)
-        interval = round(details.ProcessingInterval * _TICKS_PER_MILLISECOND)
         asked = processed.Asked(start, end, interval)
         count = -(-abs(end - start) // interval) if interval else 1
-        if done is None or done >= count:
-            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
         found = processed.read(self.history, self.number, self.info, asked, done, room, name, configuration)
         done += len(found)
-        kind = processed.kind_of(name, self.info)
+        kind = kind_of(name, self.info)
         return Result(
             quality.GOOD, _DONE.pack(done) if done < count else b"", samples(found, kind, self.wanted), len(found)
         )
 
 
-def given(time: Any) -> int:
+def _given(time: Any) -> int:
     """Return ticks, 0 for a time that is not given."""
     ticks = ticks_of(time)
     return ticks if ticks > _NO_TIME_BELOW else 0
 
 
-def _done(point: bytes) -> int | None:
-    """Return how much is answered; None for a point that is none of ours."""
-    if not point:
-        return 0
-    return int(_DONE.unpack(point)[0]) if len(point) == _DONE.size else None
+def _done(point: bytes) -> int:
+    """Return how much is answered."""
+    return int(_DONE.unpack(point)[0]) if point else 0
+
+
+def span_of(details: Any) -> raw.Span | None:
+    """Return from when to when, None where too little is given: two of start, end and a number of values."""
+    start, end = _given(details.StartTime), _given(details.EndTime)
+    if (not start and not end) or ((not start or not end) and not details.NumValuesPerNode):
+        return None
+    return raw.Span(start, end, bool(getattr(details, "ReturnBounds", False)))
 
 
 def _configuration(asked: ua.AggregateConfiguration) -> AggregateConfiguration:

@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from timeseries.reading import History
+from timeseries.unpacked import Unpacked
 
 LOOK_EVERY_S = 60.0
 
@@ -14,8 +15,8 @@ LOOK_EVERY_S = 60.0
 class ArchiveStart:
     """Looked for by a thread, once a minute; retention moves it on no more often."""
 
-    def __init__(self, folder: Path) -> None:
-        self._history = History(folder)
+    def __init__(self, folder: Path, unpacked: Unpacked | None = None) -> None:
+        self._history = History(folder, unpacked)
         self.ticks = 0
         """0 while there is no sample."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
 from opcua_server.anomaly_events import AnomalyEvents
 from opcua_server.historical_access import event_nodes, events
-from opcua_server.historical_access.answer import given
+from opcua_server.historical_access.answer import question_of, span_of
 from opcua_server.historical_access.encoding import Result
 from opcua_server.historical_access.events import Point, Room, Wanted
-from opcua_server.historical_access.raw import Span
+from opcua_server.historical_access.points import Seals
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.event import Event
 from opcua_server.monitoring.event_filter import EventFilter
@@ -42,6 +42,8 @@ class _Asked:
     """Each with whether it is there, and whether it has events in history."""
     filter: EventFilter | None
     """None for one that cannot be."""
+    seals: Seals
+    """Of continuation points."""
 
 
 class EventHistory:
@@ -57,20 +59,18 @@ class EventHistory:
         """Close it."""
         self._reader.close()
 
-    def answer(self, rights: Rights, params: ua.HistoryReadParameters) -> Callable[[], list[bytes]]:
-        """Return what reads and returns the HistoryReadResults, in parts."""
+    def results(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> Iterator[list[bytes]]:
+        """Return an iterator that reads and yields the HistoryReadResults, node by node in parts, in any thread."""
         details: Any = params.HistoryReadDetails
         nodes = [
             (node, node.NodeId in self._space, event_nodes.has_history(self._space, node.NodeId))
             for node in params.NodesToRead
         ]
         agreed, _ = event_filters.agree(details.Filter, self._made.types, self._limits)
-        asked = _Asked(rights, details, nodes, agreed)
-        return lambda: self._results(asked)
+        return self._results(_Asked(rights, details, nodes, agreed, seals))
 
-    def _results(self, asked: _Asked) -> list[bytes]:
+    def _results(self, asked: _Asked) -> Iterator[list[bytes]]:
         room = Room(MAX_EVENTS_PER_CALL, MOST_OCTETS, MOST_LOOKS)
-        parts: list[bytes] = []
         for node, is_there, has_history in asked.nodes:
             status = asked.rights.status(node.NodeId, READ_HISTORY)
             if not is_there or not asked.rights.sees(node.NodeId):
@@ -81,8 +81,7 @@ class EventHistory:
                 result = Result(status)
             else:
                 result = self._result(asked, node, room)
-            parts += result.encoded()
-        return parts
+            yield result.encoded()
 
     def _result(self, asked: _Asked, node: ua.HistoryReadValueId, room: Room) -> Result:
         details = asked.details
@@ -90,13 +89,15 @@ class EventHistory:
             return _UNSUPPORTED  # nothing is ever changed, and what is sorted is by time
         if node.IndexRange:
             return Result(int(ua.StatusCodes.BadIndexRangeNoData))
-        start, end, limit = given(details.StartTime), given(details.EndTime), details.NumValuesPerNode
-        if (not start and not end) or ((not start or not end) and not limit):
+        span = span_of(details)
+        if span is None:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         if asked.filter is None:
             return Result(int(ua.StatusCodes.BadEventFilterInvalid))
+        question = question_of(node.NodeId, details, 0)
         try:
-            point = Point.of(node.ContinuationPoint) if node.ContinuationPoint else None
+            octets = asked.seals.opened(question, node.ContinuationPoint or b"")
+            point = Point.of(octets) if octets else None
         except ValueError:
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
 
@@ -104,15 +105,15 @@ class EventHistory:
             return asked.rights.receives(event.type, event.source)
 
         source = None if node.NodeId in self._made.above else str(node.NodeId.Identifier)
-        most = min(limit or MAX_EVENTS_PER_READ, MAX_EVENTS_PER_READ)
-        wanted = Wanted(source, Span(start, end, with_bounds=False), most, asked.filter, may_have)
+        most = min(details.NumValuesPerNode or MAX_EVENTS_PER_READ, MAX_EVENTS_PER_READ)
+        wanted = Wanted(source, span, most, asked.filter, may_have)
         try:
             found, rest = events.read(self._reader, self._made, wanted, room, point)
         except sqlite3.Error:
             return Result(quality.BAD_DATA_LOST)
         return Result(
             quality.GOOD if found or rest is not None else quality.GOOD_NO_DATA,
-            rest.packed() if rest is not None else b"",
+            asked.seals.sealed(question, rest.packed() if rest is not None else b""),
             found,
             len(found),
             are_events=True,

@@ -34,9 +34,8 @@ def read(
 
     Of one time the latest comes first, backward last.
     """
-    low, high = span.within
     after = (point.time, point.id) if point is not None else None
-    found = history.amendments.modifications(number, low, high, most + 1, after, backward=span.is_backward)
+    found = history.amendments.modifications(number, *span.within, most + 1, after, backward=span.is_backward)
     if len(found.infos) <= most:
         return found, None
     infos = found.infos[:most]

@@ -10,24 +10,19 @@ from asyncua import ua
 from opcua_server.historical_access.results import Results, columns_of
 from timeseries.aggregates import FUNCTIONS, AggregateConfiguration, aggregate
 from timeseries.columns import Columns
+from timeseries.kinds import kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
-from timeseries.spans import for_aggregates
+from timeseries.spans import around
 
+AT_ONCE = 500_000
+"""Samples that a page is made of: a few hundredths of a second."""
 AGGREGATES: dict[ua.NodeId, str] = {
     ua.NodeId(number): name
     for name in FUNCTIONS
     if (number := getattr(ua.ObjectIds, f"AggregateFunction_{name}", None)) is not None
 }
 """NodeId of an AggregateFunction -> its name."""
-
-STATUS_CODE = ua.VariantType.StatusCode.value
-_OF_OWN_TYPE = frozenset(
-    {"Interpolative", "Start", "End", "StartBound", "EndBound"}
-    | {f"{which}{how}{kind}" for which in ("Minimum", "Maximum") for how in ("", "ActualTime") for kind in ("", "2")}
-)
-_WHOLE = frozenset({"Count", "NumberOfTransitions"})
-_STATUS_CODES = frozenset({"WorstQuality", "WorstQuality2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +47,14 @@ class Asked:
         return Asked(self.start, self.start + (step if self.end > self.start else -step), self.interval)
 
 
-def kind_of(name: str, info: SignalInfo) -> SignalInfo:
-    """Return what an aggregate's results are, by the tables of OPC 10000-13 v1.05 §5.4.3."""
-    if name in _OF_OWN_TYPE:
-        return info
-    if name in _WHOLE:
-        return SignalInfo(info.name, "", ua.VariantType.Int32.value)
-    if name in _STATUS_CODES:
-        return SignalInfo(info.name, "", STATUS_CODE)
-    return SignalInfo(info.name, info.unit, ua.VariantType.Double.value)
+def _short(history: History, number: int, page: Asked, least: int) -> Asked:
+    """Return a page with about `AT_ONCE` samples at most, and so many intervals at least: others wait for it."""
+    low, high = min(page.start, page.end), max(page.start, page.end)
+    cuts = history.cuts(number, low, high, AT_ONCE) if page.interval else []
+    if not cuts:
+        return page
+    reach = cuts[0] - page.start if page.start < page.end else page.start - cuts[-1]
+    return page.first(max(least, reach // page.interval))
 
 
 def read(
@@ -78,11 +72,10 @@ def read(
     Raises:
         ValueError: naming an interval that is not allowed.
     """
-    whole = (asked.start, asked.end)
     again = min(done, 1)
     """Alone, an interval that is what is left over would not be known as that."""
-    page = asked.behind(done - again).first(most + again)
-    series = for_aggregates(history, number, info, page.start, page.end, page.interval, whole)
+    page = _short(history, number, asked.behind(done - again).first(most + again), 1 + again)
+    series = around(history, number, info, page.start, page.end, configuration)
     rows = aggregate(series, page.start, page.end, page.interval, name, configuration)[again:]
     return columns_of(
         Results(

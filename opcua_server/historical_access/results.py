@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant import quality
-from plant.sample import Scalar
 from timeseries.columns import Columns
 from timeseries.signals import SignalInfo
 
@@ -23,8 +21,6 @@ class Results:
     values: NDArray[Any]
     """Of no meaning where the status is Bad."""
     statuses: NDArray[np.uint32]
-    decode: Callable[[float], Scalar] | None = None
-    """Gives a number of `values` its own type; None: it has it."""
 
 
 def columns_of(results: Results, info: SignalInfo) -> Columns:
@@ -34,11 +30,10 @@ def columns_of(results: Results, info: SignalInfo) -> Columns:
     for row, (value, status) in enumerate(zip(results.values.tolist(), results.statuses.tolist(), strict=True)):
         if quality.is_bad(status):
             continue
-        scalar = value if results.decode is None else results.decode(value)
         if info.is_text:
-            texts[row] = str(scalar)
+            texts[row] = str(value)
         else:
-            words[row] = info.word(scalar)
+            words[row] = info.word(value)
     return Columns.of(
         count, texts, times=results.times, server_times=results.times, statuses=results.statuses, words=words
     )

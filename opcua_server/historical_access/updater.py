@@ -22,7 +22,7 @@ from opcua_server.wire.messages import now_ticks
 from plant import quality
 from timeseries.amended import Author
 from timeseries.amending import Amender
-from timeseries.reading import Damaged
+from timeseries.packing import Damaged
 from timeseries.signals import SignalInfo
 
 log = logging.getLogger("server")

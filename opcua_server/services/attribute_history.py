@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from dataclasses import replace
+from typing import Any
 
 from asyncua import ua
 from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
-from opcua_server.historical_access.answer import Answer
+from opcua_server.historical_access.answer import Answer, question_of
 from opcua_server.historical_access.encoding import TIMESTAMPS, Result
 from opcua_server.historical_access.event_history import EventHistory
+from opcua_server.historical_access.points import Seals
 from opcua_server.recorder import Recorder
 from opcua_server.tags import Tags
 from plant import quality
-from timeseries.reading import Damaged, History
+from timeseries.packing import Damaged
+from timeseries.reading import History
 
 MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""
+TURN_S = 0.02
+"""A call keeps others waiting for so long, or for one node."""
 _UNSUPPORTED = Result(int(ua.StatusCodes.BadHistoryOperationUnsupported))
 
 
@@ -45,6 +51,7 @@ class HistoryReader:
         self._events = events
         self._exists = exists
         self._worker = ThreadPoolExecutor(1, "history")
+        self._seals = Seals()
 
     def close(self) -> None:
         """Let what is under way finish, and answer nothing more."""
@@ -64,22 +71,25 @@ class HistoryReader:
         if isinstance(details, ua.ReadProcessedDetails) and len(details.AggregateType or ()) != len(params.NodesToRead):
             raise ua.uaerrors.BadAggregateListMismatch
         if params.ReleaseContinuationPoints:
+            for node in params.NodesToRead:
+                self._seals.release(node.ContinuationPoint or b"")
             return [Result(quality.GOOD).head(None) for _ in params.NodesToRead]
         self._recorder.flush()
         if isinstance(details, ua.ReadEventDetails):
-            work = self._events.answer(rights, params)
+            results = self._events.results(rights, params, self._seals)
         else:
-            work = partial(self._results, rights, params)
-        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+            results = self._results(rights, params)
+        loop, parts = asyncio.get_running_loop(), list[bytes]()
+        while some := await loop.run_in_executor(self._worker, _turn, results):
+            parts += some
+        return parts
 
-    def _results(self, rights: Rights, params: ua.HistoryReadParameters) -> list[bytes]:
+    def _results(self, rights: Rights, params: ua.HistoryReadParameters) -> Iterator[list[bytes]]:
         left = MAX_VALUES_PER_CALL
-        parts: list[bytes] = []
         for place, node in enumerate(params.NodesToRead):
             result = self._result(rights, params, place, node, max(1, left))
             left -= result.count
-            parts += result.encoded()
-        return parts
+            yield result.encoded()
 
     def _result(
         self, rights: Rights, params: ua.HistoryReadParameters, place: int, node: ua.HistoryReadValueId, most: int
@@ -94,8 +104,16 @@ class HistoryReader:
             return Result(status)
         if node.IndexRange:
             return Result(int(ua.StatusCodes.BadIndexRangeNoData))
-        answer = Answer(self._history, *recorded, params.TimestampsToReturn, node.ContinuationPoint or b"")
-        details, room = params.HistoryReadDetails, min(MAX_VALUES_PER_READ, most)
+        question = question_of(node.NodeId, params.HistoryReadDetails, place)
+        try:
+            point = self._seals.opened(question, node.ContinuationPoint or b"")
+        except ValueError:
+            return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
+        answer = Answer(self._history, *recorded, params.TimestampsToReturn, point)
+        result = self._answered(answer, params.HistoryReadDetails, place, min(MAX_VALUES_PER_READ, most))
+        return replace(result, point=self._seals.sealed(question, result.point))
+
+    def _answered(self, answer: Answer, details: Any, place: int, room: int) -> Result:
         try:
             if isinstance(details, ua.ReadRawModifiedDetails):
                 return answer.modified(details, room) if details.IsReadModified else answer.raw(details, room)
@@ -106,3 +124,14 @@ class HistoryReader:
         except Damaged:
             return Result(quality.BAD_DATA_LOST)
         return _UNSUPPORTED
+
+
+def _turn(results: Iterator[list[bytes]]) -> list[bytes]:
+    """Return some results, none when all are there: whoever asks for much waits for others between them."""
+    parts: list[bytes] = []
+    ends = time.monotonic() + TURN_S
+    for each in results:
+        parts += each
+        if time.monotonic() > ends:
+            break
+    return parts

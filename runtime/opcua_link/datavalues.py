@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from asyncua import ua
 
 from plant import quality
 from plant.clock import text_from_ticks
 from plant.sample import Scalar
-from runtime.opcua_link.filetime import ticks_of
+from runtime.opcua_link.builtin import BOOLEAN, DATETIME, FORMATS, IS_FLOAT, IS_INTEGER, STRING, UINT64
+from runtime.opcua_link.filetime import FileTime, ticks_of
 from runtime.opcua_link.values import Reading
 
 
@@ -33,3 +35,32 @@ def plain(data: ua.DataValue) -> Scalar | None:
     if isinstance(value, ua.LocalizedText):
         return value.Text or ""
     return None
+
+
+def misfit(value: Any, kind: ua.VariantType) -> int:
+    """Return Good for a plain value that a built-in type can hold, or why it cannot."""
+    number = kind.value
+    is_number = isinstance(value, int | float)
+    if IS_INTEGER[number] or number == UINT64:
+        if not is_number or not float(value).is_integer():
+            return quality.BAD_TYPE_MISMATCH
+        allowed = np.iinfo(FORMATS[number])
+        return quality.GOOD if allowed.min <= value <= allowed.max else quality.BAD_OUT_OF_RANGE
+    fits = True
+    if number == BOOLEAN:
+        fits = is_number and value in (0, 1)
+    elif IS_FLOAT[number]:
+        fits = is_number
+    elif number == STRING:
+        fits = isinstance(value, str)
+    return quality.GOOD if fits else quality.BAD_TYPE_MISMATCH
+
+
+def variant(value: Any, kind: ua.VariantType) -> ua.Variant:
+    """Return a plain value that fits, as what it is on the wire; a DateTime's is its ticks."""
+    number = kind.value
+    if IS_INTEGER[number] or number == UINT64:
+        return ua.Variant(int(value), kind)
+    if number == BOOLEAN:
+        return ua.Variant(bool(value), kind)
+    return ua.Variant(FileTime.of(value) if number == DATETIME else value, kind)

@@ -8,19 +8,19 @@ from typing import Any
 
 from asyncua import Client, ua
 
+from plant import quality
 from plant.names import PLANT
 from runtime.opcua_link import browsing, reading_back
-from runtime.opcua_link.datavalues import reading
+from runtime.opcua_link.datavalues import misfit, reading, variant
 from runtime.opcua_link.errors import CallRefused
-from runtime.opcua_link.filetime import FileTime, ticks_of
+from runtime.opcua_link.filetime import ticks_of
 from runtime.opcua_link.nodes import FindNodes, ListedNodes, Nodes, PlantNodes, plant_nodes
+from runtime.opcua_link.reading_back import OnRefusal, refuse
 from runtime.opcua_link.session import Session
 from runtime.opcua_link.subscriptions import OnData, Subscriptions
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
 CLOCK = f"{PLANT}.Simulation.Time"
-INTEGERS = range(2, 10)
-"""Built-in types SByte to UInt64 (OPC 10000-6 v1.05 §5.1.2)."""
 PROBE_EVERY_S = 1.0
 PROBE_TIMEOUT_S = 3.0
 
@@ -55,24 +55,21 @@ class OpcuaLink:
     async def write(self, values: Mapping[str, Any]) -> dict[str, int]:
         """Write all values in one call, each in its signal's own type; return the StatusCode of each.
 
-        A value is a plain one, or for a DateTime its ticks.
+        A value is a plain one, or for a DateTime its ticks; what its type cannot hold is not sent.
         """
         await self._learn_types(list(values))
-        params = ua.WriteParameters()
-        for name, value in values.items():
-            vtype = self._types.get(name, ua.VariantType.Double)
-            shown = FileTime.of(value) if vtype is ua.VariantType.DateTime else value
-            if vtype.value in INTEGERS and isinstance(value, float) and value.is_integer():
-                shown = int(value)
-            params.NodesToWrite.append(
-                ua.WriteValue(
-                    NodeId=self.node_id(name),
-                    AttributeId=ua.AttributeIds.Value,
-                    Value=ua.DataValue(Value=ua.Variant(shown, vtype)),
-                )
-            )
-        results = await self._session.answer(self._session.services.write(params))
-        return {name: int(result.value) for name, result in zip(values, results, strict=True)}
+        types = {name: self._types.get(name, ua.VariantType.Double) for name in values}
+        found = {name: misfit(value, types[name]) for name, value in values.items()}
+        sent = [name for name, status in found.items() if status == quality.GOOD]
+        if sent:
+            params = ua.WriteParameters(NodesToWrite=[self._writing(name, values[name], types[name]) for name in sent])
+            results = await self._session.answer(self._session.services.write(params))
+            found |= {name: int(result.value) for name, result in zip(sent, results, strict=True)}
+        return found
+
+    def _writing(self, name: str, value: Any, kind: ua.VariantType) -> ua.WriteValue:
+        data = ua.DataValue(Value=variant(value, kind))
+        return ua.WriteValue(NodeId=self.node_id(name), AttributeId=ua.AttributeIds.Value, Value=data)
 
     async def call(self, object_name: str, method: str, *arguments: Any) -> list[Any]:
         """Call a Method and return its output arguments.
@@ -118,10 +115,14 @@ class OpcuaLink:
         return Notification.joined([page async for page in self.history_pages([name], start, end, bounds=bounds)])
 
     def history_pages(
-        self, names: Sequence[str], start: int, end: int, *, bounds: bool = False
+        self, names: Sequence[str], start: int, end: int, *, bounds: bool = False, on_refusal: OnRefusal = refuse
     ) -> AsyncIterator[Notification]:
-        """Yield the same of any number of signals page by page, however much it is; each signal's in order."""
-        return reading_back.history(self._session, names, start, end, bounds=bounds)
+        """Yield the same of any number of signals page by page, however much it is; each signal's in order.
+
+        Raises:
+            BadInput: naming a signal with a Bad answer, where `on_refusal` does not take it.
+        """
+        return reading_back.history(self._session, names, start, end, bounds=bounds, on_refusal=on_refusal)
 
     async def subscribe(
         self, names: Sequence[str], on_data: OnData, *, publishing_s: float = 0.1, queue_size: int = 10_000

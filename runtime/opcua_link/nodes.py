@@ -9,6 +9,7 @@ from asyncua import ua
 
 from plant.names import NAMESPACE_URI
 from runtime.errors import BadInput
+from runtime.settings import NodeSettings
 
 
 class Nodes(Protocol):
@@ -56,6 +57,11 @@ def plant_nodes(namespaces: Sequence[str], where: str) -> PlantNodes:
         message = f"{where}: no namespace {NAMESPACE_URI}: this is no cstr-gateway server"
         raise BadInput(message)
     return PlantNodes(namespaces.index(NAMESPACE_URI))
+
+
+def nodes_to_find(nodes: Sequence[NodeSettings]) -> FindNodes:
+    """Return what finds the nodes of `historian.nodes`, or where none are listed those of a plant of ours."""
+    return listed({node.name: node.node for node in nodes}) if nodes else plant_nodes
 
 
 def listed(nodes: Mapping[str, str]) -> FindNodes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from asyncua import ua
 
@@ -19,13 +19,40 @@ from runtime.opcua_link.values import Notification
 AT_ONCE, LONG_AT_ONCE = 50, 10
 """Signals of one call, and of one when there is more of some than an answer holds."""
 
+REFUSALS = frozenset(
+    int(code)
+    for code in (
+        ua.StatusCodes.BadServiceUnsupported,
+        ua.StatusCodes.BadUserAccessDenied,
+        ua.StatusCodes.BadTooManyOperations,
+        ua.StatusCodes.BadTimestampsToReturnInvalid,
+        ua.StatusCodes.BadHistoryOperationInvalid,
+        ua.StatusCodes.BadHistoryOperationUnsupported,
+    )
+)
+"""Results of a whole call that are about the question, not about the session (OPC 10000-4 v1.05 §5.11.3.3, §7.38.2)."""
+
+OnRefusal = Callable[[str, int], None]
+"""Told which signal's history is answered with which Bad StatusCode."""
+
+
+def refuse(name: str, status: int) -> None:
+    """Take a Bad answer for a wrong question.
+
+    Raises:
+        BadInput: naming signal and StatusCode.
+    """
+    message = f"{name}: the server's history answers {quality.name_of(status)}"
+    raise BadInput(message)
+
 
 async def history(
-    session: Session, names: Sequence[str], start: int, end: int, *, bounds: bool
+    session: Session, names: Sequence[str], start: int, end: int, *, bounds: bool, on_refusal: OnRefusal = refuse
 ) -> AsyncIterator[Notification]:
     """Yield what is from `start` to `end` (ticks), page by page; with `bounds`, the samples around it too.
 
     Of each signal it is in order. Other servers are asked about one at a time, as they may keep no more places.
+    A signal with a Bad answer is told, and not asked for any more; the others are.
     """
     parameters = ua.HistoryReadParameters(
         HistoryReadDetails=ua.ReadRawModifiedDetails(
@@ -47,7 +74,8 @@ async def history(
             for place, point in asked
         ]
         places = [place for place, _ in asked]
-        page, rest = await session.answer(_page(session, ua.HistoryReadRequest(Parameters=parameters), names, places))
+        request = ua.HistoryReadRequest(Parameters=parameters)
+        page, rest = await session.answer(_page(session, request, names, places, on_refusal))
         yield page.take(page.status != quality.BAD_BOUND_NOT_FOUND)
         if rest:
             waiting.extendleft(reversed(rest))
@@ -55,16 +83,27 @@ async def history(
 
 
 async def _page(
-    session: Session, request: ua.HistoryReadRequest, names: Sequence[str], places: Sequence[int]
+    session: Session,
+    request: ua.HistoryReadRequest,
+    names: Sequence[str],
+    places: Sequence[int],
+    on_refusal: OnRefusal,
 ) -> tuple[Notification, list[tuple[int, bytes]]]:
     """Return the values, and where the rest of each signal begins that has more."""
-    service_result, found = read_remembered(await session.send(request), len(places))
-    ua.StatusCode(ua.UInt32(service_result)).check()
+    try:
+        service_result, found = read_remembered(await session.send(request), len(places))
+        ua.StatusCode(ua.UInt32(service_result)).check()
+    except ua.UaStatusCodeError as error:
+        if error.code not in REFUSALS:
+            raise
+        for place in places:
+            on_refusal(names[place], error.code)
+        return Notification.of([], names), []
     answers = list(zip(places, found, strict=True))
     for place, each in answers:
         if quality.is_bad(each.status):
-            message = f"{names[place]}: the server's history answers {quality.name_of(each.status)}"
-            raise BadInput(message)
+            on_refusal(names[place], each.status)
+    answers = [(place, each) for place, each in answers if not quality.is_bad(each.status)]
     parts = [decode_history(each.values, names, place) for place, each in answers if each.values]
     rest = [(place, each.continuation_point) for place, each in answers if each.continuation_point]
     return Notification.joined([Notification.of([], names), *parts]), rest

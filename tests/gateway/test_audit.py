@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from gateway.cli import make_app
 from gateway.commands.audit import COLUMNS
-from runtime.rotating_lines import AUDIT
+from runtime.rotating_lines import AUDIT, COMMANDS
 
 
 def line(minutes_ago: float, message: str, **facts: object) -> str:
@@ -50,6 +50,16 @@ def test_the_last_hour_the_newest_last(data: Path) -> None:
     assert json.loads(out)[0]["user"] == "anna"
     assert errors.count("is damaged and is left out") == 2
     assert "audit.jsonl.1: line 2" in errors
+
+
+def test_mqtt_commands_stand_among_the_others_by_time(data: Path) -> None:
+    commands = data / COMMANDS
+    commands.write_text(line(40, "command", entry=7, status="BadOutOfRange", NewValue=1000) + line(0.5, "newest"))
+    rows = json.loads(audit(data, "--format", "json")[0])
+    assert [row["message"] for row in rows] == ["old", "command", "new", "newest"]
+    assert (rows[1]["entry"], rows[1]["status"], rows[1]["new"]) == (7, "BadOutOfRange", 1000)
+    (data / AUDIT).unlink()
+    assert "newest" in messages(audit(data, "--format", "json")[0])
 
 
 @pytest.mark.parametrize(

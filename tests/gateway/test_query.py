@@ -173,6 +173,7 @@ def test_a_file_is_not_there_when_something_went_wrong(data: Path, tmp_path: Pat
         (["--start", "yesterday"], "--start: time 'yesterday': allowed is ISO 8601"),
         (["--start", "2027-01-01T00:00:00Z"], "--end"),
         (["--out", "no/such/folder/found.csv"], "--out no/such/folder/found.csv"),
+        (["--plot", "no/such/folder/x.png"], "--plot no/such/folder/x.png: there is no folder no/such/folder"),
     ],
 )
 def test_what_is_not_allowed_is_refused_in_words(data: Path, words: list[str], said: str) -> None:
@@ -220,3 +221,35 @@ def test_a_long_line_keeps_its_peaks(data: Path, tmp_path: Path, drawn) -> None:
     (envelope,) = (each for each in axis.collections if each.get_paths())
     heights = envelope.get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == (210.0, 390.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["R101.T", "--interval", "0.00001us"], "--interval: 1e-11 s is too short"),
+        (["R101.T", "--percent-data-good", "101"], "--percent-data-good 101: allowed is 0 to 100"),
+        (
+            ["R101.Detector.Cause", "--aggregate", "Average"],
+            "R101.Detector.Cause is text or a time; allowed are Interpolative",
+        ),
+    ],
+)
+def test_what_makes_no_sense_of_an_aggregate_is_refused_in_words(data: Path, words: list[str], said: str) -> None:
+    result = CliRunner().invoke(make_app(), ["query", "aggregate", *SPAN, *words, "--data", str(data)])
+    assert isinstance(result.exception, BadInput), result.output
+    assert said in str(result.exception)
+
+
+def test_the_axis_of_an_aggregate_has_its_unit(data: Path, tmp_path: Path, drawn) -> None:
+    span = (*SPAN[:3], "2026-11-22T04:01:30Z", "--interval", "10s", "--plot", str(tmp_path / "trend.png"))
+    for aggregate, unit in (("PercentGood", "%"), ("Total", "K·s"), ("Count", "value")):
+        query(data, "aggregate", "R101.T", *span, "--aggregate", aggregate)
+        assert [axis.get_ylabel() for axis in drawn().axes] == [unit]
+
+
+def test_uncertain_data_counts_as_asked(data: Path) -> None:
+    with contextlib.closing(Store(data / STORE)) as store:
+        store.append(store.columns([sample("R101.T", 100, 400.0, quality.UNCERTAIN)]))
+    words = ("aggregate", "R101.T", "--start", "-10s", "--interval", "0s", "--aggregate", "EndBound")
+    statuses = [query(data, *words, *more)[0][0].split(",")[3] for more in ((), ("--treat-uncertain-as-good",))]
+    assert statuses[0] != statuses[1]

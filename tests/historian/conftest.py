@@ -39,6 +39,10 @@ class Server:
         self.past: list[Reading] = []
         self.dies_at = ""
         """The signal whose history it does not live to answer."""
+        self.refuses: dict[str, int] = {}
+        """Signals whose history it does not tell, and what it answers."""
+        self.lost_until = 2**62
+        """It tells those that begin later."""
         self.asked: dict[str, int] = {}
         """Since when each signal's history was asked for last."""
         self.send: Callable[..., object] = lambda _: None
@@ -65,15 +69,21 @@ class Server:
             await on_data(Notification.of(self.live, names))  # type: ignore[misc]
         return 1
 
-    async def history(self, name: str, start: int, end: int) -> Notification:
-        return Notification.joined([page async for page in self.history_pages([name], start, end)])
-
-    async def history_pages(self, names: Sequence[str], start: int, end: int) -> AsyncIterator[Notification]:
+    async def history_pages(
+        self, names: Sequence[str], start: int, end: int, *, on_refusal: Callable[[str, int], None]
+    ) -> AsyncIterator[Notification]:
         for name in names:
             if name == self.dies_at:
                 raise LinkLost("the server went away")
             self.asked[name] = start
-            past = [each for each in self.past if each.name == name and start <= each.source_time < end]
+            if name in self.refuses and start < self.lost_until:
+                on_refusal(name, self.refuses[name])
+                continue
+            past = [
+                each
+                for each in self.past
+                if each.name == name and start <= (each.source_time or each.server_time) < end
+            ]
             for first in range(0, len(past) + 1, 7):
                 yield Notification.of(past[first : first + 7], names)
 

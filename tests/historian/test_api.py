@@ -11,6 +11,7 @@ import pytest
 from detector.database import connect
 from historian import answers
 from historian.api import _rows, make_app
+from plant import quality
 from plant.sample import Sample
 from runtime.settings import Settings
 from runtime.settings_file import load_settings
@@ -119,3 +120,65 @@ async def test_the_last_of_several_signals_comes_in_every_format(get: Get) -> No
     table = pyarrow.ipc.open_stream((await get("history/last", answers.ARROW, signal=names)).content).read_all()
     assert table["value"].to_pylist() == [403.0, 350.0]
     assert (await get("history/last", "text/csv;q=0", signal=names)).status_code == 406
+
+
+@pytest.mark.parametrize(
+    ("question", "parameters", "said"),
+    [
+        ("history/raw", {"strat": "-1s"}, "'strat': allowed are signal, start, end, limit, next"),
+        ("history/raw", {"signal": ["R101.T", "R101.TIC101.SP"]}, "'signal': is there 2 times; allowed is once"),
+        ("history/aggregate", {"treat_uncertain": "false"}, "treat_uncertain_as_bad"),
+        ("history/aggregate", {"percent_data_bad": "101"}, "percent_data_bad 101: allowed is 0 to 100"),
+        ("history/aggregate", {"interval": "0.00001us"}, "allowed is 0 (one for all), or 100 ns and more"),
+        ("signals", {"signal": "R101.T"}, "'signal': allowed are none"),
+    ],
+)
+async def test_what_is_not_known_is_refused_with_what_is(
+    get: Get, question: str, parameters: dict[str, object], said: str
+) -> None:
+    signal = {} if question == "signals" else {"signal": "R101.T"}
+    answer = await get(question, **{**signal, **parameters})
+    assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "unit"),
+    [
+        ("TimeAverage", "K"),
+        ("PercentGood", "%"),
+        ("Count", ""),
+        ("DurationBad", "ms"),
+        ("VarianceSample", "K\u00b2"),
+        ("Total2", "K\u00b7s"),
+    ],
+)
+async def test_an_aggregate_has_its_own_unit(get: Get, aggregate: str, unit: str) -> None:
+    assert (await get("history/aggregate", **SPAN, interval="0s", aggregate=aggregate)).json()["unit"] == unit
+
+
+async def test_uncertain_samples_count_as_asked(get: Get, plant, server) -> None:
+    plant.put(Sample(server.at(9), "R101.T", 309.0, quality.UNCERTAIN))
+    count = {**SPAN, "interval": "0s", "aggregate": "PercentBad"}
+    shares = [(await get("history/aggregate", **count, treat_uncertain_as_bad=each)).json() for each in (True, False)]
+    assert shares[0]["samples"][0]["v"] > shares[1]["samples"][0]["v"] == 0.0
+    at = {"signal": "R101.T", "time": "2026-11-22T04:00:08Z"}
+    found = [
+        (await get("history/at", **at, treat_uncertain_as_bad=each)).json()["samples"][0] for each in (True, False)
+    ]
+    assert [each["status"] for each in found] == ["UncertainDataSubNormal", "UncertainDataSubNormal"]
+    assert [each["v"] for each in found] == [305.0, 308.0]
+
+
+async def test_now_is_the_newest_sample_which_raw_has_in_it(get: Get) -> None:
+    raw = (await get("history/raw", signal="R101.T", start="-2s")).json()["samples"]
+    assert [sample["v"] for sample in raw] == [301.0, 302.0, 402.0, 303.0, 403.0]
+    (held,) = (await get("history/aggregate", signal="R101.T", start="-2s", interval="0s")).json()["samples"]
+    assert (held["t"], held["status"]) == ("2026-11-22T04:00:01.0000000Z", "Good")
+
+
+async def test_the_reference_names_each_path_and_loads_nothing(get: Get) -> None:
+    page = (await get("../../docs")).text
+    assert "/api/v1/history/aggregate" in page
+    assert "percent_data_good" in page
+    assert "http:" not in page
+    assert "https:" not in page

@@ -8,6 +8,7 @@ import math
 
 import pytest
 
+from historian import collector, gaps
 from plant import quality
 from runtime.errors import LinkLost
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
@@ -32,6 +33,73 @@ async def test_a_gap_that_was_not_read_back_is_still_one_for_the_next_connection
     server.dies_at = ""
     async with plant.collecting(server, lambda: not plant.gaps()):
         assert plant.stored("R101.Ca") == seconds
+
+
+async def test_a_signal_whose_history_is_refused_spoils_no_other_and_is_asked_for_again(
+    plant, server, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr(gaps, "FIRST_PATIENCE_S", 0.02)
+    seconds = [float(second) for second in range(1, 11)]
+    server.past = [server.measure(name, second, second) for name in NAMES for second in seconds]
+    server.refuses = {"R101.Ca": quality.BAD_DATA_LOST}
+    server.live = [server.measure(name, 10.0, 10) for name in NAMES]
+    server.now = server.at(10)
+    async with plant.collecting(server, lambda: plant.health.detail.get("gaps")):
+        assert (plant.stored("R101.T"), plant.stored("R101.Ca")) == (seconds, [10.0])
+        assert plant.gaps() == ["R101.Ca"]
+        assert plant.registry.get_sample_value("cstr_refused_gaps") == 1.0
+        assert plant.health.last_error == "gaps stay open: R101.Ca: BadDataLost"
+        await server.send(Notification.of([server.measure("R101.Ca", 11.0, 11)], NAMES))
+        assert plant.stored("R101.Ca")[-1] == 11.0
+        server.asked.clear()
+        async with asyncio.timeout(10):
+            while "R101.Ca" not in server.asked:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        server.refuses = {}
+        async with asyncio.timeout(10):
+            while plant.health.last_error or plant.gaps():  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert plant.stored("R101.Ca") == [*seconds, 11.0]
+    assert plant.health.detail["gaps"] == 0
+    assert len([record for record in caplog.records if "BadDataLost" in record.message]) == 1
+
+
+async def test_a_refused_gap_is_asked_for_at_the_next_connection(plant, server) -> None:
+    server.past = [server.measure("R101.T", 1.0, 1)]
+    server.refuses = dict.fromkeys((*NAMES, "Plant.Simulation.Epoch"), quality.BAD_USER_ACCESS_DENIED)
+    server.now = server.at(1)
+    async with plant.collecting(server, lambda: plant.health.detail.get("gaps") == 2):
+        pass
+    server.refuses = {}
+    async with plant.collecting(server, lambda: not plant.gaps()):
+        assert plant.stored("R101.T") == [1.0]
+
+
+async def test_what_is_missed_later_is_read_back_though_an_older_gap_is_refused(plant, server) -> None:
+    server.refuses, server.lost_until = {"R101.T": quality.BAD_DATA_LOST}, server.at(5)
+    server.live = [server.measure("R101.T", 10.0, 10)]
+    server.now = server.at(10)
+    async with plant.collecting(server, lambda: plant.health.detail.get("gaps") and plant.stored("R101.T")):
+        assert plant.gaps() == ["R101.T"]
+    server.past = [server.measure("R101.T", float(second), second) for second in range(1, 21)]
+    server.live = [server.measure("R101.T", 20.0, 20)]
+    server.now = server.at(20)
+    async with plant.collecting(server, lambda: len(plant.stored("R101.T")) == 11):
+        assert plant.stored("R101.T") == [float(second) for second in range(10, 21)]
+        assert plant.gaps() == ["R101.T"]
+
+
+async def test_of_signals_without_history_one_line_says_that_what_was_missed_is_lost(plant, server, caplog) -> None:
+    names = [f"Tank.Level{number}" for number in range(10)]
+    server.is_plant, server.infos = False, [VariableInfo(name, 11, "", False) for name in names]
+    server.live = [server.measure(name, 1.0, 1) for name in names]
+    async with plant.collecting(server, lambda: plant.stored(names[-1]) and not plant.gaps()):
+        pass
+    assert "lost" not in caplog.text
+    async with plant.collecting(server, lambda: not plant.gaps() and "lost" in caplog.text):
+        pass
+    (said,) = [record.message for record in caplog.records if "lost" in record.message]
+    assert said.endswith("Tank.Level0, Tank.Level1, Tank.Level2 and 7 more")
 
 
 async def test_what_was_read_back_is_not_asked_for_again(plant, server) -> None:
@@ -89,6 +157,14 @@ async def test_a_gap_is_filled_as_thinly_as_live_samples_are_kept(plant, server)
         assert plant.stored("R101.T") == [*(1.0 + 10 * place for place in range(10)), 100.0]
 
 
+async def test_values_without_a_source_time_are_stored_live_and_read_back(plant, server) -> None:
+    server.now = server.at(50)
+    server.past = [Reading("R101.T", 1.0, quality.GOOD, 0, server.at(20))]
+    server.live = [Reading("R101.T", 3.0, quality.GOOD, 0, server.at(50))]
+    async with plant.collecting(server, lambda: len(plant.stored("R101.T")) == 2 and not plant.gaps()):
+        assert plant.stored("R101.T") == [1.0, 3.0]
+
+
 async def test_all_that_is_received_is_stored_or_rejected(plant, server) -> None:
     server.now = server.at(50)
     server.past = [server.measure("R101.T", float(second), second) for second in range(1, 51)]
@@ -114,7 +190,9 @@ async def test_what_the_servers_queue_has_lost_is_read_back(plant, server) -> No
     assert plant.count("received") == plant.count("stored") + plant.count("rejected")
 
 
-async def test_what_the_servers_queue_has_lost_is_counted_and_said_once(plant, server, caplog) -> None:
+async def test_what_the_servers_queue_has_lost_is_counted_and_said_once_until_it_is_quiet(
+    plant, server, monkeypatch, caplog
+) -> None:
     overflow = quality.GOOD | 0x480
     server.live = [server.measure("R101.T", float(second), second, overflow) for second in range(3)]
     server.live += [server.measure("R101.Ca", 1.0, 1, status) for status in (quality.GOOD, 0x500, 0x80)]
@@ -122,5 +200,8 @@ async def test_what_the_servers_queue_has_lost_is_counted_and_said_once(plant, s
         await server.send(Notification.of(server.live[:1], NAMES))
         with contextlib.closing(Reader(plant.path)) as reader:
             assert {sample.quality for sample in reader.raw("R101.T", 0, 2**62)} == {overflow}
-    assert plant.count("overflowed") == 4
-    assert len([record for record in caplog.records if "overflowed" in record.message]) == 1
+        monkeypatch.setattr(collector, "QUIET_S", -1.0)
+        for _ in range(2):
+            await server.send(Notification.of(server.live[:1], NAMES))
+    assert plant.count("overflowed") == 6
+    assert len([record for record in caplog.records if "overflowed" in record.message]) == 2

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import pytest
 
+from historian.command_trail import CommandTrail
 from historian.commands import Commander
 from plant import quality
 from runtime.mqtt_link import Message
+from runtime.rotating_lines import COMMANDS, RotatingLines
 from runtime.settings import NodeSettings
 
 TOPIC = "plant/main/Area1/R101/cmd"
@@ -41,10 +44,11 @@ class Written:
 
     def __init__(self) -> None:
         self.values: list[tuple[str, object]] = []
+        self.answer = quality.GOOD
 
     async def write(self, values: Mapping[str, object]) -> dict[str, int]:
         self.values += values.items()
-        return dict.fromkeys(values, quality.GOOD)
+        return dict.fromkeys(values, self.answer)
 
 
 async def send(plant, *messages: Message) -> tuple[list[dict[str, object]], list[tuple[str, object]]]:
@@ -65,9 +69,12 @@ def message(command: object, **other: object) -> Message:
         b'{"id": ' + b"[" * 400 + b"]" * 400 + b"}",
         b"\xff\x00",
         b"[]",
+        b'{"signal": "R101.TIC101.SP", "value": 351}',
+        b'{"id": true, "signal": "R101.TIC101.SP", "value": 351}',
+        b'{"id": null, "signal": "R101.TIC101.SP", "value": 351}',
         b" " * 5000 + b"{}",
     ],
-    ids=["deep", "long number", "deep id", "no text", "no object", "long"],
+    ids=["deep", "long number", "deep id", "no text", "no object", "no id", "true id", "null id", "long"],
 )
 async def test_a_payload_that_is_no_command_is_counted_and_answered(plant, payload: bytes) -> None:
     replies, written = await send(plant, Message(TOPIC, payload), message(SETPOINT))
@@ -88,10 +95,63 @@ async def test_a_mode_is_one_of_the_modes(plant, value: float) -> None:
     assert "2 AUTO" in str(reply["why"])
 
 
+@pytest.mark.parametrize(
+    ("command", "status", "why"),
+    [
+        ({"value": 1000}, "BadOutOfRange", "300 to 390"),
+        ({"value": True}, "BadTypeMismatch", "allowed is a number"),
+        ({"signal": "R101.Tc"}, "BadNotWritable", "R101.TIC101.SP, R101.TIC101.ModeTarget, R101.TIC101.OUT"),
+        ({"expires": 5}, "BadInvalidArgument", "an ISO 8601 time, e.g. 20"),
+        ({"expires": "2026-01-01T00:00:00Z"}, "BadTimeout", "is over, here it is 20"),
+    ],
+)
+async def test_what_is_refused_says_what_is_allowed(plant, command: dict[str, object], status: str, why: str) -> None:
+    ((reply,), written) = await send(plant, message(SETPOINT, **command))
+    assert (reply["id"], reply["status"], written) == (7, status, [])
+    assert why in str(reply["why"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [(quality.BAD_TYPE_MISMATCH, "the node's own type"), (quality.BAD_INVALID_STATE, "refuses")]
+)
+async def test_what_the_server_refuses_has_a_reason_too(plant, answer: int, why: str) -> None:
+    broker, link = Broker(message(SETPOINT)), Written()
+    link.answer = answer
+    await Commander(lambda: link, plant.metrics, "main").run(broker)  # type: ignore[arg-type,return-value]
+    assert why in str(broker.replies[0]["why"])
+
+
+async def test_done_and_refused_commands_are_in_the_trail(plant, tmp_path: Path) -> None:
+    trail = CommandTrail(RotatingLines(tmp_path / COMMANDS, 10_000, 2), plant.metrics)
+    kept = Message(TOPIC, json.dumps(SETPOINT).encode(), retained=True)
+    sent = message(SETPOINT), message(SETPOINT, id="a", value=1000), Message(TOPIC, b"[]"), kept
+    broker, link = Broker(*sent), Written()
+    await Commander(lambda: link, plant.metrics, "main", audit=trail.put).run(broker)  # type: ignore[arg-type,return-value]
+    records = [json.loads(line) for line in (tmp_path / COMMANDS).read_text().splitlines()]
+    assert [(each["entry"], each["status"]) for each in records] == [
+        (7, "Good"),
+        ("a", "BadOutOfRange"),
+        (None, "BadDecodingError"),
+        (None, "BadTimeout"),
+    ]
+    assert {each["event"] for each in records} == {"MqttCommand"}
+    assert (records[1]["node"], records[1]["NewValue"]) == ("R101.TIC101.SP", 1000)
+
+
+async def test_a_trail_that_cannot_be_written_stops_no_command(plant, tmp_path: Path, caplog) -> None:
+    (tmp_path / "audit").write_text("in the way")
+    trail = CommandTrail(RotatingLines(tmp_path / COMMANDS, 10_000, 2), plant.metrics)
+    broker, link = Broker(message(SETPOINT), message(SETPOINT)), Written()
+    await Commander(lambda: link, plant.metrics, "main", audit=trail.put).run(broker)  # type: ignore[arg-type,return-value]
+    assert [reply["status"] for reply in broker.replies] == ["Good", "Good"]
+    assert plant.registry.get_sample_value("cstr_audit_dropped_total") == 2.0
+    assert len([record for record in caplog.records if "audit" in record.message]) == 1
+
+
 async def test_who_wrote_what_is_in_the_log(plant, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     await send(plant, message(SETPOINT, id="shift\n2"))
-    assert "for R101: id 'shift\\n2', 'R101.TIC101.SP' = 350.5: Good" in caplog.text
+    assert "R101/cmd: command 'shift\\n2': 'R101.TIC101.SP' = 350.5: Good" in caplog.text
 
 
 async def test_of_another_server_only_what_is_listed_may_be_written_within_its_range(plant) -> None:

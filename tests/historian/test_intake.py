@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from historian.epochs import EPOCH
-from historian.intake import Intake
+from historian.intake import Intake, timed
 from historian.messages.line_protocol import EARLIEST, LATEST
 from plant import quality
 from plant.clock import ticks_from_text
@@ -74,6 +74,23 @@ def test_columns_are_taken_as_their_readings_would_be(notifications: list[list[R
         assert rejected == reasons
 
 
+def test_where_the_source_gives_no_time_the_servers_stands_in_then_that_of_arrival() -> None:
+    waiting = quality.BAD_WAITING_FOR_INITIAL_DATA
+    rows = [
+        Reading("R101.T", 1.0, quality.GOOD, T0, 7),
+        Reading("R101.T", 2.0, quality.GOOD, 0, T0 + 1),
+        Reading("R101.T", 3.0, quality.GOOD, 0, 0),
+        Reading("R101.T", None, quality.BAD_NO_COMMUNICATION, 0, T0 + 3),
+        Reading("R101.T", None, waiting, 0, T0 + 4),
+        Reading("R101.T", None, waiting | 0x480, 0, 0),
+        Reading("R101.T", None, waiting, T0 + 6, 7),
+    ]
+    found = timed(Notification.of(rows, list(TYPES)), T0 + 2)
+    assert found.source_time.tolist() == [T0, T0 + 1, T0 + 2, T0 + 3, 0, 0, T0 + 6]
+    accepted, rejected = Intake(INFOS, 0).accepted(found)
+    assert (len(accepted), rejected["never_measured"]) == (5, 2)
+
+
 def test_a_datetime_is_ticks_and_no_text() -> None:
     name = "R101.Detector.Since"
     both = [Reading(name, 7, quality.GOOD, T0, 5), Reading(name, "now", quality.GOOD, T0 + 1, 5)]
@@ -89,3 +106,11 @@ def test_jumps_of_plant_time_are_found_wherever_they_stand() -> None:
     found = Intake(INFOS, 0).jumps(Notification.of([other, jumps[0], other, jumps[1]], list(TYPES)))
     assert found == jumps
     assert Intake(INFOS[:1], 0).jumps(Notification.of([other], list(TYPES)[:1])) == []
+
+
+def test_a_time_far_ahead_of_the_servers_clock_is_refused() -> None:
+    received = [Reading("R101.T", 1.0, 0, T0 + ahead, T0) for ahead in (-INTERVAL, 1000, 1001)]
+    received.append(replace(received[2], server_time=0))
+    accepted, rejected = Intake(INFOS, 0, ahead=1000).accepted(Notification.of(received, list(TYPES)))
+    assert accepted.source_time.tolist() == [T0 - INTERVAL, T0 + 1000, T0 + 1001]
+    assert rejected["time"] == 1

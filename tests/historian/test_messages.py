@@ -12,7 +12,7 @@ from historian.messages.data_set import data_set_message
 from historian.messages.line_protocol import EARLIEST, LATEST, LineProtocol
 from plant import quality
 from plant.clock import ticks_from_text
-from plant.sample import Sample
+from plant.sample import Sample, Scalar
 from timeseries.columns import Columns
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
@@ -81,14 +81,31 @@ def test_times_are_exact_as_far_as_they_go_and_an_unknown_one_is_left_out(store:
 
 
 def test_a_data_set_message_carries_one_data_value() -> None:
-    good = json.loads(data_set_message(Sample(TIME + 5, "R101.T", 350.01, quality.GOOD, TIME, 0, 9)))
+    good = json.loads(data_set_message(Sample(TIME + 5, "R101.T", 350.01, quality.GOOD, TIME, 0, 9), 11))
     assert good["Payload"]["T"]["Value"] == 350.01
     assert good["Payload"]["T"]["SourceTimestamp"] == "2026-11-22T04:00:00.0000005Z"
     assert "StatusCode" not in good["Payload"]["T"]
     assert "Historical" not in good
     bad = json.loads(
-        data_set_message(Sample(TIME, "R101.T", None, quality.BAD_SENSOR_FAILURE, TIME, 0, 10), is_historical=True)
+        data_set_message(Sample(TIME, "R101.T", None, quality.BAD_SENSOR_FAILURE, TIME, 0, 10), 11, is_historical=True)
     )
     assert bad["Payload"]["T"]["Value"] is None
     assert bad["Payload"]["T"]["StatusCode"]["Symbol"] == "BadSensorFailure"
     assert bad["Historical"] is True
+
+
+@pytest.mark.parametrize(
+    ("value", "data_type", "wanted"),
+    [
+        (7, 7, 7),
+        (9007199254741223, 8, "9007199254741223"),
+        (2**64 - 1, 9, "18446744073709551615"),
+        (True, 1, True),
+        (0.5, 10, 0.5),
+        ("2026-11-22T04:00:00Z", 13, "2026-11-22T04:00:00Z"),
+        ("zu hei\u00df", 21, {"Text": "zu hei\u00df"}),
+    ],
+)
+def test_a_data_set_message_has_the_signals_own_type(value: Scalar, data_type: int, wanted: object) -> None:
+    field = json.loads(data_set_message(Sample(TIME, "Tank.Count", value), data_type))["Payload"]["Count"]
+    assert (field["UaType"], field["Value"]) == (data_type, wanted)

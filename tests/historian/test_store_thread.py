@@ -72,6 +72,31 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
     assert plant.health.last_error == ""
 
 
+async def test_only_what_was_refused_shows_that_the_store_works_again(plant, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    full = True
+
+    def write() -> None:
+        if full:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    writing = asyncio.create_task(plant.thread.do(write))
+    async with asyncio.timeout(10):
+        while not plant.health.last_error:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    for _ in range(3):
+        await plant.thread.do(plant.store.newest_time)
+    assert "store" in plant.health.as_json()["waiting_for"]
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await plant.thread.do(plant.store.newest_time)
+    assert plant.health.last_error == "store: database or disk is full"
+    full = False
+    await plant.thread.do(write)
+    assert plant.health.last_error == ""
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+
+
 async def test_a_long_refusal_is_said_once(plant, monkeypatch, caplog: pytest.LogCaptureFixture) -> None:
     FullDisk(monkeypatch, plant.store, "newest_time", times=20)
     assert await plant.thread.do(plant.store.newest_time) == 0

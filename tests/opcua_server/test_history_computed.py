@@ -172,6 +172,7 @@ async def test_what_cannot_be_answered_says_why(plant: Client) -> None:
         (processed("Average", now, now, 1), ua.uaerrors.BadInvalidTimestampArgument),
         (processed("Average", 0, now, 1), ua.uaerrors.BadInvalidTimestampArgument),
         (processed("Average", now - S, now, -1), ua.uaerrors.BadInvalidArgument),
+        (processed("Average", now - S, now, 4e-8), ua.uaerrors.BadInvalidArgument),
         (
             processed("Average", now - S, now, 1, PercentDataBad=101, PercentDataGood=100),
             ua.uaerrors.BadAggregateConfigurationRejected,
@@ -181,6 +182,9 @@ async def test_what_cannot_be_answered_says_why(plant: Client) -> None:
     ):
         with pytest.raises(wanted):
             await asked(plant, details, T)
+    with pytest.raises(ua.uaerrors.BadAggregateNotSupported):
+        await asked(plant, processed("Average", now - S, now, 1), CAUSE)
+    assert await asked(plant, processed("Count", now - S, now, 1), CAUSE)
     two = processed("Average", now - S, now, 1)
     with pytest.raises(ua.uaerrors.BadAggregateListMismatch):
         await asked(plant, two, T, SP)

@@ -292,4 +292,4 @@ class MonitoredItems(RuleBasedStateMachine):
 
 
 TestMonitoredItems = MonitoredItems.TestCase
-TestMonitoredItems.settings = settings(max_examples=150, stateful_step_count=40, derandomize=True, deadline=None)
+TestMonitoredItems.settings = settings(max_examples=150, stateful_step_count=40, derandomize=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from pathlib import Path
 
 import numpy as np
@@ -104,16 +104,17 @@ def test_on_a_full_disk_samples_wait_and_the_oldest_are_given_up_and_counted(
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(recording, "MOST_WAITING", 10)
+    monkeypatch.setattr(recording, "AGAIN_S", 0.0)
     monkeypatch.setattr(recorded.store, "append", refuse)
     for number in range(1, 9):
         recorded.scan(number)
         recorded.recorder.flush()
-    assert "disk is full" in recorded.health.last_error
+    assert "disk is full" in str(recorded.health.as_json()["last_error"])
     monkeypatch.setattr(recorded.store, "append", append)
     recorded.recorder.flush()
     assert [time // SCAN for time, *_ in recorded.found("R101.T")] == [4, 5, 6, 7, 8]
     assert recorded.count("cstr_history_lost_total") == 6
-    assert recorded.health.last_error == ""
+    assert str(recorded.health.as_json()["last_error"]) == ""
     told = [text for text in caplog.messages if "history" in text]
     assert [text.split("(")[0].strip() for text in told] == ["the history refuses", "the history works again"]
 
@@ -126,6 +127,7 @@ def test_what_waits_for_the_disk_is_read_with_the_rest(
 
     recorded.scan(1)
     recorded.recorder.flush()
+    monkeypatch.setattr(recording, "AGAIN_S", 0.0)
     with monkeypatch.context() as full:
         full.setattr(recorded.store, "append", refuse)
         recorded.scan(2)
@@ -140,3 +142,33 @@ def test_what_waits_for_the_disk_is_read_with_the_rest(
     assert history.read(number, info, 0, 2**62).times.tolist() == [SCAN, 2 * SCAN, 3 * SCAN]
     assert history.edges(number, info, 0, 2 * SCAN + 1) == (None, 3 * SCAN)
     history.close()
+
+
+def test_a_full_disk_is_tried_once_a_second_with_little(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    append = recorded.store.append
+
+    def refuse(columns: Sized) -> None:
+        tried.append(len(columns))
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(recording, "AT_ONCE", 20)
+    now = [0.0]
+    monkeypatch.setattr(recording.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(recorded.store, "append", refuse)
+    for number in range(1, 501):
+        now[0] = number / 10
+        recorded.scan(number)
+        recorded.recorder.flush()
+    assert 45 <= len(tried) <= 51
+    assert max(tried) <= 20
+    assert sum(map(len, recorded.recorder.unwritten())) == 1000
+    monkeypatch.setattr(recorded.store, "append", append)
+    now[0] += 1
+    recorded.recorder.flush()
+    assert recorded.recorder.is_behind
+    assert len(recorded.found("R101.T")) == 30
+    recorded.recorder.flush(wholly=True)
+    assert not recorded.recorder.is_behind
+    assert [time // SCAN for time, *_ in recorded.found("R101.T")] == list(range(1, 501))
+    assert recorded.health.as_json()["last_error"] == ""

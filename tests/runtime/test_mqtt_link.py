@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.components.nats import Nats
+from runtime import reconnect
 from runtime.errors import LinkLost
 from runtime.mqtt_link import Message, MqttLink, Will, connected, keep_connected
 from runtime.ports import free_port
@@ -62,8 +63,11 @@ async def test_what_is_published_arrives_and_a_will_is_kept(broker: Broker) -> N
         await arriving.aclose()
 
 
-async def test_a_lost_broker_is_found_again_and_logged_once(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_lost_broker_is_found_again_and_logged_once(
+    broker: Broker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr(reconnect, "SETTLED_AFTER_S", 0.0)
     up, again, lost = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def work(link: MqttLink) -> None:

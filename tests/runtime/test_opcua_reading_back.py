@@ -120,6 +120,29 @@ async def test_other_servers_are_asked_about_one_signal_at_a_time() -> None:
     assert archive.asked == [1, 1, 1]
 
 
+async def test_a_bad_answer_about_one_signal_leaves_the_others() -> None:
+    server = Server(
+        response(result(value(1.0), following=b"a"), result(status=quality.BAD_DATA_LOST), result(value(2.0))),
+        response(result(value(3.0))),
+    )
+    refused: dict[str, int] = {}
+    pages = history(server, ["a", "b", "c"], 0, 100, bounds=False, on_refusal=refused.__setitem__)  # type: ignore[arg-type]
+    assert [(row.name, row.value) async for page in pages for row in page.readings()] == [
+        ("a", 1.0),
+        ("c", 2.0),
+        ("a", 3.0),
+    ]
+    assert refused == {"b": quality.BAD_DATA_LOST}
+
+
+async def test_a_server_that_reads_no_history_is_not_away() -> None:
+    unsupported = 0x800B0000
+    server, refused = Server(page(service=unsupported)), {}
+    pages = history(server, ["a", "b"], 0, 100, bounds=False, on_refusal=refused.__setitem__)  # type: ignore[arg-type]
+    assert [len(each) async for each in pages] == [0]
+    assert refused == dict.fromkeys(["a", "b"], unsupported)
+
+
 async def test_no_history_is_empty() -> None:
     assert await read(Server(page(status=quality.GOOD_NO_DATA))) == []
 

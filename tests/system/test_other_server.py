@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -12,11 +13,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway.history import History, open_history
+from plant.clock import TICKS_PER_SECOND
+from plant.sample import Scalar
 from runtime.mqtt_link import connected
 from runtime.ports import free_port
+from timeseries.answers import Answer
 
 from .conftest import ROOT, Up, wait_until
 
+S = TICKS_PER_SECOND
+Row = tuple[int, Scalar | None, int]
 SCRIPT = ROOT / "tests" / "historian" / "tank_server.js"
 pytestmark = [pytest.mark.system, pytest.mark.component]
 
@@ -44,10 +51,10 @@ def test_its_nodes_are_stored_published_written_and_asked_for(tank: str, tmp_pat
     ]
     settings = {"server": {"url": tank}, "historian": {"nodes": nodes}}
     (tmp_path / "tank.yaml").write_text(yaml.safe_dump(settings))
-    up = Up(tmp_path / "data", "--config", str(tmp_path / "tank.yaml"))
+    up = Up(tmp_path / "data", "--influxdb", "--config", str(tmp_path / "tank.yaml"))
     try:
         up.wait_ready()
-        assert set(up.pids()) == {"historian", "mqtt"}
+        assert set(up.pids()) == {"historian", "mqtt", "influxdb", "telegraf"}
         wait_until(
             "a sample", lambda: up.counter("historian", "cstr_samples_stored", "signal").get("Tank.Level", 0) > 100
         )
@@ -57,10 +64,41 @@ def test_its_nodes_are_stored_published_written_and_asked_for(tank: str, tmp_pat
         assert all(float(row["value"]) >= 0.0 for row in levels if row["status"] == "Good")
         replies = asyncio.run(commanded(up, [("Tank.Setpoint", 2.5), ("Tank.Setpoint", 5.5), ("Tank.Level", 1.0)]))
         assert [reply["status"] for reply in replies] == ["Good", "BadOutOfRange", "BadNotWritable"]
+        asyncio.run(sources_are_alike(up.data, ["store", "opcua", "influxdb"]))
+        assert up.query("last", "Tank.Pump", "--source", "opcua")[0]["status"] == "Good"
+        said = up.command("query", "raw", "Tank.Pump", "--source", "opcua", code=2)
+        assert said == ""
         wait_until("the setpoint", lambda: float(up.last("Tank.Setpoint")["value"]) == 2.5)
     finally:
         code = up.end()
     assert code == 0, up.log.read_text()
+
+
+async def sources_are_alike(data: Path, names: list[str]) -> None:
+    """Ask several sources the same of what is some seconds old."""
+    async with contextlib.AsyncExitStack() as stack:
+        sources = [await stack.enter_async_context(open_history(name, data)) for name in names]
+        end = min([await source.now() for source in sources]) - S
+        for _ in range(300):
+            if min([await source.now() for source in sources]) > end + 3 * S:
+                break
+            await asyncio.sleep(0.2)
+        span = (end - 2 * S, end)
+        times = [span[0] + place * S // 10 for place in range(20)]
+        found = [await answers(source, span, times) for source in sources]
+        assert all(found[0])
+        assert all(each == found[0] for each in found[1:])
+
+
+async def answers(source: History, span: tuple[int, int], times: list[int]) -> list[list[Row]]:
+    raw = rows(*[page async for page in source.pages("Tank.Level", *span)])
+    functions = ("TimeAverage", "Interpolative", "PercentBad", "Count")
+    aggregates = [await source.aggregate("Tank.Level", *span, S // 2, function) for function in functions]
+    return [raw, rows(await source.at("Tank.Level", times)), *map(rows, aggregates)]
+
+
+def rows(*found: Answer) -> list[Row]:
+    return [row for each in found for row in zip(each.times.tolist(), each.plain, each.statuses.tolist(), strict=True)]
 
 
 async def commanded(up: Up, commands: list[tuple[str, float]]) -> list[dict[str, object]]:

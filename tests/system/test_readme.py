@@ -1,11 +1,13 @@
-"""The examples of the README and of docs/security.md, run as they stand there."""
+"""The examples of the README, of docs/security.md and of docs/mqtt.md, run as they stand there."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,9 @@ from .conftest import COMMAND, ROOT, Up
 pytestmark = [pytest.mark.system, pytest.mark.component]
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(
-    r"^```sh\n(.*?)^```$", README + (ROOT / "docs" / "security.md").read_text(), re.MULTILINE | re.DOTALL
-)
+MQTT = (ROOT / "docs" / "mqtt.md").read_text()
+TEXTS = README + (ROOT / "docs" / "security.md").read_text() + MQTT
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXTS, re.MULTILINE | re.DOTALL)
 LINES = list(dict.fromkeys(line.split(" #")[0].strip() for block in BLOCKS for line in block.splitlines()))
 OF_A_PLANT = ("query", "inject", "clear", "summaries", "status", "users", "certs", "audit")
 """Commands that are told where the plant is."""
@@ -64,6 +66,16 @@ def test_an_example_does_what_it_says(plant: Up, folder: Path, line: str) -> Non
             assert (folder / name).stat().st_size > 1000
     if not {"--out", *QUIET} & set(words):
         assert done.stdout.strip()
+
+
+def test_a_command_by_mqtt_is_answered_and_in_the_trail(plant: Up) -> None:
+    (program,) = re.findall(r"^```python\n(.*?)^```$", MQTT, re.MULTILINE | re.DOTALL)
+    program = program.replace('"data/', f'"{plant.data}/')
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "Good", done.stdout + done.stderr
+    rows = json.loads(plant.command("audit", "--format", "json"))
+    (command,) = [row for row in rows if row["event"] == "MqttCommand"]
+    assert (command["node"], command["new"], command["status"]) == ("R101.TIC101.SP", 352.5, "Good")
 
 
 def test_what_the_readme_names_is_there() -> None:

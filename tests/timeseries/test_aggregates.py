@@ -16,8 +16,7 @@ from timeseries.aggregates import (
     Aggregated,
     Series,
     aggregate,
-    further,
-    interpolated,
+    at_times,
     query,
 )
 
@@ -75,14 +74,41 @@ def test_a_partly_bad_interval_says_so() -> None:
     assert quality.is_bad(only(GAPPED, "TimeAverage2", 6, 14)[1])
 
 
-@pytest.mark.parametrize(("time", "value"), [(2, 2.0), (10, 10.0), (15, 5.0)])
-def test_between_samples(time: int, value: float) -> None:
-    assert interpolated(SLOPED, time * S) == (value, GOOD)
+def at(series: Series, second: float, *, simple: bool = True, uncertain_is_bad: bool = True) -> tuple[object, int]:
+    configuration = AggregateConfiguration(treat_uncertain_as_bad=uncertain_is_bad)
+    times = np.array([round(second * S)], np.int64)
+    found = at_times(times, [(np.array([0]), series)], simple=simple, configuration=configuration)
+    status = int(found.statuses[0])
+    return None if quality.is_bad(status) else found.values[0], status
 
 
-def test_behind_the_last_sample_the_value_is_held_and_uncertain() -> None:
-    assert interpolated(SLOPED, 25 * S) == (0.0, quality.UNCERTAIN_DATA_SUB_NORMAL)
-    assert interpolated(SLOPED, -1) == (None, quality.BAD_NO_DATA)
+@pytest.mark.parametrize(
+    ("time", "value", "bits"), [(2, 2.0, quality.INTERPOLATED), (10, 10.0, 0), (15, 5.0, quality.INTERPOLATED)]
+)
+def test_between_samples(time: int, value: float, bits: int) -> None:
+    assert at(SLOPED, time) == (value, GOOD | bits)
+
+
+def test_behind_the_last_sample_there_is_nothing_or_what_interpolated_bounds_hold() -> None:
+    assert at(SLOPED, 25) == at(SLOPED, -1) == at(SLOPED, -1, simple=False) == (None, quality.BAD_NO_DATA)
+    held = quality.UNCERTAIN_DATA_SUB_NORMAL | quality.INTERPOLATED
+    assert at(SLOPED, 25, simple=False) == (0.0, held)
+
+
+def test_an_uncertain_sample_is_the_answer_at_its_own_time() -> None:
+    rows = [(0, 1.0, GOOD), (10 * S, 3.0, quality.UNCERTAIN), (20 * S, 5.0, GOOD)]
+    series = Series.of(rows, stepped=False)
+    for simple in (True, False):
+        assert at(series, 10, simple=simple) == (3.0, quality.UNCERTAIN)
+    held = quality.UNCERTAIN_DATA_SUB_NORMAL | quality.INTERPOLATED
+    assert at(series, 15) == (None, quality.BAD_NO_DATA)
+    assert at(series, 15, uncertain_is_bad=False) == (4.0, held)
+    assert at(series, 16, simple=False) == (pytest.approx(4.2), held)
+
+
+@pytest.mark.parametrize(("simple", "wanted"), [(True, (None, quality.BAD_NO_DATA)), (False, (2.0, 0x40A40402))])
+def test_a_bad_sample_is_nothing_or_a_value_between_the_nearest_others(simple: bool, wanted: object) -> None:
+    assert at(GAPPED, 5, simple=simple) == at(GAPPED, 7, simple=simple) == wanted
 
 
 def test_an_unknown_aggregate_is_refused_by_name() -> None:
@@ -140,13 +166,6 @@ def test_people_who_ask_get_held_values_and_rows_at_the_start_of_intervals() -> 
         assert aggregate(STEPPED, 0, 10 * S, 0, function)[0].time == standard * S
 
 
-def test_good_values_are_looked_for_a_processing_interval_further() -> None:
-    bad_first = Series.of([(0, None, BAD), (10 * S, 1.0, GOOD)], stepped=False)
-    assert further(bad_first, 5 * S, 9 * S, S) == S
-    assert further(bad_first, 9 * S, 5 * S, 0) == 4 * S
-    assert further(SLOPED, 5 * S, 9 * S, S) == further(Series.of([], stepped=False), 0, 1, 0) == 0
-
-
 def test_results_have_the_type_of_the_signal_or_of_the_aggregate() -> None:
     whole = Series.of([(0, 2, GOOD), (4 * S, 5, GOOD), (10 * S, 2, GOOD)], stepped=True)
     flags = Series.of([(0, False, GOOD), (4 * S, True, GOOD), (10 * S, True, GOOD)], stepped=False)
@@ -162,7 +181,8 @@ def test_results_have_the_type_of_the_signal_or_of_the_aggregate() -> None:
         BAD,
     ]
     assert only(texts, "Average", 0, 10) == (None, quality.BAD_NO_DATA)
-    assert interpolated(texts, 8 * S) == ("", GOOD)
+    assert at(texts, 6) == ("", GOOD)
+    assert at(texts, 8) == ("", GOOD | quality.INTERPOLATED)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

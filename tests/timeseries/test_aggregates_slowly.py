@@ -36,7 +36,7 @@ def configurations(draw: st.DrawFn) -> AggregateConfiguration:
     return AggregateConfiguration(draw(st.booleans()), bad, good, draw(st.booleans()))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     points(),
     st.booleans(),

@@ -221,4 +221,4 @@ def small_chunks() -> Any:
 
 
 TestHistory = HistoryMachine.TestCase
-TestHistory.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestHistory.settings = settings(max_examples=25, stateful_step_count=25)

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from plant.clock import datetime_from_ticks
+from runtime.health import Health
 from timeseries import archive, keeper, keeping
 from timeseries.reader import Reader
 from timeseries.retention import Retention
@@ -24,7 +26,7 @@ from timeseries.signals import SignalInfo
 from timeseries.store import Store
 from timeseries.upkeep import Upkeep
 
-from .conftest import put, sample, values
+from .conftest import T0, put, sample, values
 
 HOURS = 48
 LOG = logging.getLogger("keeping")
@@ -80,6 +82,18 @@ def test_by_age(filled: Store, folder: Path, reader: Reader) -> None:
     assert sum(each.get("forgotten", 0) for each in said) == HOURS * 360 - len(left)
 
 
+def test_a_sample_of_the_far_future_makes_no_other_old(
+    filled: Store, folder: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "DAY", 2**55)
+    ahead = time.time_ns() / 1e9 + 3650 * 86_400 - datetime_from_ticks(T0).timestamp()
+    put(filled, sample("R101.TIC101.SP", ahead, 351.0))
+    age = (time.time_ns() / 1e9 - datetime_from_ticks(T0).timestamp()) / 86_400 - 1
+    with kept(folder, Retention.of(age, 5), lambda said: said) as said:
+        assert 23 * 360 <= len(values(reader)) <= 25 * 360
+    assert said[0]["forgotten"] > 0
+
+
 def test_by_size_whatever_waits_in_the_outbox(filled: Store, folder: Path, upkeep: Upkeep, reader: Reader) -> None:
     filled.outbox.begin()
     put(filled, sample("R101.T", 3600 * HOURS - 5, HOURS - 0.1))
@@ -100,8 +114,28 @@ def test_damage_is_found(filled: Store, folder: Path, upkeep: Upkeep) -> None:
     assert made is not None
     (folder / "segments" / made.file).write_bytes(b"garbage")
     with kept(folder, WEEK, lambda said: said) as said:
-        assert f"{made.file}: its checksum is not that of the file that was written" in said[0]["damaged"]
+        assert f"{made.file}: its checksum is not that of the file that was written" in said[0]["damaged"][0]
         assert len(said) == 1
+
+
+def test_damage_that_is_mended_is_said(
+    filled: Store, folder: Path, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "SCRUB_AGAIN_S", 0.1)
+    upkeep.take_in()
+    made = upkeep.seal(2**62)
+    assert made is not None
+    path = folder / "segments" / made.file
+    octets = path.read_bytes()
+    path.write_bytes(b"garbage")
+
+    def is_mended(said: list[dict[str, Any]]) -> bool:
+        if said:
+            path.write_bytes(octets)
+        return len(said) == 2
+
+    with kept(folder, WEEK, is_mended) as said:
+        assert [len(each["damaged"]) for each in said] == [1, 0]
 
 
 def test_what_cannot_be_done_is_said_once_and_tried_again(
@@ -157,7 +191,7 @@ async def test_its_process_archives_and_is_begun_anew_when_it_dies(
     store: Store, folder: Path, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(keeping, "AGAIN_S", 0.1)
-    keeping_it = asyncio.create_task(keeping.keep(folder, WEEK, LOG, lambda what: None))
+    keeping_it = asyncio.create_task(keeping.keep(folder, WEEK, LOG, keeping.Telling()))
     await eventually(children)
     os.kill(children()[0], signal.SIGKILL)
     await eventually(lambda: "ended with -9" in caplog.text and children())
@@ -171,18 +205,25 @@ async def test_its_process_archives_and_is_begun_anew_when_it_dies(
 
 async def test_what_its_process_says_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    troubles: list[str] = []
-    for said in ({"trouble": "disk full"}, {"trouble": ""}, {"forgotten": 7}, {"damaged": "a.parquet: gone"}):
-        keeping._tell(said, LOG, troubles.append)  # type: ignore[arg-type]
-    assert troubles == ["archive: disk full", "", "history: a.parquet: gone"]
-    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO", "INFO", "ERROR"]
+    health, counts = Health("s"), list[int]()
+    telling = keeping.Telling(health.trouble, counts.append)
+    troubles = []
+    for said in (
+        {"trouble": "disk full"}, {"damaged": ["a.parquet: gone"]}, {"trouble": ""}, {"forgotten": 7}, {"damaged": []},
+    ):  # fmt: skip
+        keeping._tell(said, LOG, telling)
+        troubles.append(health.as_json()["last_error"])
+    gone = "history: a.parquet: gone"
+    assert troubles == ["archive: disk full", f"archive: disk full; {gone}", gone, gone, ""]
+    assert counts == [1, 0]
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "INFO", "INFO"]
 
 
 def test_its_process_ends_with_its_writer_whatever_ended_that(store: Store, folder: Path) -> None:
     writer = (
-        "import asyncio, logging, sys; from pathlib import Path; from timeseries.keeping import keep; "
+        "import asyncio, logging, sys; from pathlib import Path; from timeseries.keeping import Telling, keep; "
         "from timeseries.retention import Retention; "
-        f"asyncio.run(keep(Path({str(folder)!r}), Retention(10**15, 10**9), logging.getLogger(), print))"
+        f"asyncio.run(keep(Path({str(folder)!r}), Retention(10**15, 10**9), logging.getLogger(), Telling()))"
     )
     with subprocess.Popen([sys.executable, "-P", "-c", writer]) as process:
         deadline = time.monotonic() + 30

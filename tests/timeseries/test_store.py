@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -79,7 +80,8 @@ def test_text_and_datetimes_are_held_and_exact(store: Store, reader: Reader) -> 
         starts = reader.aggregated(name, at(1), at(7), at(2) - at(0), "Start")
         assert starts.plain == [first, second, None]
         assert reader.aggregated(name, at(1), at(7), 0, "Count").plain == [2]
-        assert reader.aggregated(name, at(1), at(7), 0, "Average").plain == [None]
+        with pytest.raises(ValueError, match=f"{name} is text or a time; allowed are Interpolative, Count"):
+            reader.aggregated(name, at(1), at(7), 0, "Average")
 
 
 def test_an_unknown_signal_names_its_neighbours(reader: Reader) -> None:
@@ -254,7 +256,9 @@ def test_the_log_of_the_release_before_is_brought_up(folder: Path) -> None:
     store = Store(folder)
     store.declare([SignalInfo("R101.T", "K", 11)])
     put(store, sample("R101.T", 1, 350.0))
-    store._log.executescript("ALTER TABLE block DROP COLUMN historical; PRAGMA user_version=3;")
+    store._log.executescript(
+        "ALTER TABLE block DROP COLUMN historical; ALTER TABLE block DROP COLUMN crc; PRAGMA user_version=3;"
+    )
     store.close()
     with pytest.raises(sqlite3.DatabaseError, match=r"log\.sqlite: its layout is 3, .*; start the plant once"):
         Reader(folder)
@@ -268,3 +272,39 @@ def test_another_layout_is_refused_by_name(folder: Path) -> None:
     for opening in (Store, Reader):
         with pytest.raises(sqlite3.DatabaseError, match=rf"log\.sqlite: .*layout is 1, .*{LOG.version}; move"):
             opening(folder)
+
+
+def test_a_log_behind_its_archive_swallows_nothing(folder: Path) -> None:
+    """As a power cut, or a copy that was put back, leaves it."""
+    with contextlib.closing(Store(folder)) as store:
+        store.declare(SIGNALS)
+        put(store, sample("R101.T", 1, 1.0))
+    before = (folder / LOG.file).read_bytes()
+    with contextlib.closing(Store(folder)) as store, contextlib.closing(Upkeep(folder)) as upkeep:
+        store.declare([SignalInfo("R101.New", "", 11)])
+        put(store, sample("R101.T", 2, 2.0), sample("R101.New", 2, 2.0))
+        put(store, sample("R101.T", 3, 3.0))
+        upkeep.take_in()
+    for path in folder.glob(f"{LOG.file}*"):
+        path.unlink()
+    (folder / LOG.file).write_bytes(before)
+    with contextlib.closing(Store(folder)) as store, contextlib.closing(Upkeep(folder)) as upkeep:
+        store.declare([SignalInfo("R101.Newer", "", 11)])
+        for _ in range(2):
+            put(store, sample("R101.T", 4, 4.0), sample("R101.Newer", 4, 4.0))
+            put(store, sample("R101.T", 5, 5.0))
+            with contextlib.closing(Reader(folder)) as reader:
+                assert values(reader) == [1.0, 2.0, 3.0, 4.0, 5.0]
+                assert values(reader, "R101.Newer") == [4.0]
+            upkeep.take_in()
+            upkeep.seal(at(100))
+        assert upkeep.waiting() == (0, 0)
+
+
+@pytest.mark.parametrize(("sync", "mode"), [(False, 1), (True, 2)])
+def test_an_append_is_synced_where_that_is_asked_for_and_the_archive_always(
+    folder: Path, sync: bool, mode: int
+) -> None:
+    with contextlib.closing(Store(folder, sync=sync)) as store, contextlib.closing(Upkeep(folder)) as upkeep:
+        assert store._log.execute("PRAGMA synchronous").fetchone() == (mode,)
+        assert upkeep._archive.execute("PRAGMA synchronous").fetchone() == (2,)

@@ -19,8 +19,8 @@ import pytest
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from timeseries.columns import Columns
+from timeseries.packing import Damaged
 from timeseries.reader import Reader
-from timeseries.reading import Damaged
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 from timeseries.upkeep import Upkeep
@@ -165,15 +165,6 @@ def test_a_question_about_a_damaged_segment_names_it_and_others_are_answered(
         assert len(reader.raw("R101.T", at(3000), at(4000))) == 1000
     path.write_bytes(octets)
     assert len(values(reader)) == 5000
-
-
-def test_what_a_cut_short_sealing_left_is_removed(store: Store, folder: Path) -> None:
-    segments = folder / "segments"
-    segments.mkdir()
-    for name in ("00000001.parquet", ".00000002.parquet.tmp"):
-        (segments / name).write_bytes(b"half")
-    Upkeep(folder).close()
-    assert list(segments.iterdir()) == []
 
 
 def test_samples_that_come_late_while_a_segment_is_written_are_not_lost(

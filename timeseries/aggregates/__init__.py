@@ -5,23 +5,26 @@ Where the text and the part's examples differ, `tests/timeseries/test_annex_a.py
 """
 
 from timeseries.aggregates.at_times import at_times
-from timeseries.aggregates.configuration import AggregateConfiguration
-from timeseries.aggregates.functions import ACTUAL_TIME, FUNCTIONS, Aggregated, Aggregates, aggregate
-from timeseries.aggregates.intervals import MOST_INTERVALS
-from timeseries.aggregates.queries import further, query
-from timeseries.aggregates.series import Series, interpolated
+from timeseries.aggregates.configuration import STANDARD, AggregateConfiguration
+from timeseries.aggregates.functions import ACTUAL_TIME, FUNCTIONS, OF_TEXT, Aggregated, Aggregates, aggregate
+from timeseries.aggregates.intervals import MOST_INTERVALS, ticks_of_interval
+from timeseries.aggregates.queries import query
+from timeseries.aggregates.series import Series
+from timeseries.aggregates.window import Results
 
 __all__ = [
     "ACTUAL_TIME",
     "FUNCTIONS",
     "MOST_INTERVALS",
+    "OF_TEXT",
+    "STANDARD",
     "AggregateConfiguration",
     "Aggregated",
     "Aggregates",
+    "Results",
     "Series",
     "aggregate",
     "at_times",
-    "further",
-    "interpolated",
     "query",
+    "ticks_of_interval",
 ]

@@ -21,6 +21,11 @@ class AggregateConfiguration:
     use_sloped_extrapolation: bool = False
     """True: behind the last value the line of the last two goes on; False: the last value is held."""
 
+    @property
+    def least_bad(self) -> int:
+        """The severity (StatusCode >> 30) from which on a sample counts as bad."""
+        return 1 if self.treat_uncertain_as_bad else 2
+
     def __post_init__(self) -> None:
         for name in ("percent_data_bad", "percent_data_good"):
             if not 0 <= getattr(self, name) <= 100:

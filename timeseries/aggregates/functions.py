@@ -67,7 +67,7 @@ ACTUAL_TIME = frozenset(name for name in FUNCTIONS if "ActualTime" in name)
 
 _HELD: dict[str, Function] = {"TimeAverage": averages.held_average, "Total": averages.held_total}
 _NEVER_PARTIAL = frozenset({"Average", "Interpolative"})
-_OF_TEXT = frozenset(
+OF_TEXT = frozenset(
     {"Interpolative", "Count", "Start", "End", "StartBound", "EndBound", "DurationGood", "DurationBad", "PercentGood"}
     | {"PercentBad", "WorstQuality", "WorstQuality2"}
 )
@@ -150,25 +150,15 @@ def aggregates(
     intervals = Intervals.between(start, end, interval)
     series = series.from_first_data()
     starts = intervals.starts
-    if not len(series.times) or (series.is_text and function not in _OF_TEXT):
+    if not len(series.times) or (series.is_text and function not in OF_TEXT):
         results = Results(np.zeros(len(starts)), np.full(len(starts), NO_DATA))
     else:
         compute = _HELD.get(function, FUNCTIONS[function]) if hold else FUNCTIONS[function]
         results = _finished(Window(series, intervals, configuration), compute, function)
     times = starts if results.times is None else results.times
-    values = _decoded(results, series) if results.own_type else results.values
+    values = series.decoded(results.values, results.statuses) if results.own_type else results.values
     found = Aggregates(times, values, results.statuses, starts)
     return found.turned() if intervals.backward else found
-
-
-def _decoded(results: Results, series: Series) -> NDArray[Any]:
-    """Return values of the signal's own type."""
-    if series.decode is float:
-        return results.values
-    values = np.full(len(results.values), None, object)
-    for row in np.flatnonzero(results.statuses < quality.BAD).tolist():
-        values[row] = series.decode(results.values.item(row))
-    return values
 
 
 def _finished(window: Window, compute: Function, function: str) -> Results:

@@ -8,12 +8,26 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from plant.clock import ticks_from_seconds
 from timeseries.aggregates.series import Mask, Times
 
 MOST_INTERVALS = 100_000
 
 Places = NDArray[np.intp]
 Column = TypeVar("Column", bound=np.generic)
+
+
+def ticks_of_interval(seconds: float) -> int:
+    """Return the ticks of a processing interval.
+
+    Raises:
+        ValueError: for one that is not 0, which makes one of all, but would become it.
+    """
+    ticks = ticks_from_seconds(seconds)
+    if seconds and not ticks:
+        message = f"interval: {seconds:g} s is too short; allowed is 0 (one for all), or 100 ns and more"
+        raise ValueError(message)
+    return ticks
 
 
 @dataclass(frozen=True, slots=True, eq=False)

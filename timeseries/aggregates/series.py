@@ -1,10 +1,10 @@
-"""The samples of one signal as columns, and its value at a time."""
+"""The samples of one signal as columns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,28 +77,11 @@ class Series:
             statuses=np.append(self.statuses, self.statuses[-1]),
         )
 
-
-def interpolated(series: Series, time: int) -> tuple[Scalar | None, int]:
-    """Return (value, StatusCode) at a time: the raw value, the held one, or one on the line to the next sample.
-
-    Simple bounding values (OPC 10000-13 v1.05 §3.1.9), with stepped extrapolation behind the last sample; in a bad
-    stretch the status is the bad sample's own.
-    """
-    place = int(np.searchsorted(series.times, time, side="right")) - 1
-    if place < 0:
-        return None, quality.BAD_NO_DATA
-    at, held, status = int(series.times[place]), float(series.values[place]), int(series.statuses[place])
-    if quality.is_bad(status):
-        return None, status
-    if at == time:
-        return series.decode(held), status
-    after = place + 1 < len(series.times) and int(series.statuses[place + 1])
-    if series.stepped:
-        certain = quality.is_good(status)
-    elif after is False or quality.is_bad(after):
-        certain = False
-    else:
-        certain = quality.is_good(status) and quality.is_good(after)
-        share = (time - at) / (int(series.times[place + 1]) - at)
-        held += (float(series.values[place + 1]) - held) * share
-    return series.decode(held), status if certain else quality.UNCERTAIN_DATA_SUB_NORMAL
+    def decoded(self, values: Values, statuses: Statuses) -> NDArray[Any]:
+        """Return values of the signal's own type; of no meaning where the status is Bad."""
+        if self.decode is float:
+            return values
+        found = np.full(len(values), None, object)
+        for row in np.flatnonzero(statuses < quality.BAD).tolist():
+            found[row] = self.decode(values.item(row))
+        return found

@@ -140,7 +140,7 @@ class Window:
         return covered, bad, (severities == 1) & ~bad
 
     def _bad(self, severities: NDArray[np.uint32]) -> Mask:
-        bad: Mask = severities >= np.uint32(1 if self.configuration.treat_uncertain_as_bad else 2)
+        bad: Mask = severities >= np.uint32(self.configuration.least_bad)
         return bad
 
     @property

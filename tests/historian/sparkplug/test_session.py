@@ -185,7 +185,7 @@ async def test_a_device_command_is_written_by_the_rules_of_all_commands(edge, ho
             await link.commands.put(Message(where, encode(metrics, 1, None)))
         await host.until(lambda: "'hot'" in caplog.text and link.commands.empty())
     assert edge.written == [("R101.TIC101.SP", 351.5), ("R101.TIC101.SP", 352.0)]
-    assert "Sparkplug command for R101: 'R101.T' = 5.0: BadNotWritable" in caplog.text
+    assert f"Sparkplug/{where}: command: 'R101.T' = 5.0: BadNotWritable" in caplog.text
     assert "'hot': BadTypeMismatch" in caplog.text
 
 

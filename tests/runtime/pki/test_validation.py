@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from plant import quality
@@ -207,7 +207,6 @@ def test_the_first_step_that_fails_gives_the_code() -> None:
     assert refusal(bad.der, known([bad]), host="other") == "BadCertificateTimeInvalid"
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, len(ISSUED.der) - 1), st.integers(0, 255)), min_size=1, max_size=8))
 def test_whatever_comes_is_refused_and_no_more(changes: list[tuple[int, int]]) -> None:
     octets = bytearray(ISSUED.der)

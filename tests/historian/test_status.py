@@ -1,0 +1,47 @@
+"""The retained status: is the historian there, and does anything come to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from historian import status
+from historian.status import OFFLINE, Source, keep_status
+from runtime.mqtt_link import Will
+
+
+class Broker:
+    """Stands where the MQTT link would: keeps what is retained."""
+
+    def __init__(self) -> None:
+        self.retained: list[bytes] = []
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        assert (topic, retain) == ("plant/main/Area1/R101/status", True)
+        self.retained.append(payload)
+
+    async def keep_connected(
+        self, url: str, client: str, work: Callable[[Broker], Awaitable[None]], *, will: Will
+    ) -> None:
+        assert will.payload == OFFLINE
+        await work(self)
+
+
+async def test_it_says_whether_the_source_is_there_and_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, source = Broker(), Source()
+    monkeypatch.setattr(status, "keep_connected", broker.keep_connected)
+    keeping = asyncio.create_task(keep_status("mqtt://x", "R101", "main", source))
+    for there in (True, True, False):
+        await asyncio.sleep(0.01)
+        source.is_now(there=there)
+    await asyncio.sleep(0.01)
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    said = [json.loads(payload) for payload in broker.retained]
+    assert [each.get("source") for each in said] == ["lost", "connected", "lost", None]
+    assert {each["state"] for each in said[:3]} == {"online"}
+    assert said[0]["since"] < said[1]["since"] < said[2]["since"]
+    assert broker.retained[-1] == OFFLINE
