@@ -144,8 +144,8 @@ class Sparkplug:
         """Send what is left of the devices there are, have them die, and others be born."""
         if self._node.is_alive:
             through = await self._thread.do(lambda: self._store.outbox.newest) if source is None else source.before
-            while await self._send_blocks(link, await self._blocks(through), self._source):
-                pass
+            while blocks := await self._blocks(through):
+                await self._send_blocks(link, blocks, self._source)
             await self._send(link, self._node.device_deaths(self._now_ms()))
         self._born = source
         if source is not None:

@@ -121,7 +121,7 @@ def test_the_newest_is_of_the_newest_epoch(store: Store, reader: Reader, folder:
     ),
     archives=st.sets(st.integers(0, 3)),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_newest_of_many_are_each_ones(
     tmp_path_factory: pytest.TempPathFactory, rounds: list[list[tuple[str, int, int]]], archives: set[int]
 ) -> None:

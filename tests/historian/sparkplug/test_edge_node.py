@@ -91,7 +91,7 @@ def test_what_was_not_born_is_not_sent_and_a_long_one_goes_in_parts(node, host) 
     assert not any(host.samples.values())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["birth", "births", "data", "deaths"]), max_size=400))
 def test_messages_are_numbered_from_the_nbirth_on(read_fields, steps) -> None:
     node = EdgeNode("main", "cstr-gateway")
@@ -118,7 +118,6 @@ def test_a_death_has_the_sessions_number_and_none_of_a_message(node, host) -> No
     assert host.bdseq is None
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(list(SIGNALS)), st.integers(0, 2), st.integers(0, 5)), min_size=1, max_size=30)
 )

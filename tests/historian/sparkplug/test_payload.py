@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from historian.sparkplug.payload import (
@@ -67,7 +67,6 @@ def test_the_same_metrics_are_the_same_bytes() -> None:
     assert encode(metrics, 1700000000123, 7) == OTHERS
 
 
-@settings(deadline=None)
 @given(st.sampled_from(DataType).flatmap(lambda kind: st.tuples(st.just(kind), st.none() | VALUES[kind])), st.data())
 def test_every_type_goes_there_and_back(read_metric, read_fields, case, data) -> None:
     datatype, value = case
@@ -87,7 +86,6 @@ def test_a_commands_number_without_a_type_is_read_as_of_its_signal(read_fields) 
     assert command.value(DataType.UINT32) == 2**32 - 2
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_metrics_or_are_refused(octets: bytes) -> None:
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -14,6 +15,7 @@ from plant import quality
 from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.mqtt_link import Message
+from timeseries.layout import LOG
 
 NODE = "spBv1.0/main/{}/cstr-gateway"
 
@@ -211,3 +213,25 @@ async def test_a_full_reading_is_followed_by_the_next_at_once(edge, host, server
         await edge.fill(at(server, second, float(second)))
     async with serving(edge, Link(host)):
         await host.until(lambda: set(host.samples) == edge.stored(), 4)
+
+
+async def test_behind_a_damaged_block_all_is_sent_before_devices_die(edge, host, server, monkeypatch) -> None:
+    await edge.sparkplug.source_is_there(edge.infos)
+    link = Link(host)
+    async with serving(edge, link):
+        await edge.fill(at(server, 0, 0.0))
+        await host.until(lambda: host.samples)
+        monkeypatch.setattr(session, "EVERY_S", 0.3)
+        await edge.fill(at(server, 1, 1.0))
+        await host.until(
+            lambda: len(host.samples) == 2 and edge.plant.store.outbox.waiting.samples == 0
+        )  # and now it pauses
+        monkeypatch.setattr(session, "READ_AT_ONCE", 1)
+        with contextlib.closing(sqlite3.connect(edge.plant.path / LOG.file)) as log:
+            await edge.fill(at(server, 2, 2.0))
+            log.execute("UPDATE block SET crc = crc + 1 WHERE id = (SELECT max(id) FROM block)")
+            log.commit()
+        await edge.fill(at(server, 3, 3.0))
+        edge.sparkplug.source_is_away()
+        await host.until(lambda: link.deliver(99) or "DDEATH/R101" in host.heard)
+    assert [value for _, _, value, _ in host.samples] == [0.0, 1.0, 3.0]
