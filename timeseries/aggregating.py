@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from timeseries.aggregates import STANDARD, AggregateConfiguration, Aggregates, Results, at_times, query
 from timeseries.aggregates.intervals import Intervals
 from timeseries.kinds import refuse_senseless
-from timeseries.reading import History
 from timeseries.signals import SignalInfo
 from timeseries.spans import around, near
+from timeseries.uniting import Recorded
 
 AT_ONCE = 1_000_000
 """Samples, about: some 100 MB at a time."""
 
 
 def aggregated(
-    history: History,
+    history: Recorded,
     number: int,
     info: SignalInfo,
     start: int,
@@ -44,7 +44,7 @@ def aggregated(
 
 
 def values_at(
-    history: History,
+    history: Recorded,
     number: int,
     info: SignalInfo,
     times: NDArray[np.int64],
@@ -60,7 +60,7 @@ def values_at(
     return at_times(times, parts, simple=simple, configuration=configuration)
 
 
-def _edges(history: History, number: int, start: int, end: int, interval: int) -> Iterator[int]:
+def _edges(history: Recorded, number: int, start: int, end: int, interval: int) -> Iterator[int]:
     """Yield where parts of whole intervals meet; the last one has two at least, of which one may be a rest."""
     yield start
     if start < end and interval:

@@ -36,6 +36,24 @@ def merged(sources: Sequence[Iterator[Columns]]) -> Iterator[Run]:
             page = next(sources[place], None)
 
 
+def united_pages(sources: Sequence[Iterator[Columns]], *, backward: bool = False) -> Iterator[Columns]:
+    """Yield the samples of all, each page in order of time and epoch; backward, the latest page first."""
+    waiting = [next(source, None) for source in sources]
+    while pages := {place: page for place, page in enumerate(waiting) if page is not None}:
+        if backward:
+            edge = max(int(page.times[0]) for page in pages.values())
+        else:
+            edge = min(int(page.times[-1]) for page in pages.values())
+        taken = []
+        for place, page in pages.items():
+            is_first = page.times >= edge if backward else page.times <= edge
+            taken.append(page.take(is_first))
+            rest = page.take(~is_first)
+            waiting[place] = rest if len(rest) else next(sources[place], None)
+        whole = Columns.joined(taken)
+        yield whole.take(np.lexsort((whole.epochs, whole.times)))
+
+
 def _in_order(pages: dict[int, Columns]) -> Iterator[Run]:
     owner = np.concatenate([np.full(len(page), place) for place, page in pages.items()])
     row = np.concatenate([np.arange(len(page)) for page in pages.values()])

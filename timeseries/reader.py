@@ -17,6 +17,7 @@ from timeseries.columns import Columns
 from timeseries.merging import merged
 from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
+from timeseries.uniting import united
 from timeseries.unpacked import Unpacked
 
 PAGE = 100_000
@@ -128,7 +129,9 @@ class Reader:
     def at(self, name: str, times: Sequence[int], configuration: AggregateConfiguration = STANDARD) -> Answer:
         """Return the value at each time: interpolated, or held where the signal is stepped."""
         wanted = np.array(times, np.int64)
-        found = values_at(self.history, *self.find(name), wanted, simple=True, configuration=configuration)
+        span = (int(wanted.min()), int(wanted.max())) if len(wanted) else (0, 0)
+        asked = united(self.history, self._kinds(name), *span)
+        found = values_at(*asked, wanted, simple=True, configuration=configuration)
         return Answer.computed(name, wanted, found.values, found.statuses)
 
     def aggregated(
@@ -145,7 +148,8 @@ class Reader:
         Raises:
             ValueError: naming an aggregate that is not known, or an interval that is not allowed.
         """
-        results = aggregated(self.history, *self.find(name), start, end, interval, function, configuration)
+        asked = united(self.history, self._kinds(name), start, end)
+        results = aggregated(*asked, start, end, interval, function, configuration)
         return Answer.computed(name, results.times, results.values, results.statuses)
 
     def find(self, name: str) -> tuple[int, SignalInfo]:

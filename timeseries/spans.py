@@ -9,8 +9,9 @@ from plant.clock import TICKS_PER_SECOND
 from plant.sample import Scalar
 from timeseries.aggregates import STANDARD, AggregateConfiguration, Series
 from timeseries.columns import Columns
-from timeseries.reading import FOREVER, History
+from timeseries.reading import FOREVER
 from timeseries.signals import BOOLEAN, DATETIME, UINT64, SignalInfo
+from timeseries.uniting import Recorded
 
 MOST_EXACT = 2.0**53
 """Doubles hold each whole number up to it."""
@@ -32,7 +33,7 @@ def near(times: NDArray[np.int64]) -> list[NDArray[np.intp]]:
 
 
 def around(
-    history: History,
+    history: Recorded,
     number: int,
     info: SignalInfo,
     low: int,
@@ -109,7 +110,7 @@ def series_of(info: SignalInfo, columns: Columns, covered_to: int) -> Series:
     return Series(columns.times, numbers, columns.statuses, stepped, held_to, decode, exact=exact)
 
 
-def _framed(history: History, number: int, info: SignalInfo, low: int, high: int) -> Columns:
+def _framed(history: Recorded, number: int, info: SignalInfo, low: int, high: int) -> Columns:
     """Return the samples from the last at or before a time to the first at or after another."""
     early, late = low - _NEXT, high + _NEXT + 1
     found = history.read(number, info, early, late, lean=True)
@@ -128,7 +129,7 @@ def _framed(history: History, number: int, info: SignalInfo, low: int, high: int
 
 
 def _nearest(
-    history: History,
+    history: Recorded,
     number: int,
     info: SignalInfo,
     span: tuple[int, int],

@@ -242,6 +242,25 @@ def test_a_signal_may_change_its_type(store: Store, reader: Reader) -> None:
     assert values(reader) == [350.0, "hot", 351.0]
 
 
+def test_what_is_computed_sees_no_seam_where_a_type_has_changed(store: Store, upkeep: Upkeep, reader: Reader) -> None:
+    put(store, *(sample("R101.T", place, place + 0.5) for place in range(5)))
+    store.declare([SignalInfo("R101.T", "", 12)])
+    put(store, sample("R101.T", 5, "hot"))
+    store.declare([SignalInfo("R101.T", "K", 6)])
+    put(store, *(sample("R101.T", place, place) for place in range(6, 10)))
+    for _ in range(2):
+        assert values(reader) == [0.5, 1.5, 2.5, 3.5, 4.5, "hot", 6, 7, 8, 9]
+        assert reader.at("R101.T", [at(1), at(1.5), at(5), at(8)]).plain == [1.5, 2.0, 5.25, 8]
+        assert reader.aggregated("R101.T", at(0), at(10), 0, "Count").plain == [9]
+        assert reader.aggregated("R101.T", at(10), at(0), 0, "End").plain == [9.0]
+        whole = reader.aggregated("R101.T", at(7), at(10), 0, "Maximum").plain
+        assert whole == [9]
+        assert type(whole[0]) is int
+        upkeep.take_in()
+    store.declare([SignalInfo("R101.T", "", 12)])
+    assert reader.aggregated("R101.T", at(0), at(10), 0, "Count").plain == [1]
+
+
 def test_gaps_stay_open_until_they_are_closed(store: Store, folder: Path) -> None:
     put(store, sample("R101.T", 5, 1.0))
     assert store.open_gaps(["R101.T", "R102.T"]) == {"R101.T": (0, at(5)), "R102.T": (0, 0)}

@@ -1,0 +1,105 @@
+"""One name that has stood for signals of several types: its numbers without a seam, for what is computed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from timeseries.columns import Columns
+from timeseries.merging import united_pages
+from timeseries.reading import FOREVER, History
+from timeseries.signals import BOOLEAN, DATETIME, DOUBLE, SignalInfo
+
+Kind = tuple[int, SignalInfo]
+"""A signal's number, and what it is."""
+
+
+class Recorded(Protocol):
+    """What is asked of a history for that, each as `History` has it."""
+
+    def read(self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False) -> Columns:
+        """Return the samples with low <= time < high."""
+        ...
+
+    def pages(
+        self,
+        signal: int,
+        info: SignalInfo,
+        low: int,
+        high: int,
+        most: int = ...,
+        *,
+        backward: bool = False,
+        lean: bool = False,
+    ) -> Iterator[Columns]:
+        """Yield the same, some at a time."""
+        ...
+
+    def cuts(self, signal: int, low: int, high: int, most: int) -> list[int]:
+        """Return times that cut a span into parts of about `most` samples."""
+        ...
+
+
+def united(history: History, kinds: Sequence[Kind], low: int, high: int) -> tuple[Recorded, int, SignalInfo]:
+    """Return what to ask about a span, either way, and by which number and kind: the last of them is the present one.
+
+    Earlier kinds are numbers like it, and have something of the span, or just before or behind it; a double is what
+    they are together where they are not alike.
+    """
+    number, info = kinds[-1]
+    low, high = min(low, high), max(low, high)
+    if len(kinds) == 1 or not _is_number(info):
+        return history, number, info
+    before, after = history.edges(number, info, low, high, lean=True)
+    first, last = -FOREVER if before is None else before, FOREVER if after is None else after
+    earlier = [kind for kind in kinds[:-1] if _is_number(kind[1]) and _has(history, kind, first, last)]
+    if not earlier:
+        return history, number, info
+    together = replace(info, data_type=DOUBLE, stepped=info.stepped or info.data_type == BOOLEAN)
+    return _United(history, [*earlier, kinds[-1]]), number, together
+
+
+def _is_number(info: SignalInfo) -> bool:
+    return not info.is_text and info.data_type != DATETIME
+
+
+def _has(history: History, kind: Kind, low: int, high: int) -> bool:
+    return any(True for _ in history.pages(*kind, low, high + 1, 1, lean=True))
+
+
+class _United:
+    """All kinds as doubles; number and kind that are asked for tell nothing."""
+
+    def __init__(self, history: History, kinds: Sequence[Kind]) -> None:
+        self._history, self._kinds = history, kinds
+
+    def read(self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False) -> Columns:
+        return Columns.joined(list(self.pages(signal, info, low, high, FOREVER, lean=lean)))
+
+    def pages(
+        self,
+        signal: int,
+        info: SignalInfo,
+        low: int,
+        high: int,
+        most: int = 1_000_000,
+        *,
+        backward: bool = False,
+        lean: bool = False,
+    ) -> Iterator[Columns]:
+        sources = [
+            _as_doubles(kind, self._history.pages(number, kind, low, high, most, backward=backward, lean=lean))
+            for number, kind in self._kinds
+        ]
+        return united_pages(sources, backward=backward)
+
+    def cuts(self, signal: int, low: int, high: int, most: int) -> list[int]:
+        return sorted({cut for number, _ in self._kinds for cut in self._history.cuts(number, low, high, most)})
+
+
+def _as_doubles(info: SignalInfo, pages: Iterator[Columns]) -> Iterator[Columns]:
+    for page in pages:
+        yield replace(page, words=np.ascontiguousarray(info.numbers(page.words)).view(np.int64))
