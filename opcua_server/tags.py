@@ -102,6 +102,7 @@ class Tags:
             if tag.text_row is not None:
                 self._rows[nodeid_to_binary(plant_id(f"{name}.ValueAsText"))] = tag.text_row
         registry.register(_Produced(self._tags.values(), self.bank))
+        registry.register(_Changes(self.bank))
 
     def __getitem__(self, name: str) -> Tag:
         return self._tags[name]
@@ -149,3 +150,21 @@ class _Produced(Collector):
         for tag, changes in zip(self._tags, self._bank.changes[[tag.row for tag in self._tags]].tolist(), strict=True):
             family.add_metric([tag.name], float(changes))
         yield family
+
+
+class _Changes(Collector):
+    """How many values all signals produced together: for who asks for no more, and often."""
+
+    def __init__(self, bank: Bank) -> None:
+        self._bank = bank
+
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        """Say what it is called, so that it can be asked for by name."""
+        yield from self._family(None)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Return the counter."""
+        yield from self._family(float(self._bank.changes.sum()))
+
+    def _family(self, value: float | None) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily("cstr_changes", "Changes of value or status, of all signals.", value=value)

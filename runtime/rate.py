@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from runtime.health import Health
 
 COUNTERS = {
-    "server": "cstr_values_produced_total",
+    "server": "cstr_changes_total",
     "controller": "cstr_loop_executions_total",
     "historian": "cstr_samples_stored_total",
     "detector": "cstr_detector_intervals_total",
