@@ -180,6 +180,7 @@ async def test_without_goodbye_there_is_a_will_with_the_births_number(edge, host
                     relay.cut()
                     await host.until(lambda: len(host.deaths) > session)  # noqa: B023
         relay.cut()
+        await host.until(lambda: len(host.deaths) > 2)
     assert host.deaths == [0, 1, 2]
 
 
