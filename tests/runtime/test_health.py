@@ -10,10 +10,10 @@ def test_what_is_wrong_is_told_until_it_is_right_and_never_hides_another_trouble
     health.ready("broker")
     health.trouble("segments", "history: damaged")
     health.lost("broker", "connection refused")
-    assert health.last_error == "connection refused"
+    assert health.last_error == "history: damaged; connection refused"
     health.trouble("influxdb", "InfluxDB: 503")
     health.trouble("influxdb", "")
-    assert health.last_error == "connection refused"
+    assert health.last_error == "history: damaged; connection refused"
     health.ready("broker")
     assert health.last_error == "history: damaged"
     health.trouble("segments", "")
