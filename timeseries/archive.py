@@ -24,30 +24,33 @@ def progress(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT block FROM progress").fetchone()[0])
 
 
-def take_in(connection: sqlite3.Connection, source: sqlite3.Connection, reactors: Mapping[int, str]) -> int:
-    """Archive what the log has and the archive has not, in one transaction; return how many samples.
+def take_in(
+    connection: sqlite3.Connection, source: sqlite3.Connection, reactors: Mapping[int, str]
+) -> tuple[int, bool]:
+    """Archive what the log has and the archive has not, in one transaction.
 
-    `reactors` says by whose count a signal's samples are numbered.
+    Return how many samples, and whether no block of them was damaged. `reactors` says by whose count a signal's samples
+    are numbered.
 
     Raises:
         sqlite3.Error: when nothing of it was archived, e.g. on a full disk; it may be tried again.
     """
     parts: list[Columns] = []
-    count, last = 0, progress(connection)
+    count, last, are_whole = 0, progress(connection), True
     for number, columns in log.blocks(source, last):
         parts.append(columns)
-        count, last = count + len(columns), number
+        count, last, are_whole = count + len(columns), number, are_whole and len(columns) > 0
         if count >= AT_ONCE:
             break
     if not parts:
-        return 0
+        return 0, True
     columns = Columns.joined(parts).in_order()
     with transaction(connection):
         for signal, samples in _by_signal(columns):
             put(connection, signal, samples)
         note(connection, columns, reactors)
         connection.execute("UPDATE progress SET block = ?", (last,))
-    return count
+    return count, are_whole
 
 
 def _by_signal(columns: Columns) -> Iterator[tuple[int, Columns]]:

@@ -33,10 +33,10 @@ def unpacked(data: bytes, crc: int | None) -> Columns:
     return of_block(data) if is_whole(data, crc) else Columns.of(0)
 
 
-def damaged(connection: sqlite3.Connection, after: int) -> Iterator[tuple[int, int]]:
-    """Yield number and count of samples of the blocks behind a number that are not as they were written."""
-    query = "SELECT id, count, data, crc FROM block WHERE id > ? ORDER BY id"
-    for number, count, data, crc in connection.execute(query, (after,)):
+def damaged(connection: sqlite3.Connection, after: int, through: int = 2**62) -> Iterator[tuple[int, int]]:
+    """Yield number and count of samples of the blocks between two numbers that are not as they were written."""
+    query = "SELECT id, count, data, crc FROM block WHERE id > ? AND id <= ? ORDER BY id"
+    for number, count, data, crc in connection.execute(query, (after, through)):
         if not is_whole(data, crc):
             yield number, count
 

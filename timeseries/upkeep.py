@@ -82,10 +82,11 @@ class Upkeep:
     def take_in(self) -> int:
         """Archive what is in the log only, and let go of what is archived and published; return how many samples."""
         reactors = {number: split_signal(info.name)[0] for number, info in self._signals().items()}
-        for number, samples in log.damaged(self._log, archive.progress(self._archive)):
-            self.lost.append(f"{LOG.file}: block {number} is not as it was written, its {samples} samples are lost")
-        count = archive.take_in(self._archive, self._log, reactors)
+        before = archive.progress(self._archive)
+        count, are_whole = archive.take_in(self._archive, self._log, reactors)
         done = archive.progress(self._archive)
+        for number, samples in () if are_whole else log.damaged(self._log, before, done):
+            self.lost.append(f"{LOG.file}: block {number} is not as it was written, its {samples} samples are lost")
         published = self._log.execute("SELECT block FROM published").fetchone()
         log.drop(self._log, done if published is None else min(done, published[0]))
         return count
