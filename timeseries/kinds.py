@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from plant.signals import DataType
-from timeseries.aggregates import FUNCTIONS, OF_TEXT
+from timeseries.aggregates import FUNCTIONS, OF_TEXT, refuse_unknown
 from timeseries.signals import DATETIME, SignalInfo
 
 INT32, STATUS_CODE = DataType.INT32.value, 19
@@ -40,9 +40,7 @@ def refuse_senseless(function: str, info: SignalInfo) -> None:
     Raises:
         ValueError: naming those that there are.
     """
-    if function not in FUNCTIONS:
-        message = f"aggregate {function!r}: allowed are {', '.join(FUNCTIONS)}"
-        raise ValueError(message)
+    refuse_unknown(function)
     if not is_sensible(function, info):
         of_text = ", ".join(name for name in FUNCTIONS if name in OF_TEXT)
         message = f"aggregate {function!r}: is of numbers, {info.name} is text or a time; allowed are {of_text}"

@@ -6,7 +6,15 @@ Where the text and the part's examples differ, `tests/timeseries/test_annex_a.py
 
 from timeseries.aggregates.at_times import at_times
 from timeseries.aggregates.configuration import STANDARD, AggregateConfiguration
-from timeseries.aggregates.functions import ACTUAL_TIME, FUNCTIONS, OF_TEXT, Aggregated, Aggregates, aggregate
+from timeseries.aggregates.functions import (
+    ACTUAL_TIME,
+    FUNCTIONS,
+    OF_TEXT,
+    Aggregated,
+    Aggregates,
+    aggregate,
+    refuse_unknown,
+)
 from timeseries.aggregates.intervals import MOST_INTERVALS, ticks_of_interval
 from timeseries.aggregates.queries import query
 from timeseries.aggregates.series import Series
@@ -26,5 +34,6 @@ __all__ = [
     "aggregate",
     "at_times",
     "query",
+    "refuse_unknown",
     "ticks_of_interval",
 ]

@@ -150,9 +150,7 @@ def aggregates(
     Raises:
         ValueError: naming the function or the interval and what is allowed.
     """
-    if function not in FUNCTIONS:
-        message = f"aggregate {function!r}: allowed are {', '.join(FUNCTIONS)}"
-        raise ValueError(message)
+    refuse_unknown(function)
     intervals = Intervals.between(start, end, interval)
     if function in (_AS_IS_STEPPED if series.stepped else _AS_IS):
         series = series.ranked()
@@ -167,6 +165,17 @@ def aggregates(
     values = series.decoded(results.values, results.statuses) if results.own_type else results.values
     found = Aggregates(times, values, results.statuses, starts)
     return found.turned() if intervals.backward else found
+
+
+def refuse_unknown(function: str) -> None:
+    """Return if there is such an aggregate.
+
+    Raises:
+        ValueError: naming those that there are.
+    """
+    if function not in FUNCTIONS:
+        message = f"aggregate {function!r}: allowed are {', '.join(FUNCTIONS)}"
+        raise ValueError(message)
 
 
 def _finished(window: Window, compute: Function, function: str) -> Results:
