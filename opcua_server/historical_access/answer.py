@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +12,14 @@ from typing import Any
 import numpy as np
 from asyncua import ua
 
-from opcua_server.historical_access import at_time, modified, processed, raw
+from opcua_server.historical_access import modified, processed, raw
 from opcua_server.historical_access.encoding import Result, no_bound, samples
+from opcua_server.historical_access.results import columns_of
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import ticks_of
 from timeseries.aggregates import AggregateConfiguration, ticks_of_interval
+from timeseries.aggregating import values_at
 from timeseries.kinds import is_sensible, kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
@@ -37,12 +40,16 @@ _ASKED: dict[type, tuple[str, ...]] = {
 """What stays the same from page to page; of how many values a page is, may change."""
 
 
-def question_of(node: ua.NodeId, details: Any, place: int) -> bytes:
-    """Return what tells a question about one node from others: a continuation point is of one."""
+def asked_of(details: Any) -> bytes:
+    """Return what tells the details of a call from others, however much is asked for."""
     asked = [getattr(details, name) for name in _ASKED.get(type(details), ())]
     ticks = [ticks_of(each) if isinstance(each, datetime) else each for each in asked]
-    function = details.AggregateType[place] if isinstance(details, ua.ReadProcessedDetails) else None
-    return repr((node, type(details).__name__, ticks, function)).encode()
+    return hashlib.sha256(repr((type(details).__name__, ticks)).encode()).digest()
+
+
+def question_of(asked: bytes, node: ua.NodeId, function: ua.NodeId | None = None) -> bytes:
+    """Return what tells a question about one node from others: a continuation point is of one."""
+    return asked + repr((node, function)).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +107,11 @@ class Answer:
         if not times or min(times) < _NO_TIME_BELOW:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         page = np.array(times[done : done + room], np.int64)
-        found = at_time.read(self.history, self.number, self.info, page, simple=bool(details.UseSimpleBounds))
+        found = values_at(self.history, self.number, self.info, page, simple=bool(details.UseSimpleBounds))
         more = done + len(page) < len(times)
         point = _DONE.pack(done + len(page)) if more else b""
-        return Result(quality.GOOD, point, samples(found, self.info, self.wanted), len(found))
+        columns = columns_of(page, found.values, found.statuses, self.info)
+        return Result(quality.GOOD, point, samples(columns, self.info, self.wanted), len(columns))
 
     def processed(self, details: ua.ReadProcessedDetails, function: ua.NodeId, room: int) -> Result:
         """Return an aggregate of each interval."""

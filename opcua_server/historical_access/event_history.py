@@ -14,7 +14,7 @@ from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
 from opcua_server.anomaly_events import AnomalyEvents
 from opcua_server.historical_access import event_nodes, events
-from opcua_server.historical_access.answer import question_of, span_of
+from opcua_server.historical_access.answer import asked_of, question_of, span_of
 from opcua_server.historical_access.encoding import Result
 from opcua_server.historical_access.events import Point, Room, Wanted
 from opcua_server.historical_access.points import Seals
@@ -43,7 +43,9 @@ class _Asked:
     filter: EventFilter | None
     """None for one that cannot be."""
     seals: Seals
-    """Of continuation points."""
+    """Of continuation points, each of a question about one node."""
+    asked: bytes
+    """What all these questions have in common."""
 
 
 class EventHistory:
@@ -67,7 +69,7 @@ class EventHistory:
             for node in params.NodesToRead
         ]
         agreed, _ = event_filters.agree(details.Filter, self._made.types, self._limits)
-        return self._results(_Asked(rights, details, nodes, agreed, seals))
+        return self._results(_Asked(rights, details, nodes, agreed, seals, asked_of(details)))
 
     def _results(self, asked: _Asked) -> Iterator[list[bytes]]:
         room = Room(MAX_EVENTS_PER_CALL, MOST_OCTETS, MOST_LOOKS)
@@ -94,7 +96,7 @@ class EventHistory:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         if asked.filter is None:
             return Result(int(ua.StatusCodes.BadEventFilterInvalid))
-        question = question_of(node.NodeId, details, 0)
+        question = question_of(asked.asked, node.NodeId)
         try:
             octets = asked.seals.opened(question, node.ContinuationPoint or b"")
             point = Point.of(octets) if octets else None

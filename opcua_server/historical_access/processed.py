@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from asyncua import ua
 
-from opcua_server.historical_access.results import Results, columns_of
+from opcua_server.historical_access.results import columns_of
 from timeseries.aggregates import FUNCTIONS, AggregateConfiguration, aggregate
 from timeseries.columns import Columns
 from timeseries.kinds import kind_of
@@ -78,10 +78,8 @@ def read(
     series = around(history, number, info, page.start, page.end, configuration)
     rows = aggregate(series, page.start, page.end, page.interval, name, configuration)[again:]
     return columns_of(
-        Results(
-            np.array([row.time for row in rows], np.int64),
-            np.array([row.value for row in rows], object),
-            np.array([row.status for row in rows], np.uint32),
-        ),
+        np.array([row.time for row in rows], np.int64),
+        np.array([row.value for row in rows], object),
+        np.array([row.status for row in rows], np.uint32),
         kind_of(name, info),
     )

@@ -14,7 +14,7 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
-from opcua_server.historical_access.answer import Answer, question_of
+from opcua_server.historical_access.answer import Answer, asked_of, question_of
 from opcua_server.historical_access.encoding import TIMESTAMPS, Result
 from opcua_server.historical_access.event_history import EventHistory
 from opcua_server.historical_access.points import Seals
@@ -85,15 +85,14 @@ class HistoryReader:
         return parts
 
     def _results(self, rights: Rights, params: ua.HistoryReadParameters) -> Iterator[list[bytes]]:
-        left = MAX_VALUES_PER_CALL
-        for place, node in enumerate(params.NodesToRead):
-            result = self._result(rights, params, place, node, max(1, left))
+        left, asked = MAX_VALUES_PER_CALL, asked_of(params.HistoryReadDetails)
+        for place in range(len(params.NodesToRead)):
+            result = self._result(rights, params, asked, place, max(1, left))
             left -= result.count
             yield result.encoded()
 
-    def _result(
-        self, rights: Rights, params: ua.HistoryReadParameters, place: int, node: ua.HistoryReadValueId, most: int
-    ) -> Result:
+    def _result(self, rights: Rights, params: ua.HistoryReadParameters, asked: bytes, place: int, most: int) -> Result:
+        node, details = params.NodesToRead[place], params.HistoryReadDetails
         row = self._tags.row_of(nodeid_to_binary(node.NodeId))
         recorded = self._recorder.signals.get(row) if row is not None else None
         if recorded is None:
@@ -104,23 +103,24 @@ class HistoryReader:
             return Result(status)
         if node.IndexRange:
             return Result(int(ua.StatusCodes.BadIndexRangeNoData))
-        question = question_of(node.NodeId, params.HistoryReadDetails, place)
+        function = details.AggregateType[place] if isinstance(details, ua.ReadProcessedDetails) else None
+        question = question_of(asked, node.NodeId, function)
         try:
             point = self._seals.opened(question, node.ContinuationPoint or b"")
         except ValueError:
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
         answer = Answer(self._history, *recorded, params.TimestampsToReturn, point)
-        result = self._answered(answer, params.HistoryReadDetails, place, min(MAX_VALUES_PER_READ, most))
+        result = self._answered(answer, details, function, min(MAX_VALUES_PER_READ, most))
         return replace(result, point=self._seals.sealed(question, result.point))
 
-    def _answered(self, answer: Answer, details: Any, place: int, room: int) -> Result:
+    def _answered(self, answer: Answer, details: Any, function: Any, room: int) -> Result:
         try:
             if isinstance(details, ua.ReadRawModifiedDetails):
                 return answer.modified(details, room) if details.IsReadModified else answer.raw(details, room)
             if isinstance(details, ua.ReadAtTimeDetails):
                 return answer.at_time(details, room)
             if isinstance(details, ua.ReadProcessedDetails):
-                return answer.processed(details, details.AggregateType[place], room)
+                return answer.processed(details, function, room)
         except Damaged:
             return Result(quality.BAD_DATA_LOST)
         return _UNSUPPORTED
