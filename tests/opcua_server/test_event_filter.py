@@ -367,12 +367,14 @@ def test_too_many_clauses_are_refused(events: Events) -> None:
 def test_an_event_is_told_at_its_source_and_at_the_server(events: Events, space: AddressSpace) -> None:
     """And at all that have the source for an event source, or a notifier that has it for one."""
     source, below, above = (ua.NodeId(name, 2) for name in ("R101.T", "R101.TIC101", "R101"))
+    area, plant = (ua.NodeId(name, 2) for name in ("Plant.Area1", "Plant"))
     assert events.types.notifiers(source) == {source, SERVER}
+    assert events.types.notifiers(above) == {above, area, plant, SERVER}
     for target, kind, origin in ((source, IDS.HasEventSource, below), (below, IDS.HasNotifier, above)):
         reference = ua.ReferenceDescription(ua.NodeId(kind), False, origin)
         space[target].references.append(reference)
     try:
-        assert events.types.notifiers(source) == {source, below, above, SERVER}
+        assert events.types.notifiers(source) == {source, below, above, area, plant, SERVER}
     finally:
         for target in (source, below):
             space[target].references.pop()
