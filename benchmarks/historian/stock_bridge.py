@@ -17,6 +17,8 @@ from influxdb_client.client.write.point import Point
 from influxdb_client.client.write_api import SYNCHRONOUS, WriteApi
 
 BATCH = 5_000
+NO_WATCHDOG_S = 86_400.0
+"""asyncua's own look at the connection gives up, for ever, when its event loop has too much to do."""
 
 
 class Handler:
@@ -58,7 +60,7 @@ async def main(url: str, writer: WriteApi) -> None:
     """Carry samples for ever."""
     handler = Handler()
     written = 0
-    async with Client(url, timeout=30) as client:
+    async with Client(url, timeout=30, watchdog_intervall=NO_WATCHDOG_S) as client:
         nodes = await _nodes(client)
         subscription = await client.create_subscription(100, handler)
         for start in range(0, len(nodes), 500):
