@@ -20,7 +20,14 @@ class _Http(uvicorn.Server):
 async def serve_http(app: FastAPI, listen: str, port: int) -> None:
     """Answer until cancelled."""
     config = uvicorn.Config(
-        app, host=listen, port=port, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        app,
+        host=listen,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
     )
     server = _Http(config)
     try:

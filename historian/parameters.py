@@ -11,8 +11,10 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 
-def refuse_others(request: Request) -> None:
+async def refuse_others(request: Request) -> None:
     """Return if each parameter of a request is one that its path knows, and is there as often as it may be.
+
+    A coroutine, so that no answer waits for a thread for it.
 
     Raises:
         HTTPException: naming the first that is not, and what is allowed.

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 
 from timeseries.columns import Columns
+from timeseries.growing import Growing
 
 MOST_BYTES = 200_000_000
 """Eight million samples that are lean, or half as many whole ones."""
@@ -22,8 +23,8 @@ class Unpacked:
         self._bytes = 0
         self._blocks: list[tuple[int, Columns]] = []
         """Of the log, in order; without holes."""
-        self._joined: tuple[tuple[int, int], Columns] = (0, 0), Columns.of(0)
-        """First and last of some blocks, and all samples of them."""
+        self._joined, self._ends = Growing(), (0, 0)
+        """All samples of some blocks, and the first and last of these."""
 
     def get(self, key: Hashable, unpack: Callable[[], Columns]) -> Columns:
         """Return what stands under a key of the archive."""
@@ -58,8 +59,13 @@ class Unpacked:
     def samples_behind(self, number: int, unpack: Callable[[int], Iterator[tuple[int, Columns]]]) -> Columns:
         """Return all samples of the log behind a block, in order of arrival."""
         blocks = self.blocks_behind(number, unpack)
-        ends = (blocks[0][0], blocks[-1][0]) if blocks else (0, 0)
-        known = self._joined
-        if known[0] != ends:
-            known = self._joined = ends, Columns.joined([columns for _, columns in blocks])
-        return known[1]
+        if not blocks:
+            return Columns.of(0)
+        first, last = blocks[0][0], blocks[-1][0]
+        with self._lock:
+            if self._ends[0] != first or self._ends[1] > last:
+                self._joined, self._ends = Growing(), (first, first - 1)
+            for _, columns in blocks[self._ends[1] + 1 - first :]:
+                self._joined.add(columns)
+            self._ends = first, last
+            return self._joined.columns()
