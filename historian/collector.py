@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from historian.epochs import EPOCH, Epochs
 from historian.gaps import Refused, alike, some
 from historian.intake import Intake, timed
+from historian.listener import Listener, Nobody
 from historian.messages.line_protocol import LATEST
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
@@ -23,8 +24,9 @@ from runtime.health import Health
 from runtime.opcua_link.builtin import IS_FLOAT
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification, VariableInfo
-from runtime.settings import NodeSettings
+from runtime.settings import HistorianSettings
 from timeseries.columns import Columns
+from timeseries.retention import DAY_S
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 
@@ -37,13 +39,7 @@ NEVER = (0, 0)
 """Where a gap begins of a signal of which nothing was ever stored."""
 AHEAD = ticks_from_seconds(86_400.0)
 """So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
-
-OnDeclared = Callable[[Sequence[SignalInfo]], Awaitable[None]]
-"""Told what is collected, before any of it comes."""
-
-
-async def nobody_told(infos: Sequence[SignalInfo]) -> None:
-    """Ignore what is collected."""
+NOBODY = Nobody()
 
 
 class Collector:
@@ -55,19 +51,15 @@ class Collector:
         thread: StoreThread,
         metrics: Metrics,
         health: Health,
-        sampling_s: float,
-        reach_s: float,
-        on_stored: Callable[[], None],
-        listed: Sequence[NodeSettings] = (),
-        on_subscribed: Callable[[], None] = lambda: None,
-        on_declared: OnDeclared = nobody_told,
+        settings: HistorianSettings,
+        listener: Listener = NOBODY,
     ) -> None:
         self._store, self._thread, self._metrics, self._health = store, thread, metrics, health
-        self._sampling = ticks_from_seconds(sampling_s)
-        self._reach = ticks_from_seconds(reach_s)
+        self._sampling = ticks_from_seconds(settings.sampling_s)
+        self._reach = ticks_from_seconds(settings.retention_days * DAY_S)
         """What is older would not be kept."""
-        self._on_stored, self._on_declared, self._on_subscribed = on_stored, on_declared, on_subscribed
-        self._listed = {each.name: each for each in listed}
+        self._listener = listener
+        self._listed = {each.name: each for each in settings.nodes}
         """What is told of the nodes of a server that is none of ours."""
         self._ahead = LATEST
         self._live = Intake((), self._sampling)
@@ -95,14 +87,14 @@ class Collector:
             await self._learn_epochs(link)
         declared = [self._signal_info(info) for info in infos]
         await self._thread.do(self._store.declare, declared)
-        await self._on_declared(declared)
+        await self._listener.declared(declared)
         self._gaps, self._lost = {}, set()
         self._reached = await self._thread.do(self._store.newest)
         self._refused.begin()
         await self._open_gaps(list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
         self._health.ready("server")
-        self._on_subscribed()
+        self._listener.subscribed()
         while True:
             await self._wait_for_gaps()
             gaps, self._gaps = self._gaps, {}
@@ -214,7 +206,7 @@ class Collector:
         columns = self._columns(accepted)
         fresh = await self._thread.do(self._commit, columns, len(data), rejected, historical=historical)
         if fresh:
-            self._on_stored()
+            self._listener.stored()
         return fresh
 
     def _commit(self, columns: Columns, received: int, rejected: Mapping[str, int], *, historical: bool) -> int:

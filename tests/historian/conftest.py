@@ -20,7 +20,7 @@ from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.health import Health
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
-from runtime.settings import NodeSettings
+from runtime.settings import HistorianSettings, NodeSettings
 from timeseries.layout import LOG
 from timeseries.reader import Reader
 from timeseries.store import Store
@@ -99,9 +99,9 @@ class Plant:
         self.store = Store(self.path)
         self.thread = StoreThread(self.health)
 
-    def collector(self, sampling_s: float = 0.0, listed: Sequence[NodeSettings] = ()) -> Collector:
-        reach_s = 7 * 86_400.0
-        return Collector(self.store, self.thread, self.metrics, self.health, sampling_s, reach_s, lambda: None, listed)
+    def collector(self, sampling_s: float = 0.0, nodes: Sequence[NodeSettings] = ()) -> Collector:
+        settings = HistorianSettings(sampling_s=sampling_s, nodes=tuple(nodes))
+        return Collector(self.store, self.thread, self.metrics, self.health, settings)
 
     @contextlib.asynccontextmanager
     async def collecting(

@@ -89,7 +89,7 @@ async def test_what_it_publishes_is_stored_and_what_was_missed_is_read_back(tank
     for _ in range(2):
         async with linked(tank, chosen) as link:
             running = asyncio.create_task(link.run())
-            collecting = asyncio.create_task(plant.collector(listed=chosen).run(link))
+            collecting = asyncio.create_task(plant.collector(nodes=chosen).run(link))
             before = len(tank.said["Level"])
             await tank.until(lambda: len(tank.said["Level"]) > before + 100 and not plant.gaps())  # noqa: B023
             for task in (collecting, running):

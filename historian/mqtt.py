@@ -1,0 +1,109 @@
+"""All that the historian does on MQTT: samples, commands, each reactor's status, and a Sparkplug edge node."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from historian.command_trail import CommandTrail
+from historian.commands import Commander
+from historian.confirmation import Confirmation, Influx
+from historian.metrics import Metrics
+from historian.publisher import Publisher
+from historian.sparkplug.session import Sparkplug
+from historian.status import Source, keep_status
+from historian.store_thread import StoreThread
+from plant.names import PLANT, split_signal
+from runtime.mqtt_link import MqttLink, keep_connected
+from runtime.opcua_link.link import OpcuaLink
+from runtime.rotating_lines import COMMANDS, RotatingLines
+from runtime.service import Context
+from timeseries.signals import SignalInfo
+from timeseries.store import Store
+
+BDSEQ = "sparkplug-bdseq"
+
+
+class Mqtt:
+    """Its sessions with the broker; a `Listener`."""
+
+    def __init__(
+        self, context: Context, url: str, folder: Path, store: Store, thread: StoreThread, metrics: Metrics
+    ) -> None:
+        """`folder` is the store's."""
+        store.outbox.begin()
+        settings = context.settings
+        self._url, self._site, self._health = url, settings.mqtt.site, context.health
+        self._link: OpcuaLink | None = None
+        self._source = Source()
+        nodes, audit = settings.historian.nodes, settings.server.audit
+        self._folders = dict.fromkeys(split_signal(node.name)[0] for node in nodes) or (*settings.reactors, PLANT)
+        """What has a status."""
+        trail = CommandTrail(RotatingLines(context.data / COMMANDS, round(audit.megabytes * 1e6), audit.files), metrics)
+        self._commander = Commander(lambda: self._link, metrics, self._site, nodes, trail.put)
+        has_influxdb = settings.influxdb.url is not None
+        self._publisher = Publisher(store, thread, metrics, settings.mqtt, broker_confirms=not has_influxdb)
+        self._confirmation: Confirmation | None = None
+        if has_influxdb:
+            influx = Influx(settings.influxdb, self._site)
+            self._confirmation = Confirmation(influx, self._publisher, metrics, context.health)
+        self._sparkplug: Sparkplug | None = None
+        if "sparkplug" in settings.mqtt.formats:
+            numbers = folder.with_name(BDSEQ)
+            self._sparkplug = Sparkplug(settings.mqtt, store, thread, folder, numbers, self._commander)
+
+    async def run(self) -> None:
+        """Keep all of it up, for ever."""
+        async with asyncio.TaskGroup() as group:
+            identifier = f"cstr-historian-{self._site}"
+            data = keep_connected(self._url, identifier, self._exchange, on_state=self._on_broker)
+            group.create_task(data, name="mqtt")
+            for folder in self._folders:
+                status = keep_status(self._url, folder, self._site, self._source)
+                group.create_task(status, name=f"status {folder}")
+            if self._sparkplug is not None:
+                group.create_task(self._sparkplug.run(self._url), name="sparkplug")
+            if self._confirmation is not None:
+                group.create_task(self._confirmation.run(), name="confirmation")
+
+    def drop(self, through: int) -> None:
+        """Publish nothing up to a block any more."""
+        self._publisher.lanes.drop(through)
+
+    def connected(self, link: OpcuaLink) -> None:
+        """Take whom commands go to."""
+        self._link = link
+
+    async def declared(self, infos: Sequence[SignalInfo]) -> None:
+        """Have a Sparkplug host know what will come, before it does."""
+        if self._sparkplug is not None:
+            await self._sparkplug.source_is_there(infos)
+
+    def subscribed(self) -> None:
+        """Tell in each status that the server is there."""
+        self._source.is_now(there=True)
+
+    def stored(self) -> None:
+        """Publish it."""
+        self._publisher.wake()
+        if self._sparkplug is not None:
+            self._sparkplug.wake()
+
+    def away(self) -> None:
+        """Tell that the server is not there, and send it no commands."""
+        self._link = None
+        self._source.is_now(there=False)
+        if self._sparkplug is not None:
+            self._sparkplug.source_is_away()
+
+    async def _exchange(self, link: MqttLink) -> None:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._publisher.run(link), name="publisher")
+            both.create_task(self._commander.run(link), name="commands")
+
+    def _on_broker(self, up: bool, why: str) -> None:
+        if up:
+            self._health.ready("broker")
+        else:
+            self._health.lost("broker", why)
