@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,7 @@ NEVER = (0, 0)
 AHEAD = ticks_from_seconds(86_400.0)
 """So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
 NOBODY = Nobody()
+_DAY = ticks_from_seconds(DAY_S)
 
 
 class Collector:
@@ -141,17 +143,28 @@ class Collector:
             refused: dict[str, int] = {}
             found += await self._read_back(link, names, np.array([starts[name] for name in names]), end, refused)
             await self._close_gaps([name for name in names if name not in refused])
-            found += await self._read_newest(link, {name: starts[name] for name in refused}, end)
+            found += await self._read_parts(link, {name: starts[name] for name in self._refused.new(refused)}, end)
             self._refused.answered(names, refused)
         if found:
             log.info("%d samples were fetched from the server's history", found)
         self._tell_refused()
 
-    async def _read_newest(self, link: OpcuaLink, refused: dict[str, int], end: int) -> int:
-        """Read what was missed before this connection of signals whose older gap (ticks) is refused."""
-        newest = {name: self._start(*self._reached[name], end) for name in refused if name in self._reached}
-        later = [name for name, start in newest.items() if start > refused[name]]
-        return await self._read_back(link, later, np.array([newest[name] for name in later]), end, {}) if later else 0
+    async def _read_parts(self, link: OpcuaLink, starts: dict[str, int], end: int) -> int:
+        """Read what can be read of signals whose gap (ticks) is refused as a whole, day by day.
+
+        One damaged day hides no other then, and no older gap what was missed before this connection.
+        """
+        if not starts:
+            return 0
+        reached = [self._start(*self._reached[name], end) for name in starts if name in self._reached]
+        first, found = min(starts.values()), 0
+        midnights = range(first - first % _DAY + _DAY, end, _DAY)
+        cuts = {each for each in (*midnights, *reached) if first < each < end}
+        for low, high in itertools.pairwise(sorted({first, *cuts, end})):
+            names = [name for name, start in starts.items() if start < high and (low, high) != (start, end)]
+            begins = np.array([max(starts[name], low) for name in names])
+            found += await self._read_back(link, names, begins, high, {}) if names else 0
+        return found
 
     def _tell_refused(self) -> None:
         if self._refused.left_s(time.monotonic()) == 0:

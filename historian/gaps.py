@@ -56,6 +56,10 @@ class Refused:
         """What to say of them; empty without any."""
         return _sentence(self._statuses)
 
+    def new(self, refused: Iterable[str]) -> list[str]:
+        """Return those that were not refused before."""
+        return [name for name in refused if name not in self._statuses]
+
     def answered(self, asked: Iterable[str], refused: Mapping[str, int]) -> None:
         """Take which of those that were asked for were refused."""
         for name in asked:

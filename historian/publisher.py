@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from historian.lanes import Lane, Lanes, Shipment
 from historian.messages.data_set import data_set_message
 from historian.messages.line_protocol import LineProtocol
 from historian.metrics import Metrics
+from historian.pace import Pace
 from historian.store_thread import StoreThread
 from plant.names import split_signal, topic
 from plant.sample import Sample
@@ -28,8 +28,6 @@ READ_AT_ONCE = 20_000
 """Samples: while they are read, nothing is stored."""
 IN_FLIGHT = 500
 """Messages handed to the broker's link at once."""
-EVERY_S, IDLE_S = 0.2, 1.0
-"""How often is published at most, since a message costs more than a sample; and looked for more, if nobody calls."""
 MOST_IN_A_MESSAGE = 500
 """Samples; `config/telegraf.conf` counts on it."""
 
@@ -56,27 +54,21 @@ class Publisher:
         self._site, self._formats = settings.site, settings.formats
         self._broker_confirms = broker_confirms
         self._line_protocol = LineProtocol(settings.site)
-        self._more = asyncio.Event()
+        self._pace = Pace()
         self._read_now: dict[int, _Parted] = {}
         """Blocks that were read for what is sent now, by number."""
         self.lanes = Lanes()
 
     def wake(self) -> None:
         """Say that there is something to publish."""
-        self._more.set()
+        self._pace.wake()
 
     async def run(self, link: MqttLink) -> None:
         """Publish until the link is lost; what the broker had not acknowledged is sent again over the next."""
         while True:
-            began = time.monotonic()
-            self._more.clear()
+            self._pace.begin()
             has_read_all = await self._read()
-            if not await self._send(link):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_S):
-                        await self._more.wait()
-            elif has_read_all:
-                await asyncio.sleep(began + EVERY_S - time.monotonic())
+            await self._pace.rest(was_any=await self._send(link), was_all=has_read_all)
 
     async def let_go(self) -> None:
         """Have nothing wait any more that is confirmed."""

@@ -180,6 +180,8 @@ class MqttSettings(Section):
     """What samples are published as: InfluxDB line protocol, JSON DataSetMessages of OPC 10000-14, Sparkplug B."""
     sparkplug_node: str = Field(default="cstr-gateway", pattern=r"^[A-Za-z0-9_-]+$")
     """The edge node's name; its group is the site."""
+    sparkplug_host: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+$")
+    """The primary host: nothing is sent while its STATE is not online. None: it is sent to whoever hears."""
 
 
 class PostgresSettings(Section):
@@ -263,6 +265,8 @@ class Settings(Section):
             yield "historian.nodes", f"{name} is there twice; allowed is each name once"
         if self.influxdb.url is not None and "lp" not in self.mqtt.formats:
             yield "mqtt.formats", "has no lp, which is how samples get to influxdb.url; allowed is a list with lp"
+        if self.mqtt.sparkplug_host is not None and "sparkplug" not in self.mqtt.formats:
+            yield "mqtt.sparkplug_host", "is waited for by nobody; allowed with sparkplug in mqtt.formats"
         if self.server.login.longest_lock_s < self.server.login.lock_s:
             shortest = self.server.login.lock_s
             yield "server.login.longest_lock_s", f"is below server.login.lock_s; allowed is {shortest:g} or more"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
 
+NO_HEADERS: Mapping[str, str] = {}
 _READ = 1 << 18
 
 
@@ -24,6 +26,15 @@ class Question:
     accept: str = "application/json"
     share: float = 1.0
     """Of the requests that are asked for."""
+    bodies: tuple[str, ...] = ()
+    """Posted in turn to the first path, where there are any."""
+
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """Paths with their bodies, in turn."""
+        return (
+            [(path, "") for path in self.paths] if not self.bodies else [(self.paths[0], body) for body in self.bodies]
+        )
 
 
 @dataclass(slots=True)
@@ -56,7 +67,8 @@ class Took:
 class Asker:
     """A client that waits for each answer before it asks again."""
 
-    def __init__(self, port: int, server: int) -> None:
+    def __init__(self, port: int, server: int, headers: Mapping[str, str] = NO_HEADERS) -> None:
+        self._headers = headers
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._connection.connect()
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -64,22 +76,23 @@ class Asker:
 
     def ask(self, question: Question, requests: int, warm: int = 2) -> Took:
         """Return how long answers took when they had been asked for before."""
-        took, before = Took(question), self._memory()
-        count = max(len(question.paths), round(requests * question.share))
+        asked, took, before = question.asked, Took(question), self._memory()
+        count = max(len(asked), round(requests * question.share))
         used = 0.0
-        for number in range(-warm * len(question.paths), count):
+        for number in range(-warm * len(asked), count):
             if number == 0:
                 used = self._cpu_s()
             began = time.perf_counter()
-            octets = self._answer(question.paths[number % len(question.paths)], question.accept, took, before)
+            octets = self._answer(*asked[number % len(asked)], question.accept, took, before)
             if number >= 0:
                 took.seconds.append(time.perf_counter() - began)
                 took.octets = octets
         took.cpu_s = self._cpu_s() - used
         return took
 
-    def _answer(self, path: str, accept: str, took: Took, before: float) -> int:
-        self._connection.request("GET", path, headers={"Accept": accept})
+    def _answer(self, path: str, body: str, accept: str, took: Took, before: float) -> int:
+        headers = {**self._headers, "Accept": accept}
+        self._connection.request("POST" if body else "GET", path, body or None, headers)
         response = self._connection.getresponse()
         octets = looked = 0
         while part := response.read(_READ):

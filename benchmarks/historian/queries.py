@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.historian.queries [--days 30] [--ingest 10000] [--markdown docs/performance.md]
 
 A store of 30 days with six signals at 1 sample a second is made by the real upkeep (under a minute, kept with --store),
-and served by the real HTTP application in a process of its own; one client asks over one connection.
+and served by the real HTTP application in a process of its own; one client asks over one connection. Then it asks an
+InfluxDB 2 that has the same samples what both can be asked.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmarks.historian import in_influxdb
 from benchmarks.historian.asking import Asker, Question
 from benchmarks.historian.stored import CHANGING, DAY, SIGNALS, T0, make
 from benchmarks.opcua.progress import say
@@ -57,6 +59,7 @@ def questions(days: int) -> list[Question]:
         Question("an hour raw, Arrow", (raw + hour,), accept=ARROW, share=0.5),
         Question(f"{days} days, 1,000 TimeAverage", aggregate("TimeAverage", "R101.T"), "<= 200 ms", share=0.05),
         Question("... five signals in turn", aggregate("TimeAverage", *CHANGING), "<= 200 ms", share=0.05),
+        Question(f"{days} days, 1,000 Average", aggregate("Average", "R101.T"), share=0.05),
         Question(f"{days} days, 1,000 Maximum", aggregate("Maximum", "R101.T"), share=0.05),
         Question("... StandardDeviation", aggregate("StandardDeviation", "R101.T"), share=0.05),
         Question("... PercentGood", aggregate("PercentGood", "R101.T"), share=0.05),
@@ -103,13 +106,19 @@ def main(
         folder = store or Path(temporary) / "history"
         if not folder.exists():
             make(folder, days, say)
+
+        def ask(asker: Asker, rate: int, asked: list[Question]) -> None:
+            for question in asked:
+                row = {"stored_per_s": rate, **asker.ask(question, requests).row()}
+                say(f"{row['question']}: p50 {row['p50_ms']:.2f} ms, p99 {row['p99_ms']:.2f} ms")
+                rows.append(row)
+
         for rate in dict.fromkeys((0, ingest)):
             with serving(folder, rate) as (port, process):
-                asker = Asker(port, process)
-                for question in questions(days):
-                    row = {"stored_per_s": rate, **asker.ask(question, requests).row()}
-                    say(f"{row['question']}: p50 {row['p50_ms']:.2f} ms, p99 {row['p99_ms']:.2f} ms")
-                    rows.append(row)
+                ask(Asker(port, process), rate, questions(days))
+        say("InfluxDB takes the same samples")
+        with in_influxdb.holding(Path(temporary) / "influxdb", folder, days) as (port, process, headers):
+            ask(Asker(port, process, headers), 0, in_influxdb.questions(days))
     print_rows(rows, tuple(rows[0]))
     if markdown is not None:
         _write(markdown, rows)

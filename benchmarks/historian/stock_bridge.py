@@ -45,14 +45,20 @@ def _point(name: str, value: ua.DataValue) -> Point | None:
 
 
 async def _nodes(client: Client) -> list[Node]:
-    found, todo = [], [client.get_node("ns=2;s=Plant")]
+    """Return every Variable that has a history, once: there are several ways to each."""
+    found, seen, todo = [], set(), [client.get_node("ns=2;s=Plant")]
     while todo:
         for child in await todo.pop().get_children():
+            if child.nodeid in seen:
+                continue
+            seen.add(child.nodeid)
             kind = await child.read_node_class()
-            if kind == ua.NodeClass.Variable:
-                found.append(child)
-            elif kind == ua.NodeClass.Object:
+            if kind == ua.NodeClass.Object:
                 todo.append(child)
+            elif kind == ua.NodeClass.Variable:
+                historizing = await child.read_attribute(ua.AttributeIds.Historizing)
+                if historizing.Value is not None and historizing.Value.Value:
+                    found.append(child)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from runtime.errors import CouldNotRun
 
 COLUMNS = ("ns", "epoch", "q", "v", "s")
-"""Time, tag, and fields of a sample (commands.md)."""
+"""Time, tag, and fields of a sample."""
 
 
 class Flux:

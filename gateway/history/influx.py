@@ -1,4 +1,4 @@
-"""History read back from InfluxDB 2 by Flux (commands.md, "InfluxDB")."""
+"""History read back from InfluxDB 2 by Flux."""
 
 from __future__ import annotations
 

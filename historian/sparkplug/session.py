@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from historian.commands import LARGEST_PAYLOAD, Commander
+from historian.pace import Pace
 from historian.sparkplug.bdseq import SessionNumber
 from historian.sparkplug.edge_node import REBIRTH, EdgeNode, Message
 from historian.sparkplug.payload import NotSparkplug, Received, decode
 from historian.sparkplug.present import Last, Present
+from historian.sparkplug.primary_host import PrimaryHost
 from historian.store_thread import StoreThread
 from runtime.errors import LinkLost
+from runtime.mqtt_link import Message as MqttMessage
 from runtime.mqtt_link import MqttLink, Will, connected
 from runtime.reconnect import keep
 from runtime.settings import MqttSettings
@@ -33,8 +36,6 @@ log = logging.getLogger("historian")
 
 READ_AT_ONCE = 2_000
 """Samples: while they are made into messages, nothing else is done."""
-EVERY_S, IDLE_S = 0.2, 1.0
-"""How often is published at most; and looked for more, if nobody calls."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +66,11 @@ class Sparkplug:
         self._store, self._thread, self._history, self._commander = store, thread, history, commander
         self._identifier = f"cstr-historian-sparkplug-{settings.site}-{settings.sparkplug_node}"
         self._node = EdgeNode(settings.site, settings.sparkplug_node)
+        self._host_name = settings.sparkplug_host
+        self._host = PrimaryHost(None)
         self._number = SessionNumber(bdseq)
         self._now_ms = now_ms
-        self._more = asyncio.Event()
+        self._pace = Pace()
         self._source: _Source | None = None
         self._born: _Source | None = None
         """Of whose signals the devices that are alive are."""
@@ -83,7 +86,7 @@ class Sparkplug:
 
     def wake(self) -> None:
         """Say that there is something to do."""
-        self._more.set()
+        self._pace.wake()
 
     async def source_is_there(self, infos: Sequence[SignalInfo]) -> None:
         """Have devices be born of these signals, before what comes of them is sent."""
@@ -108,24 +111,32 @@ class Sparkplug:
             yield link
 
     async def serve(self, link: MqttLink) -> None:
-        """Be one session, which begins with births, until the link is lost; ended otherwise it says goodbye."""
+        """Be one session, which begins with births, until the link is lost; ended otherwise it says goodbye.
+
+        Where there is a primary host, births wait for it, and the session ends when it goes (LinkLost).
+        """
         number = self._number.next
-        self._number.born(number)
-        await link.subscribe([self._node.topic("NCMD"), self._node.topic("DCMD", "+")])
+        self._host = PrimaryHost(self._host_name)
+        await link.subscribe([self._node.topic("NCMD"), self._node.topic("DCMD", "+"), *self._host.topics])
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._publish(link, number), name="sparkplug data")
                 both.create_task(self._listen(link), name="sparkplug commands")
         finally:
             with contextlib.suppress(LinkLost):
-                await asyncio.shield(link.publish(*self._node.death(number, self._now_ms())))
+                if self._number.next != number:  # it was born
+                    await asyncio.shield(link.publish(*self._node.death(number, self._now_ms())))
 
     async def _publish(self, link: MqttLink, number: int) -> None:
         self._born, self._is_asked_for_births = None, False
+        if not self._host.is_there:
+            log.info("Sparkplug: nothing is sent until host %r is online", self._host_name)
+            await self._host.wait()
+            log.info("Sparkplug: host %r is online", self._host_name)
+        self._number.born(number)
         await self._send(link, [self._node.birth(number, self._now_ms())])
         while True:
-            began = time.monotonic()
-            self._more.clear()
+            self._pace.begin()
             source, is_asked = self._source, self._is_asked_for_births
             if is_asked:
                 self._is_asked_for_births = False
@@ -133,12 +144,7 @@ class Sparkplug:
             if source is not self._born:
                 await self._turn_to(link, source)
             sent = await self._send_blocks(link, await self._blocks(), source)
-            if not sent and not is_asked:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_S):
-                        await self._more.wait()
-            elif sent < READ_AT_ONCE:
-                await asyncio.sleep(began + EVERY_S - time.monotonic())
+            await self._pace.rest(was_any=sent > 0 or is_asked, was_all=sent < READ_AT_ONCE)
 
     async def _turn_to(self, link: MqttLink, source: _Source | None) -> None:
         """Send what is left of the devices there are, have them die, and others be born."""
@@ -214,6 +220,9 @@ class Sparkplug:
     async def _listen(self, link: MqttLink) -> None:
         """Take commands; a retained one was meant for another time."""
         async for message in link.messages():
+            if message.topic in self._host.topics:
+                self._take_state(message)
+                continue
             if message.retained or len(message.payload) > LARGEST_PAYLOAD:
                 log.warning("%s: a command that is retained, or too long, is ignored", message.topic)
                 continue
@@ -226,6 +235,15 @@ class Sparkplug:
                 self._control(metrics)
             else:
                 await self._command(message.topic, metrics)
+
+    def _take_state(self, message: MqttMessage) -> None:
+        was_there = self._host.is_there
+        try:
+            self._host.take(message.payload)
+        except NotSparkplug as error:
+            log.warning("%s: %s", message.topic, error)
+        if was_there and not self._host.is_there:
+            raise LinkLost(f"Sparkplug host {self._host_name!r} is offline")
 
     def _control(self, metrics: Sequence[Received]) -> None:
         if any(metric.name == REBIRTH and metric.raw is True for metric in metrics):

@@ -41,8 +41,8 @@ class Server:
         """The signal whose history it does not live to answer."""
         self.refuses: dict[str, int] = {}
         """Signals whose history it does not tell, and what it answers."""
-        self.lost_until = 2**62
-        """It tells those that begin later."""
+        self.lost = (-(2**62), 2**62)
+        """From when to when it does not."""
         self.asked: dict[str, int] = {}
         """Since when each signal's history was asked for last."""
         self.send: Callable[..., object] = lambda _: None
@@ -76,7 +76,7 @@ class Server:
             if name == self.dies_at:
                 raise LinkLost("the server went away")
             self.asked[name] = start
-            if name in self.refuses and start < self.lost_until:
+            if name in self.refuses and start < self.lost[1] and end > self.lost[0]:
                 on_refusal(name, self.refuses[name])
                 continue
             past = [

@@ -10,6 +10,7 @@ import pytest
 
 from historian import collector, gaps
 from plant import quality
+from plant.clock import TICKS_PER_SECOND
 from runtime.errors import LinkLost
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 from timeseries.reader import Reader
@@ -76,7 +77,7 @@ async def test_a_refused_gap_is_asked_for_at_the_next_connection(plant, server) 
 
 
 async def test_what_is_missed_later_is_read_back_though_an_older_gap_is_refused(plant, server) -> None:
-    server.refuses, server.lost_until = {"R101.T": quality.BAD_DATA_LOST}, server.at(5)
+    server.refuses, server.lost = {"R101.T": quality.BAD_DATA_LOST}, (0, server.at(5))
     server.live = [server.measure("R101.T", 10.0, 10)]
     server.now = server.at(10)
     async with plant.collecting(server, lambda: plant.health.detail.get("gaps") and plant.stored("R101.T")):
@@ -87,6 +88,21 @@ async def test_what_is_missed_later_is_read_back_though_an_older_gap_is_refused(
     async with plant.collecting(server, lambda: len(plant.stored("R101.T")) == 11):
         assert plant.stored("R101.T") == [float(second) for second in range(10, 21)]
         assert plant.gaps() == ["R101.T"]
+
+
+async def test_a_damaged_day_hides_no_other(plant, server) -> None:
+    hours = range(1, 24 * 5)
+    server.past = [server.measure(name, float(hour), 3600 * hour) for hour in hours for name in NAMES]
+    server.live, server.now = [server.measure(name, 120.0, 3600 * 120) for name in NAMES], server.at(3600 * 120)
+    day = TICKS_PER_SECOND * 86_400
+    third = server.at(86_400 * 2.5) // day * day
+    server.refuses, server.lost = {"R101.Ca": quality.BAD_DATA_LOST}, (third, third + day)
+    async with plant.collecting(server, lambda: plant.health.detail.get("gaps")):
+        lost = {float(hour) for hour in hours if third <= server.at(3600 * hour) < third + day}
+        assert len(lost) == 24
+        assert plant.stored("R101.T") == [*map(float, hours), 120.0]
+        assert plant.stored("R101.Ca") == [hour for hour in plant.stored("R101.T") if hour not in lost]
+        assert plant.gaps() == ["R101.Ca"]
 
 
 async def test_of_signals_without_history_one_line_says_that_what_was_missed_is_lost(plant, server, caplog) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from historian import confirmation, lanes
+from historian import confirmation, lanes, pace
 from historian import publisher as publishing
 from historian.confirmation import Confirmation, Unanswered
 from historian.lanes import Shipment
@@ -151,7 +151,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confirmation, "EVERY_S", 0.001)
     monkeypatch.setattr(confirmation, "REST", 0.0)
     monkeypatch.setattr(lanes, "FIRST_PATIENCE_S", 0.02)
-    monkeypatch.setattr(publishing, "EVERY_S", 0.01)
+    monkeypatch.setattr(pace, "EVERY_S", 0.01)
     monkeypatch.setattr(publishing, "READ_AT_ONCE", 40)
 
 

@@ -68,6 +68,7 @@ def test_file_then_environment_then_option(tmp_path: Path) -> None:
         ("controller: {loops: R101}", ["controller.loops", "'R101'", "all, or a list of reactors"]),
         ("server: {users: [{name: anna}]}", ["server.users", "the path of a file"]),
         ("server: {login: {failures: 0}}", ["server.login.failures", "0", "allowed is 1 or more"]),
+        ("mqtt: {sparkplug_host: scada}", ["mqtt.sparkplug_host", "allowed with sparkplug in mqtt.formats"]),
         ("server: {login: {lock_s: 60, longest_lock_s: 30}}", ["server.login.longest_lock_s", "allowed is 60 or more"]),
         ("detector: {batch: null}", ["detector.batch", "mapping of schedule, rows, abnormal"]),
         ("a: b: c", ["not YAML"]),

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from historian import pace
 from historian.commands import Commander
-from historian.sparkplug import session
 from historian.sparkplug.session import Sparkplug
 from plant import quality
 from plant.clock import unix_ns_from_ticks
@@ -102,12 +102,13 @@ class Edge:
         plant.store.declare(INFOS)
         plant.store.outbox.begin()
         self._bdseq = bdseq
+        self.settings = MqttSettings()
         self.sparkplug = self.made()
 
     def made(self) -> Sparkplug:
         """What a start of the historian makes."""
         plant, commander = self.plant, Commander(lambda: self, self.plant.metrics, "main")  # type: ignore[arg-type,return-value]
-        return Sparkplug(MqttSettings(), plant.store, plant.thread, plant.path, self._bdseq, commander)
+        return Sparkplug(self.settings, plant.store, plant.thread, plant.path, self._bdseq, commander)
 
     async def write(self, values: Mapping[str, object]) -> dict[str, int]:
         """Stand where the OPC UA link would."""
@@ -217,8 +218,8 @@ def host() -> Host:
 
 @pytest.fixture
 def edge(plant, tmp_path, monkeypatch) -> Edge:
-    monkeypatch.setattr(session, "EVERY_S", 0.005)
-    monkeypatch.setattr(session, "IDLE_S", 0.05)
+    monkeypatch.setattr(pace, "EVERY_S", 0.005)
+    monkeypatch.setattr(pace, "IDLE_S", 0.05)
     return Edge(plant, tmp_path / "bdseq")
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from historian import pace
 from historian.sparkplug import session
 from historian.sparkplug.payload import DataType, Metric, encode
 from plant import quality
 from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.mqtt_link import Message
+from runtime.settings import MqttSettings
 from timeseries.layout import LOG
 
 NODE = "spBv1.0/main/{}/cstr-gateway"
@@ -206,7 +209,7 @@ async def test_after_a_restart_what_was_not_sent_is(edge, host, server) -> None:
 
 
 async def test_a_full_reading_is_followed_by_the_next_at_once(edge, host, server, monkeypatch) -> None:
-    monkeypatch.setattr(session, "EVERY_S", 5.0)
+    monkeypatch.setattr(pace, "EVERY_S", 5.0)
     monkeypatch.setattr(session, "READ_AT_ONCE", 10)
     await edge.sparkplug.source_is_there(edge.infos)
     for second in range(100):
@@ -221,7 +224,7 @@ async def test_behind_a_damaged_block_all_is_sent_before_devices_die(edge, host,
     async with serving(edge, link):
         await edge.fill(at(server, 0, 0.0))
         await host.until(lambda: host.samples)
-        monkeypatch.setattr(session, "EVERY_S", 0.3)
+        monkeypatch.setattr(pace, "EVERY_S", 0.3)
         await edge.fill(at(server, 1, 1.0))
         await host.until(
             lambda: len(host.samples) == 2 and edge.plant.store.outbox.waiting.samples == 0
@@ -235,3 +238,43 @@ async def test_behind_a_damaged_block_all_is_sent_before_devices_die(edge, host,
         edge.sparkplug.source_is_away()
         await host.until(lambda: link.deliver(99) or "DDEATH/R101" in host.heard)
     assert [value for _, _, value, _ in host.samples] == [0.0, 1.0, 3.0]
+
+
+def state(*, online: bool, timestamp: int) -> Message:
+    return Message("spBv1.0/STATE/scada", json.dumps({"online": online, "timestamp": timestamp}).encode(), True)
+
+
+async def test_without_its_primary_host_nothing_is_sent_and_nothing_lost(
+    edge, host, server, caplog
+) -> None:
+    edge.settings = MqttSettings(sparkplug_host="scada")
+    edge.sparkplug = edge.made()
+    await edge.sparkplug.source_is_there(edge.infos)
+    link = Link(host)
+    async with serving(edge, link):
+        await edge.fill(at(server, 0, 1.0))
+        for payload in (b"ONLINE", b'{"online": 1, "timestamp": 5}', b'{"online": true}', b"[]", b"\xff"):
+            await link.commands.put(Message("spBv1.0/STATE/scada", payload))
+        await link.commands.put(state(online=False, timestamp=5))
+        await asyncio.sleep(0.05)
+    assert caplog.text.count("is no STATE") == 5
+    assert link.topics[2:] == ["spBv1.0/STATE/scada"]
+    assert host.heard == []
+    async with serving(edge, link := Link(host)) as session_:
+        await link.commands.put(state(online=True, timestamp=7))
+        await edge.fill(at(server, 1, 2.0))
+        await host.until(lambda: set(host.samples) == edge.stored())
+        await link.commands.put(state(online=False, timestamp=6))  # of a session that the host had before
+        await edge.fill(at(server, 2, 3.0))
+        await host.until(lambda: set(host.samples) == edge.stored())
+        await link.commands.put(state(online=False, timestamp=7))
+        with pytest.raises(ExceptionGroup) as ended:
+            await asyncio.wait_for(session_, 5)
+        assert ended.group_contains(LinkLost, match="'scada' is offline")
+    assert host.deaths == [0]
+    await edge.fill(at(server, 3, 4.0))
+    assert edge.plant.store.outbox.waiting.samples == 1
+    async with serving(edge, link := Link(host)):
+        await link.commands.put(state(online=True, timestamp=8))
+        await host.until(lambda: set(host.samples) == edge.stored())
+    assert host.deaths == [0, 1]
