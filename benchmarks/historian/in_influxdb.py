@@ -48,7 +48,7 @@ def questions(days: int) -> list[Question]:
         return (
             f'from(bucket: "plant") |> range({span})'
             f' |> filter(fn: (r) => r._measurement == "opc" and r.reactor == "{reactor}" and r.signal == "{leaf}"'
-            f' and r._field == "v"){rest}',
+            f' and r._field == "v"){rest}'
         )
 
     def windows(function: str, name: str = "R101.T") -> str:

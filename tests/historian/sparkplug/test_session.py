@@ -244,9 +244,7 @@ def state(*, online: bool, timestamp: int) -> Message:
     return Message("spBv1.0/STATE/scada", json.dumps({"online": online, "timestamp": timestamp}).encode(), True)
 
 
-async def test_without_its_primary_host_nothing_is_sent_and_nothing_lost(
-    edge, host, server, caplog
-) -> None:
+async def test_without_its_primary_host_nothing_is_sent_and_nothing_lost(edge, host, server, caplog) -> None:
     edge.settings = MqttSettings(sparkplug_host="scada")
     edge.sparkplug = edge.made()
     await edge.sparkplug.source_is_there(edge.infos)
