@@ -64,7 +64,7 @@ def questions(days: int) -> list[Question]:
     return [
         ask("last value", flux("R101.T", end - DAY // 24, " |> last()")),
         ask("an hour raw, CSV", flux("R101.T", end - DAY // 24, ""), share=0.5),
-        ask(f"{days} days, 1,000 timeWeightedAvg", windows(weighted), share=0.005),
+        ask(f"{days} days, 1,000 timeWeightedAvg", windows(weighted), share=0.001),
         ask(f"{days} days, 1,000 mean", windows("mean"), share=0.05),
         ask("... five signals in turn", *(windows("mean", name) for name in CHANGING), share=0.05),
         ask(f"{days} days, 1,000 max", windows("max"), share=0.05),
