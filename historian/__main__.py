@@ -12,7 +12,7 @@ from prometheus_client import Gauge
 from historian.api import make_app
 from historian.collector import Collector
 from historian.http import serve_http
-from historian.listener import Listener, Nobody
+from historian.listener import Listener
 from historian.metrics import Metrics
 from historian.mqtt import Mqtt
 from historian.outbox import keep_outbox_small
@@ -46,7 +46,7 @@ async def serve(context: Context) -> None:
         mqtt = Mqtt(context, settings.mqtt.url.get_secret_value(), folder, store, thread, metrics)
     else:
         store.outbox.end()
-    listener: Listener = mqtt or Nobody()
+    listener = mqtt or Listener()
     retention = Retention.of(settings.historian.retention_days, settings.historian.retention_gb)
     telling = Telling(health.trouble, Gauge(*DAMAGED, registry=context.registry).set)
     try:
@@ -56,10 +56,10 @@ async def serve(context: Context) -> None:
             collector = Collector(store, thread, metrics, health, settings.historian, listener)
             group.create_task(_collect(context, collector, listener), name="collector")
             group.create_task(keep(folder, retention, context.log, telling), name="upkeep")
+            outbox = keep_outbox_small(store, thread, metrics, health, settings.historian, listener.dropped)
+            group.create_task(outbox, name="outbox")
             if mqtt is not None:
                 group.create_task(mqtt.run(), name="mqtt")
-                outbox = keep_outbox_small(store, thread, metrics, health, settings.historian, mqtt.drop)
-                group.create_task(outbox, name="outbox")
             health.ready("start")
     finally:
         thread.end()

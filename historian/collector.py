@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from historian.epochs import EPOCH, Epochs
 from historian.gaps import Refused, alike, some
 from historian.intake import Intake, timed
-from historian.listener import Listener, Nobody
+from historian.listener import Listener
 from historian.messages.line_protocol import LATEST
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
@@ -40,7 +40,6 @@ NEVER = (0, 0)
 """Where a gap begins of a signal of which nothing was ever stored."""
 AHEAD = ticks_from_seconds(86_400.0)
 """So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
-NOBODY = Nobody()
 _DAY = ticks_from_seconds(DAY_S)
 
 
@@ -54,7 +53,7 @@ class Collector:
         metrics: Metrics,
         health: Health,
         settings: HistorianSettings,
-        listener: Listener = NOBODY,
+        listener: Listener,
     ) -> None:
         self._store, self._thread, self._metrics, self._health = store, thread, metrics, health
         self._sampling = ticks_from_seconds(settings.sampling_s)
@@ -143,25 +142,26 @@ class Collector:
             refused: dict[str, int] = {}
             found += await self._read_back(link, names, np.array([starts[name] for name in names]), end, refused)
             await self._close_gaps([name for name in names if name not in refused])
-            found += await self._read_parts(link, {name: starts[name] for name in self._refused.new(refused)}, end)
+            found += await self._read_parts(link, {name: starts[name] for name in refused}, end)
             self._refused.answered(names, refused)
         if found:
             log.info("%d samples were fetched from the server's history", found)
         self._tell_refused()
 
-    async def _read_parts(self, link: OpcuaLink, starts: dict[str, int], end: int) -> int:
+    async def _read_parts(self, link: OpcuaLink, refused: dict[str, int], end: int) -> int:
         """Read what can be read of signals whose gap (ticks) is refused as a whole, day by day.
 
-        One damaged day hides no other then, and no older gap what was missed before this connection.
+        One damaged day hides no other then, and no older gap what was missed before this connection or lost over it; of
+        those that were refused before over this connection only that is read again.
         """
-        if not starts:
-            return 0
-        reached = [self._start(*self._reached[name], end) for name in starts if name in self._reached]
-        first, found = min(starts.values()), 0
+        newest = {name: self._start(*self._reached[name], end) for name in refused if name in self._reached}
+        later = {name: start for name, start in newest.items() if start > refused[name]}
+        starts = {name: later.get(name, end) if name in self._refused else start for name, start in refused.items()}
+        first, found = min(starts.values(), default=end), 0
         midnights = range(first - first % _DAY + _DAY, end, _DAY)
-        cuts = {each for each in (*midnights, *reached) if first < each < end}
+        cuts = {each for each in (*midnights, *later.values()) if first < each < end}
         for low, high in itertools.pairwise(sorted({first, *cuts, end})):
-            names = [name for name, start in starts.items() if start < high and (low, high) != (start, end)]
+            names = [name for name, start in starts.items() if start < high and (low, high) != (refused[name], end)]
             begins = np.array([max(starts[name], low) for name in names])
             found += await self._read_back(link, names, begins, high, {}) if names else 0
         return found

@@ -46,6 +46,9 @@ class Refused:
     def __len__(self) -> int:
         return len(self._statuses)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._statuses
+
     @property
     def names(self) -> list[str]:
         """Those there are."""
@@ -55,10 +58,6 @@ class Refused:
     def why(self) -> str:
         """What to say of them; empty without any."""
         return _sentence(self._statuses)
-
-    def new(self, refused: Iterable[str]) -> list[str]:
-        """Return those that were not refused before."""
-        return [name for name in refused if name not in self._statuses]
 
     def answered(self, asked: Iterable[str], refused: Mapping[str, int]) -> None:
         """Take which of those that were asked for were refused."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from runtime.opcua_link.link import OpcuaLink
 from timeseries.signals import SignalInfo
 
 
-class Listener(Protocol):
-    """Told in this order over each connection."""
+class Listener:
+    """Does nothing about it; told in this order over each connection."""
 
     def connected(self, link: OpcuaLink) -> None:
         """Take the connection."""
@@ -24,24 +23,8 @@ class Listener(Protocol):
     def stored(self) -> None:
         """Take that samples were stored."""
 
+    def dropped(self, through: int) -> None:
+        """Take that the outbox has let go of its blocks up to a number."""
+
     def away(self) -> None:
         """Take that nothing comes any more, and nothing can be written."""
-
-
-class Nobody:
-    """Does nothing about it."""
-
-    def connected(self, link: OpcuaLink) -> None:
-        """Do nothing."""
-
-    async def declared(self, infos: Sequence[SignalInfo]) -> None:
-        """Do nothing."""
-
-    def subscribed(self) -> None:
-        """Do nothing."""
-
-    def stored(self) -> None:
-        """Do nothing."""
-
-    def away(self) -> None:
-        """Do nothing."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from historian.command_trail import CommandTrail
 from historian.commands import Commander
 from historian.confirmation import Confirmation, Influx
+from historian.listener import Listener
 from historian.metrics import Metrics
 from historian.publisher import Publisher
 from historian.sparkplug.session import Sparkplug
@@ -25,8 +26,8 @@ from timeseries.store import Store
 BDSEQ = "sparkplug-bdseq"
 
 
-class Mqtt:
-    """Its sessions with the broker; a `Listener`."""
+class Mqtt(Listener):
+    """Its sessions with the broker."""
 
     def __init__(
         self, context: Context, url: str, folder: Path, store: Store, thread: StoreThread, metrics: Metrics
@@ -67,10 +68,6 @@ class Mqtt:
             if self._confirmation is not None:
                 group.create_task(self._confirmation.run(), name="confirmation")
 
-    def drop(self, through: int) -> None:
-        """Publish nothing up to a block any more."""
-        self._publisher.lanes.drop(through)
-
     def connected(self, link: OpcuaLink) -> None:
         """Take whom commands go to."""
         self._link = link
@@ -89,6 +86,10 @@ class Mqtt:
         self._publisher.wake()
         if self._sparkplug is not None:
             self._sparkplug.wake()
+
+    def dropped(self, through: int) -> None:
+        """Publish nothing of it any more."""
+        self._publisher.lanes.drop(through)
 
     def away(self) -> None:
         """Tell that the server is not there, and send it no commands."""

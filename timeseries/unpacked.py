@@ -65,7 +65,8 @@ class Unpacked:
         with self._lock:
             if self._ends[0] != first or self._ends[1] > last:
                 self._joined, self._ends = Growing(), (first, first - 1)
-            for _, columns in blocks[self._ends[1] + 1 - first :]:
-                self._joined.add(columns)
+            for block, columns in blocks:
+                if block > self._ends[1]:
+                    self._joined.add(columns)
             self._ends = first, last
             return self._joined.columns()

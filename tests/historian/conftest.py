@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from historian.collector import Collector
+from historian.listener import Listener
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
 from plant import quality
@@ -101,7 +102,7 @@ class Plant:
 
     def collector(self, sampling_s: float = 0.0, nodes: Sequence[NodeSettings] = ()) -> Collector:
         settings = HistorianSettings(sampling_s=sampling_s, nodes=tuple(nodes))
-        return Collector(self.store, self.thread, self.metrics, self.health, settings)
+        return Collector(self.store, self.thread, self.metrics, self.health, settings, Listener())
 
     @contextlib.asynccontextmanager
     async def collecting(

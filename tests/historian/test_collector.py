@@ -90,6 +90,25 @@ async def test_what_is_missed_later_is_read_back_though_an_older_gap_is_refused(
         assert plant.gaps() == ["R101.T"]
 
 
+async def test_what_a_queue_loses_is_read_back_though_an_older_gap_is_refused(plant, server) -> None:
+    server.past = [server.measure("R101.T", float(second), second) for second in range(1, 11)]
+    server.live, server.now = [server.measure("R101.T", 10.0, 10)], server.at(10)
+    server.refuses, server.lost = {"R101.T": quality.BAD_DATA_LOST}, (0, server.at(5))
+    async with plant.collecting(server, lambda: plant.health.detail.get("gaps")):
+        pass
+    server.asked.clear()
+    async with plant.collecting(server, lambda: "R101.T" in server.asked):
+        server.past += [server.measure("R101.T", float(second), second) for second in range(11, 21)]
+        server.now = server.at(20)
+        overflow = server.measure("R101.T", 20.0, 20, quality.GOOD | 0x480)
+        await server.send(Notification.of([overflow], NAMES))
+        async with asyncio.timeout(10):
+            while len(plant.stored("R101.T")) < 11:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert plant.stored("R101.T") == [float(second) for second in range(10, 21)]
+        assert plant.gaps() == ["R101.T"]
+
+
 async def test_a_damaged_day_hides_no_other(plant, server) -> None:
     hours = range(1, 24 * 5)
     server.past = [server.measure(name, float(hour), 3600 * hour) for hour in hours for name in NAMES]
