@@ -1,27 +1,21 @@
 """Asks InfluxDB what it has: a sample leaves the outbox only when it is there.
 
 A time says nothing about holes, so numbers are counted: a range is there when InfluxDB has as many as the range.
+What was counted waits a little longer, and is counted again where InfluxDB has been started anew meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
 from collections.abc import Sequence
 
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.rest import ApiException
-from urllib3.exceptions import HTTPError
-
+from historian.influx import Influx, Range, Unanswered
 from historian.lanes import Lane, Shipment
 from historian.metrics import Metrics
 from historian.publisher import Publisher
-from plant.clock import unix_ns_from_ticks
-from runtime.errors import BadInput
 from runtime.health import Health
-from runtime.settings import InfluxSettings
 
 log = logging.getLogger("historian")
 
@@ -29,61 +23,6 @@ EVERY_S, REST = 0.5, 4.0
 """How often is asked, and how much longer InfluxDB is left in peace than it took to answer."""
 AT_ONCE = 20
 """Ranges that one query asks of."""
-TIMEOUT_MS = 30_000
-
-Range = tuple[str, Shipment]
-"""Of a reactor's numbers."""
-
-
-class Unanswered(Exception):  # noqa: N818
-    """Why InfluxDB did not tell."""
-
-
-class Influx:
-    """One bucket; used from one thread at a time."""
-
-    def __init__(self, settings: InfluxSettings, site: str) -> None:
-        self._settings, self._site = settings, site
-        self._client: InfluxDBClient | None = None
-
-    def counts(self, ranges: Sequence[Range]) -> list[int]:
-        """Return how many samples there are of each range.
-
-        Raises:
-            Unanswered: when it cannot be asked.
-        """
-        flux = "\n".join(self._count(place, *asked) for place, asked in enumerate(ranges))
-        try:
-            tables = self._connected().query_api().query(flux)
-        except BadInput as error:
-            raise Unanswered(str(error)) from None
-        except (ApiException, HTTPError, OSError) as error:
-            raise Unanswered(f"InfluxDB at {self._settings.url}: {_reason(error)}") from None
-        found = [0] * len(ranges)
-        for record in itertools.chain.from_iterable(table.records for table in tables):
-            found[int(record.values["result"])] = int(record.values["_value"])
-        return found
-
-    def close(self) -> None:
-        """Close it."""
-        if self._client is not None:
-            self._client.close()  # type: ignore[no-untyped-call]
-
-    def _connected(self) -> InfluxDBClient:
-        if self._client is None:
-            token = self._settings.token()
-            self._client = InfluxDBClient(str(self._settings.url), token, org=self._settings.org, timeout=TIMEOUT_MS)
-        return self._client
-
-    def _count(self, place: int, reactor: str, asked: Shipment) -> str:
-        first, last = asked.seqs
-        start, stop = (unix_ns_from_ticks(ticks) for ticks in (asked.times[0], asked.times[1] + 1))
-        return (
-            f'from(bucket: "{self._settings.bucket}") |> range(start: time(v: {start}), stop: time(v: {stop}))'
-            f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}" and r.reactor == "{reactor}"'
-            f' and r._field == "seq" and r._value >= {first} and r._value <= {last})'
-            f' |> count() |> group() |> sum() |> yield(name: "{place}")'
-        )
 
 
 class Confirmation:
@@ -94,6 +33,8 @@ class Confirmation:
         self._metrics, self._health = metrics, health
         self._why = ""
         """Why InfluxDB does not answer."""
+        self._started: str | None = None
+        """When InfluxDB was, as it said last."""
 
     async def run(self) -> None:
         """Ask for ever."""
@@ -105,28 +46,46 @@ class Confirmation:
                 has_answered = await self._ask()
                 took = time.monotonic() - began
                 if has_answered:
-                    await self._publisher.let_go()
+                    await self._believe(began)
                     self._publisher.wake()
         finally:
             await asyncio.to_thread(self._influx.close)
 
     async def _ask(self) -> bool:
         """Ask about every lane; tell whether InfluxDB has answered."""
-        asked = [(reactor, lane, shipment) for reactor, lane in self._publisher.lanes if (shipment := lane.asked())]
+        if all(lane.oldest is None for _, lane in self._publisher.lanes):
+            return False
         try:
+            await self._see_whether_started_anew()
+            asked = [(reactor, lane, shipment) for reactor, lane in self._publisher.lanes if (shipment := lane.asked())]
             for start in range(0, len(asked), AT_ONCE):
                 await self._ask_about(asked[start : start + AT_ONCE])
         except Unanswered as error:
             if not self._why:
-                log.error("%s; samples wait in the outbox until it answers", error)
+                log.error("%s; samples wait in the outbox meanwhile", error)
                 self._health.trouble("influxdb", str(error))
             self._why = str(error)
             return False
         if self._why:
-            log.info("InfluxDB answers again")
+            log.info("InfluxDB tells again what it has")
             self._why = ""
             self._health.trouble("influxdb", "")
-        return bool(asked)
+        return True
+
+    async def _see_whether_started_anew(self) -> None:
+        """Have be counted again what may have been in InfluxDB's memory only."""
+        started = await asyncio.to_thread(self._influx.started)
+        if self._started is not None and started != self._started:
+            log.info("InfluxDB was started anew; what it had counted last is counted again")
+            for _, lane in self._publisher.lanes:
+                lane.doubt(time.monotonic())
+        self._started = started
+
+    async def _believe(self, seen: float) -> None:
+        """Have nothing wait any more that was counted long enough before InfluxDB was seen to be well."""
+        if samples := sum(lane.believe(seen) for _, lane in self._publisher.lanes):
+            self._metrics.confirmed(samples)
+            await self._publisher.let_go()
 
     async def _ask_about(self, asked: Sequence[tuple[str, Lane, Shipment]]) -> None:
         counts = await self._counts([(reactor, shipment) for reactor, _, shipment in asked])
@@ -134,9 +93,7 @@ class Confirmation:
         now = time.monotonic()
         for (reactor, lane, shipment), count in zip(asked, counts, strict=True):
             lane.answer(shipment, count, now)
-            if count >= shipment.count:
-                self._metrics.confirmed(shipment.count)
-            elif (rest := lane.behind()) is not None:
+            if count < shipment.count and (rest := lane.behind()) is not None:
                 lacking.append((reactor, lane, rest))
         if lacking:
             await self._look_behind(lacking)
@@ -164,10 +121,3 @@ class Confirmation:
 
     async def _counts(self, ranges: Sequence[Range]) -> list[int]:
         return await asyncio.to_thread(self._influx.counts, ranges)
-
-
-def _reason(error: Exception) -> str:
-    """Return why, without what was asked and with what."""
-    if isinstance(error, ApiException):
-        return f"{error.status} {error.reason}"
-    return str(getattr(error, "reason", None) or error).split(" object at ")[0]

@@ -25,6 +25,8 @@ MOST_IN_VAIN = 5
 """Then what is lacking while later samples are there is not sent any more."""
 MOST_ASKED = 4096
 """Shipments that a confirmation is asked of at once."""
+BELIEVED_AFTER_S = 5.0
+"""How long what was counted has to have been there: what is counted first is written to disk a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,11 @@ class _Entry:
 
 
 class Lane:
-    """The shipments of one reactor: those that are sent, and behind them those that are not."""
+    """The shipments of one reactor: those that were counted, behind them those that are sent, and those that are not."""
 
     def __init__(self) -> None:
+        self._counted: deque[tuple[float, _Entry]] = deque()
+        """Each with when it was."""
         self._sent: deque[_Entry] = deque()
         self._flying: list[_Entry] = []
         """What is being sent, at most one."""
@@ -98,7 +102,8 @@ class Lane:
     @property
     def oldest(self) -> Shipment | None:
         """What is not confirmed, or not even sent."""
-        first = next(chain(self._sent, self._flying, self._held), None)
+        counted = (entry for _, entry in self._counted)
+        first = next(chain(counted, self._sent, self._flying, self._held), None)
         return first.shipment if first is not None else None
 
     def take(self, room: int = ROOM) -> Shipment | None:
@@ -153,11 +158,27 @@ class Lane:
     def answer(self, asked: Shipment, count: int, now: float) -> None:
         """Take how many samples are there of what was asked."""
         if count >= asked.count:
-            self.forget(asked.seqs[1])
+            while self._sent and self._sent[0].shipment.seqs[1] <= asked.seqs[1]:
+                self._counted.append((now, self._sent.popleft()))
+                self._under_way -= self._counted[-1][1].shipment.count
             self._asking = min(2 * self._asking, MOST_ASKED)
             self._is_passed, self._since = False, now
         else:
             self._asking = max(1, self._asking // 2)
+
+    def believe(self, seen: float) -> int:
+        """Let go of what was counted long enough before a time; return how many samples."""
+        samples = 0
+        while self._counted and seen - self._counted[0][0] >= BELIEVED_AFTER_S:
+            samples += self._counted.popleft()[1].shipment.count
+        return samples
+
+    def doubt(self, now: float) -> None:
+        """Have all be counted again that was not yet believed."""
+        self._under_way += sum(entry.shipment.count for _, entry in self._counted)
+        self._sent.extendleft(entry for _, entry in reversed(self._counted))
+        self._counted.clear()
+        self._is_passed, self._since = False, now
 
     def passed(self, now: float) -> None:
         """Note that there are samples that were sent after the oldest, which is lacking."""
@@ -187,6 +208,8 @@ class Lane:
 
     def forget(self, seq: int) -> None:
         """Forget samples up to a number."""
+        while self._counted and self._counted[0][1].shipment.seqs[1] <= seq:
+            self._counted.popleft()
         while self._sent and self._sent[0].shipment.seqs[1] <= seq:
             self._under_way -= self._sent.popleft().shipment.count
         while self._held and not self._sent and not self._flying and self._held[0].shipment.seqs[1] <= seq:
@@ -194,7 +217,7 @@ class Lane:
 
     def drop(self, block: int) -> None:
         """Forget what stands in blocks up to a number."""
-        for entry in (*self._sent, *self._held):
+        for entry in (*(entry for _, entry in self._counted), *self._sent, *self._held):
             if entry.shipment.blocks[1] > block:
                 break
             self.forget(entry.shipment.seqs[1])

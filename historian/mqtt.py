@@ -8,7 +8,8 @@ from pathlib import Path
 
 from historian.command_trail import CommandTrail
 from historian.commands import Commander
-from historian.confirmation import Confirmation, Influx
+from historian.confirmation import Confirmation
+from historian.influx import Influx
 from historian.listener import Listener
 from historian.metrics import Metrics
 from historian.publisher import Publisher

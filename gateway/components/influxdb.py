@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.components.component import ChildSpec, ComponentError, poll_ready
 from gateway.components.finder import required
+from runtime.influx_refusals import refusals
 from runtime.running import secret
 
 REQUEST_TIMEOUT_S = 5.0
@@ -77,6 +78,7 @@ class InfluxDB:
             env={"SF_OCSP_RESPONSE_CACHE_DIR": str(folder)},
             cwd=folder,
             refusal="opening shard previously failed",
+            refusals=self._refusals,
         )
 
     async def wait_ready(self, timeout_s: float) -> None:
@@ -113,6 +115,16 @@ class InfluxDB:
             "token": secret(self.token_file),
             "retentionPeriodSeconds": self.retention_s,
         }
+
+    def _refusals(self) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)
+        try:
+            connection.request("GET", "/metrics")
+            return refusals(connection.getresponse().read().decode())
+        except (OSError, http.client.HTTPException, ValueError):
+            return 0
+        finally:
+            connection.close()
 
     def _ask(self, method: str, path: str, body: object | None = None) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gateway.components.component import ChildSpec
+
 LOOK_BACK_S = 30.0
 """How long a refusal makes the server suspect."""
 STUCK_AFTER_S = 5.0
@@ -13,18 +15,17 @@ _SAMPLE = bytes(1 << 20)
 
 
 class Stuck:
-    """Looks at what a server has logged since the last look, and whether its disk takes a file."""
+    """Looks at what a server has logged and counted since the last look, and whether its disk takes a file."""
 
-    def __init__(self, refusal: str, folder: Path, log: Path) -> None:
-        """`refusal` is what its log says each time that it cannot store something."""
-        self._refusal, self._folder, self._log = refusal.encode(), folder, log
-        self._seen = self._size()
+    def __init__(self, spec: ChildSpec, log: Path) -> None:
+        self._refusal, self._refusals, self._folder, self._log = spec.refusal.encode(), spec.refusals, spec.cwd, log
+        self._seen, self._counted = self._size(), 0
         self._suspect_until = 0.0
         self._takes_since: float | None = None
 
     def is_so(self, now: float) -> bool:
         """Tell whether it still refuses though its disk does not; seconds of any clock that only runs forward."""
-        has_refused = self._refusal in self._said()
+        has_refused = any([self._has_said(), self._has_counted()])
         if has_refused:
             self._suspect_until = now + LOOK_BACK_S
         if now >= self._suspect_until or not self._disk_takes():
@@ -40,15 +41,21 @@ class Stuck:
         except OSError:
             return 0
 
-    def _said(self) -> bytes:
+    def _has_counted(self) -> bool:
+        if self._refusals is None:
+            return False
+        before, self._counted = self._counted, self._refusals()
+        return self._counted > before
+
+    def _has_said(self) -> bool:
         try:
             with self._log.open("rb") as file:
                 file.seek(self._seen if self._seen <= self._size() else 0)
                 said = file.read()
                 self._seen = file.tell()
         except OSError:
-            return b""
-        return said
+            return False
+        return self._refusal in said
 
     def _disk_takes(self) -> bool:
         path = self._folder / "takes"

@@ -142,7 +142,7 @@ class Supervisor:
     async def _watch(self, part: Component, child: Child, ended: asyncio.Task[int]) -> None:
         """Return when the process has ended; one that hangs, or refuses for ever what it is to store, is ended."""
         last_alive = time.monotonic()
-        stuck = Stuck(child.spec.refusal, child.spec.cwd, child.log) if child.spec.refusal else None
+        stuck = Stuck(child.spec, child.log) if child.spec.refusal else None
         while not ended.done():
             await asyncio.wait({ended}, timeout=HEALTH_EVERY_S)
             if stuck is not None and await asyncio.to_thread(stuck.is_so, time.monotonic()):

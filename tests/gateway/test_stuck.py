@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.components.component import ChildSpec
 from gateway.up.stuck import Stuck
 
 REFUSAL = "failed to store"
@@ -18,7 +19,9 @@ class Server:
         self._log = folder / "server.log"
         self._log.write_text(f"of the run before: {REFUSAL}\n")
         self.is_full = False
-        self.stuck = Stuck(REFUSAL, folder, self._log)
+        self.counted = 0
+        spec = ChildSpec("server", (), folder, refusal=REFUSAL, refusals=lambda: self.counted)
+        self.stuck = Stuck(spec, self._log)
         monkeypatch.setattr(self.stuck, "_disk_takes", lambda: not self.is_full)
 
     def looks(self, first: int, last: int, *, refuses: bool) -> list[int]:
@@ -45,6 +48,17 @@ def test_one_that_refuses_on_though_the_disk_takes_is_stuck(server: Server) -> N
     assert server.looks(100, 108, refuses=True) == [106, 107]
 
 
+def test_one_that_only_counts_what_it_refuses_is_stuck_while_it_counts_on(server: Server) -> None:
+    assert server.looks(0, 10, refuses=False) == []
+    server.counted = 5
+    assert server.looks(10, 60, refuses=False) == []
+    found = []
+    for second in range(60, 70):
+        server.counted += 1
+        found += server.looks(second, second + 1, refuses=False)
+    assert found == [66, 67, 68, 69]
+
+
 def test_one_that_recovers_is_not(server: Server) -> None:
     server.is_full = True
     assert server.looks(0, 20, refuses=True) == []
@@ -56,7 +70,7 @@ def test_one_that_recovers_is_not(server: Server) -> None:
 
 def test_the_disk_is_tried_by_a_file_of_which_nothing_stays(tmp_path: Path) -> None:
     log = tmp_path / "log" / "server.log"
-    stuck = Stuck(REFUSAL, tmp_path / "data", log)
+    stuck = Stuck(ChildSpec("server", (), tmp_path / "data", refusal=REFUSAL), log)
     assert not stuck.is_so(0.0)
     log.parent.mkdir()
     log.write_text(REFUSAL)
@@ -73,7 +87,7 @@ def test_the_disk_is_tried_by_a_file_of_which_nothing_stays(tmp_path: Path) -> N
 def test_a_new_log_is_read_from_its_beginning(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_text("a long log of before, " * 100)
-    stuck = Stuck(REFUSAL, tmp_path, log)
+    stuck = Stuck(ChildSpec("server", (), tmp_path, refusal=REFUSAL), log)
     log.write_text("new\n")
     assert not stuck.is_so(0.0)
     with log.open("a") as file:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from historian import lanes
-from historian.lanes import Lane, Lanes, Shipment
+from historian.lanes import BELIEVED_AFTER_S, Lane, Lanes, Shipment
 from timeseries.columns import Columns
 
 
@@ -42,7 +42,36 @@ def test_what_is_confirmed_is_asked_of_in_ever_longer_ranges() -> None:
         sizes.append(asked.count)
         lane.answer(asked, asked.count, 1.0)
     assert sizes == [1, 2, 4, 8, 16, 32, 37]
+
+
+def test_what_was_counted_is_let_go_when_it_has_been_there_for_a_time() -> None:
+    lane = Lane()
+    for place in range(3):
+        lane.offer(shipment(place, place))
+        send_all(lane, 0.0)
+        confirm(lane, {0, 1, 2}, float(place))
+    assert lane.asked() is None
+    assert lane.believe(0.9 + BELIEVED_AFTER_S) == 1
+    assert lane.oldest == shipment(1, 1)
+    assert lane.believe(2.0 + BELIEVED_AFTER_S) == 2
     assert lane.oldest is None
+
+
+def test_what_was_counted_by_one_that_was_killed_is_counted_again_and_sent_again_where_it_is_gone() -> None:
+    lane = Lane()
+    for place in range(3):
+        lane.offer(shipment(place, place))
+        send_all(lane, 0.0)
+    for _ in range(2):
+        confirm(lane, {0, 1, 2}, 1.0)
+    lane.doubt(2.0)
+    assert lane.believe(100.0) == 0
+    for second in range(3, 8):
+        confirm(lane, {0}, float(second))
+    assert lane.oldest == shipment(0, 0)
+    assert not lane.send_again(14.0)
+    assert lane.send_again(16.0) == 2
+    assert [each.seqs for each in send_all(lane, 16.0)] == [(1, 1), (2, 2)]
 
 
 def test_what_waits_to_be_sent_is_put_together_as_far_as_it_follows() -> None:
@@ -61,6 +90,7 @@ def test_a_hole_keeps_all_waiting_until_it_is_sent_again() -> None:
     for second in range(9):
         confirm(lane, there, float(second))
         assert not lane.send_again(float(second))
+    assert lane.believe(8.0) == 10
     assert lane.oldest is not None
     assert lane.oldest.seqs == (10, 19)
     assert lane.send_again(11.0) == 30
@@ -71,6 +101,7 @@ def test_a_hole_keeps_all_waiting_until_it_is_sent_again() -> None:
     there.add(17)
     for second in range(4):
         confirm(lane, there, 12.0 + second)
+    assert lane.believe(15.0 + BELIEVED_AFTER_S) == 30
     assert lane.oldest is None
 
 
@@ -106,6 +137,7 @@ def test_what_is_refused_for_good_is_given_up_only_when_later_samples_are_there(
             there = {1, 2}
     assert [seqs for _, seqs in given_up] == [(0, 0)]
     assert given_up[0][0] > 5000 + 10 + 20 + 40 + 80 + 160
+    assert lane.believe(20_000.0) == 2
     assert lane.oldest is None
 
 
@@ -175,23 +207,35 @@ def test_what_was_dropped_from_the_outbox_is_waited_for_no_more() -> None:
 
 
 class Sea:
-    """Takes what is sent, loses some of it, and delivers late."""
+    """Takes what is sent, loses some of it, and delivers late, to one who writes it to disk later, or never."""
 
     def __init__(self) -> None:
         self.under_way: deque[Shipment] = deque()
-        self.there: set[int] = set()
+        self.in_memory: set[int] = set()
+        self.on_disk: set[int] = set()
+        self.is_full = False
 
     def deliver(self, *, loses: bool) -> None:
         if self.under_way:
             first, last = self.under_way.popleft().seqs
             arrived = set(range(first, last + 1))
-            self.there |= arrived - {min(arrived)} if loses else arrived
+            self.in_memory |= arrived - {min(arrived)} if loses else arrived
+
+    def write(self) -> None:
+        if not self.is_full:
+            self.on_disk |= self.in_memory
+
+    def kill(self) -> None:
+        self.in_memory, self.is_full = set(), False
 
 
-@given(st.lists(st.sampled_from(["offer", "send", "deliver", "lose", "lose_link", "ask", "wait"]), max_size=200))
+STEPS = ["offer", "send", "deliver", "lose", "lose_link", "ask", "wait", "fill", "kill"]
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=200))
 def test_whatever_is_lost_all_is_there_in_the_end_and_nothing_is_let_go_before(steps: list[str]) -> None:
-    lane, sea, now, offered, let_go = Lane(), Sea(), 0.0, 0, -1
-    for step in [*steps, *["send", "deliver", "ask", "ask", "wait"] * (3 * len(steps) + 20)]:
+    lane, sea, now, offered = Lane(), Sea(), 0.0, 0
+    for step in [*steps, "kill", *["send", "deliver", "ask", "ask", "wait"] * (3 * len(steps) + 20), "ask"]:
         if step == "offer":
             lane.offer(shipment(offered, 3 * offered, 3))
             offered += 1
@@ -202,12 +246,18 @@ def test_whatever_is_lost_all_is_there_in_the_end_and_nothing_is_let_go_before(s
             lane.put_back()
         elif step in ("deliver", "lose"):
             sea.deliver(loses=step == "lose")
-        elif step == "ask":
-            confirm(lane, sea.there, now)
+        elif step == "ask" and not sea.is_full:
+            lane.believe(now)
+            confirm(lane, sea.in_memory | sea.on_disk, now)
             let_go = lane.oldest.seqs[0] - 1 if lane.oldest is not None else 3 * offered - 1
-            assert set(range(let_go + 1)) <= sea.there
+            assert set(range(let_go + 1)) <= sea.on_disk
         elif step == "wait":
             now += 4000.0
+            sea.write()
             lane.send_again(now)
+        elif step == "fill":
+            sea.is_full = True
+        elif step == "kill":
+            sea.kill()
+            lane.doubt(now)
     assert lane.oldest is None
-    assert let_go == 3 * offered - 1

@@ -12,7 +12,8 @@ import pytest
 
 from historian import confirmation, lanes, pace
 from historian import publisher as publishing
-from historian.confirmation import Confirmation, Unanswered
+from historian.confirmation import Confirmation
+from historian.influx import Unanswered
 from historian.lanes import Shipment
 from historian.publisher import MOST_IN_A_MESSAGE, Publisher
 from plant.sample import Sample
@@ -54,13 +55,26 @@ class Influx:
         self.loses: set[int] = set()
         """Numbers that are lost the first time."""
         self.refuses: set[int] = set()
+        self.in_memory: set[int] = set()
+        """Numbers that are not on its disk, or will not be."""
         self.is_down = False
-        self.asked = 0
+        self.looked = 0
+        self._starts = 0
 
-    def counts(self, ranges: Sequence[tuple[str, Shipment]]) -> list[int]:
-        self.asked += 1
+    def started(self) -> str:
+        self.looked += 1
         if self.is_down:
             raise Unanswered("InfluxDB is down")
+        return f"start {self._starts}"
+
+    def kill(self) -> None:
+        """Start anew, with what was on the disk."""
+        self._starts += 1
+        for there in self.there.values():
+            there -= self.in_memory
+        self.in_memory = set()
+
+    def counts(self, ranges: Sequence[tuple[str, Shipment]]) -> list[int]:
         self._take()
         return [
             len([seq for seq in self.there[reactor] if each.seqs[0] <= seq <= each.seqs[1]]) for reactor, each in ranges
@@ -151,6 +165,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confirmation, "EVERY_S", 0.001)
     monkeypatch.setattr(confirmation, "REST", 0.0)
     monkeypatch.setattr(lanes, "FIRST_PATIENCE_S", 0.02)
+    monkeypatch.setattr(lanes, "BELIEVED_AFTER_S", 0.1)
     monkeypatch.setattr(pace, "EVERY_S", 0.01)
     monkeypatch.setattr(publishing, "READ_AT_ONCE", 40)
 
@@ -192,7 +207,7 @@ async def test_while_influxdb_is_down_everything_waits_and_that_is_said_once(out
     influx.is_down = True
 
     def until() -> bool:
-        if influx.asked > 5:
+        if influx.looked > 5:
             influx.is_down = False
         if influx.is_down:
             assert outbox.store.outbox.waiting.blocks == 20
@@ -200,8 +215,31 @@ async def test_while_influxdb_is_down_everything_waits_and_that_is_said_once(out
 
     await confirmed(outbox, influx, broker, until)
     said = [record.message for record in caplog.records if "InfluxDB" in record.message]
-    assert [text.split(";")[0] for text in said] == ["InfluxDB is down", "InfluxDB answers again"]
+    assert [text.split(";")[0] for text in said] == ["InfluxDB is down", "InfluxDB tells again what it has"]
     assert outbox.health.as_json()["last_error"] == ""
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_influxdb_had_in_memory_only_is_sent_again_when_it_was_killed(outbox, server, caplog) -> None:
+    caplog.set_level("INFO")
+    fill(outbox, server, 50)
+    broker = Broker()
+    influx = Influx(broker)
+    influx.in_memory = {20, 21, 50, 99}
+    is_killed = False
+
+    def until() -> bool:
+        nonlocal is_killed
+        if not is_killed and influx.there["R101"] == set(range(1, 101)):
+            assert outbox.store.outbox.waiting.blocks
+            influx.kill()
+            is_killed = True
+        return not outbox.store.outbox.waiting.blocks
+
+    await confirmed(outbox, influx, broker, until)
+    assert influx.there == {"R101": set(range(1, 101)), "R102": set(range(1, 51))}
+    assert outbox.count("confirmed") == 150
+    assert "InfluxDB was started anew" in caplog.text
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,0 +1,123 @@
+"""InfluxDB, as the historian asks it: how many samples it has, and whether that may be believed."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.rest import ApiException
+from influxdb_client.service.metrics_service import MetricsService
+from urllib3.exceptions import HTTPError
+
+from historian.lanes import Shipment
+from plant.clock import unix_ns_from_ticks
+from runtime.errors import BadInput
+from runtime.influx_refusals import refusals
+from runtime.settings import InfluxSettings
+
+log = logging.getLogger("historian")
+
+TIMEOUT_MS = 30_000
+_TELLS_NOTHING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+
+Range = tuple[str, Shipment]
+"""Of a reactor's numbers."""
+
+
+class Unanswered(Exception):  # noqa: N818
+    """Why InfluxDB did not tell, or what it tells is not to be believed."""
+
+
+class Influx:
+    """One bucket; used from one thread at a time."""
+
+    def __init__(self, settings: InfluxSettings, site: str) -> None:
+        self._settings, self._site = settings, site
+        self._client: InfluxDBClient | None = None
+        self._tells_of_itself: bool | None = None
+        """None until it was asked."""
+
+    def started(self) -> str:
+        """Return when it was started: what it has counted it has for good while this stays the same.
+
+        One that keeps its metrics to itself is taken for one that is always the same.
+
+        Raises:
+            Unanswered: when it cannot be asked, or has refused something since: then it counts what is on no disk.
+        """
+        if self._tells_of_itself is False:
+            return ""
+        try:
+            client = self._connected()
+            refused = refusals(MetricsService(client.api_client).get_metrics())  # type: ignore[no-untyped-call]
+            started = client.ready().started
+        except ApiException as error:
+            if self._tells_of_itself or error.status not in _TELLS_NOTHING:
+                raise self._unanswered(error) from None
+            log.warning(
+                "InfluxDB at %s answers %s to /metrics: what it counts is believed, though it counts writes "
+                "that a full disk made it refuse, too",
+                self._settings.url,
+                error.status,
+            )
+            self._tells_of_itself = False
+            return ""
+        except (BadInput, HTTPError, OSError) as error:
+            raise self._unanswered(error) from None
+        self._tells_of_itself = True
+        if refused:
+            raise Unanswered(
+                f"InfluxDB at {self._settings.url} could not write {refused} times since it was started (a full disk?), "
+                "and what it counts may be in its memory only: make room, and start it anew"
+            )
+        return str(started)
+
+    def counts(self, ranges: Sequence[Range]) -> list[int]:
+        """Return how many samples there are of each range.
+
+        Raises:
+            Unanswered: when it cannot be asked.
+        """
+        flux = "\n".join(self._count(place, *asked) for place, asked in enumerate(ranges))
+        try:
+            tables = self._connected().query_api().query(flux)
+        except (BadInput, ApiException, HTTPError, OSError) as error:
+            raise self._unanswered(error) from None
+        found = [0] * len(ranges)
+        for record in itertools.chain.from_iterable(table.records for table in tables):
+            found[int(record.values["result"])] = int(record.values["_value"])
+        return found
+
+    def close(self) -> None:
+        """Close it."""
+        if self._client is not None:
+            self._client.close()  # type: ignore[no-untyped-call]
+
+    def _connected(self) -> InfluxDBClient:
+        if self._client is None:
+            token = self._settings.token()
+            self._client = InfluxDBClient(str(self._settings.url), token, org=self._settings.org, timeout=TIMEOUT_MS)
+        return self._client
+
+    def _count(self, place: int, reactor: str, asked: Shipment) -> str:
+        first, last = asked.seqs
+        start, stop = (unix_ns_from_ticks(ticks) for ticks in (asked.times[0], asked.times[1] + 1))
+        return (
+            f'from(bucket: "{self._settings.bucket}") |> range(start: time(v: {start}), stop: time(v: {stop}))'
+            f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}" and r.reactor == "{reactor}"'
+            f' and r._field == "seq" and r._value >= {first} and r._value <= {last})'
+            f' |> count() |> group() |> sum() |> yield(name: "{place}")'
+        )
+
+    def _unanswered(self, error: Exception) -> Unanswered:
+        """Return why, without what was asked and with what."""
+        if isinstance(error, BadInput):
+            return Unanswered(str(error))
+        if isinstance(error, ApiException):
+            why = f"{error.status} {error.reason}"
+        else:
+            why = str(getattr(error, "reason", None) or error).split(" object at ")[0]
+        return Unanswered(f"InfluxDB at {self._settings.url}: {why}")
