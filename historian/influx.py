@@ -70,8 +70,8 @@ class Influx:
         self._tells_of_itself = True
         if refused:
             raise Unanswered(
-                f"InfluxDB at {self._settings.url} could not write {refused} times since it was started (a full disk?), "
-                "and what it counts may be in its memory only: make room, and start it anew"
+                f"InfluxDB at {self._settings.url} could not write {refused} times since it was started "
+                "(a full disk?), and what it counts may be in its memory only: make room, and start it anew"
             )
         return str(started)
 

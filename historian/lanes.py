@@ -67,7 +67,7 @@ class _Entry:
 
 
 class Lane:
-    """The shipments of one reactor: those that were counted, behind them those that are sent, and those that are not."""
+    """The shipments of one reactor: those that were counted, behind them those sent, and those that are not."""
 
     def __init__(self) -> None:
         self._counted: deque[tuple[float, _Entry]] = deque()

@@ -55,8 +55,7 @@ class Server:
         with InfluxDBClient(self.component.url, self.settings.token(), org="plant") as client:
             try:
                 client.write_api(SYNCHRONOUS).write("plant", record=lines)
-            except ApiException as error:
-                assert error.status == 500
+            except ApiException:
                 return False
         return True
 
