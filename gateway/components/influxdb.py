@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.components.component import ChildSpec, ComponentError, poll_ready
 from gateway.components.finder import required
+from gateway.components.influxdb_log import begin_new_segments
 from runtime.influx_refusals import refusals
 from runtime.running import secret
 
@@ -47,13 +48,18 @@ class InfluxDB:
         return self.data.absolute() / "influxdb"
 
     async def prepare(self) -> None:
-        """Make the folder and the token."""
+        """Make the folder and the token, and mend what a killed run left of its log."""
         await asyncio.to_thread(self._prepare)
 
     def _prepare(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret(self.token_file)
         secret(self._password_file)
+        begin_new_segments(self._engine)
+
+    @property
+    def _engine(self) -> Path:
+        return self._folder / "engine"
 
     @property
     def _password_file(self) -> Path:
@@ -70,7 +76,7 @@ class InfluxDB:
                 f"--http-bind-address=127.0.0.1:{self.port}",
                 f"--bolt-path={folder / 'influxd.bolt'}",
                 f"--sqlite-path={folder / 'influxd.sqlite'}",
-                f"--engine-path={folder / 'engine'}",
+                f"--engine-path={self._engine}",
                 "--reporting-disabled",
                 "--log-level=warn",
             ),
