@@ -46,6 +46,13 @@ def count(influx: InfluxDB) -> int:
     return record.get_value()
 
 
+def tear(data: Path) -> None:
+    """Leave the beginning of an entry in the log."""
+    (segment,) = data.rglob("*.wal")
+    with segment.open("ab") as file:
+        file.write(b"\x01\x00\x00\x10\x00 not all of the 4096 octets that it tells of")
+
+
 async def test_only_the_token_made_at_first_start_opens_it(
     component: Callable[[str], Path], tmp_path: Path, serving
 ) -> None:
@@ -84,9 +91,7 @@ async def test_what_is_written_after_a_kill_in_the_midst_of_a_write_is_there_aft
     async with serving(influx) as child:
         write(influx, range(500))
         child.kill()
-        (segment,) = tmp_path.rglob("*.wal")
-        with segment.open("ab") as file:
-            file.write(b"\x01\x00\x00\x10\x00 not all of the 4096 octets that it tells of")
+        tear(tmp_path)
         for kills in range(2):
             await child.start()
             write(influx, range(500 * (kills + 1), 500 * (kills + 2)))
