@@ -174,6 +174,24 @@ def test_the_entrypoint_hands_secrets_on_and_becomes_the_service(tmp_path: Path)
     assert (login.read_text(), login.stat().st_mode & 0o777) == ("controller-word", 0o600)
 
 
+def test_influxdb_begins_a_new_segment_of_its_log_at_each_start(tmp_path: Path) -> None:
+    (command,) = STACK["services"]["influxdb"]["command"]
+    script = command.replace("$$", "$").replace("/var/lib/influxdb2", str(tmp_path)).replace("/entrypoint.sh", "echo")
+    assert run("sh", "-c", script).stdout == "influxd\n"
+    for shard, segments in {"1": ["_00008.wal", "_00009.wal"], "2": ["_00019.wal"], "3": []}.items():
+        folder = tmp_path / "engine" / "wal" / "bucket" / "autogen" / shard
+        folder.mkdir(parents=True)
+        for name in segments:
+            (folder / name).write_bytes(b"entries")
+    for _ in range(2):
+        done = run("sh", "-c", script)
+        assert (done.stdout, done.stderr) == ("influxd\n", "")
+        found = sorted(
+            str(path.relative_to(tmp_path / "engine/wal/bucket/autogen")) for path in tmp_path.rglob("*.wal")
+        )
+        assert found == ["1/_00008.wal", "1/_00009.wal", "1/_00010.wal", "2/_00019.wal", "2/_00020.wal"]
+
+
 def test_the_dashboard_speaks_the_contracts_names() -> None:
     board = json.loads((ROOT / "config/grafana/dashboards/plant.json").read_text())
     sources = {
