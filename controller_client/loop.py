@@ -11,7 +11,7 @@ from plant.pid import PidState, ReferenceState, Tuning
 
 OOS, MAN, AUTO = 0, 1, 2
 SILENT_TICKS = 6 * TICKS_PER_SECOND
-"""A loop that has not been executed for so long has been taken from us by the server's watchdog (plant.md)."""
+"""A loop that has not been executed for so long has been taken from us by the server's watchdog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class ReferenceRow:
 
 
 class ReferenceLoop:
-    """The law of the reference run (plant.md), for its 300 samples."""
+    """The law of the reference run, for its 300 samples."""
 
     def __init__(self) -> None:
         self._state = ReferenceState()

@@ -1,4 +1,4 @@
-"""The reference control run of plant.md: its own server and controller, in lockstep over a real OPC UA connection."""
+"""The reference control run: its own server and controller, in lockstep over a real OPC UA connection."""
 
 from __future__ import annotations
 

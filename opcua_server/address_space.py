@@ -1,4 +1,4 @@
-"""The plant's address space: types, hierarchy of ISA-88/95, and the flat view of `Tags` (plant.md)."""
+"""The plant's address space: types, hierarchy of ISA-88/95, and the flat view of `Tags`."""
 
 from __future__ import annotations
 

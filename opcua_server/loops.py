@@ -1,4 +1,4 @@
-"""Who holds each loop: the session whose heartbeat is fresh (plant.md, "Who owns the loop"); all loops as columns."""
+"""Who holds each loop: the session whose heartbeat is fresh; all loops as columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adds nodes of the plant's namespace to the address space, by path: a NodeId is the node's path (plant.md)."""
+"""Adds nodes of the plant's namespace to the address space, by path: a NodeId is the node's path."""
 
 from __future__ import annotations
 

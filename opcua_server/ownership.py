@@ -1,4 +1,4 @@
-"""Who owns a loop, and what that lets each session write (plant.md, "Who owns the loop"): pure."""
+"""Who owns a loop, and what that lets each session write: pure."""
 
 from __future__ import annotations
 

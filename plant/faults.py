@@ -22,7 +22,7 @@ KINDS = {
         "latency", "dropped-publish", "killed-session", "bad-status", "clock-skew", "server-restart",
     ),
 }  # fmt: skip
-"""Every kind of plant.md, by what it touches."""
+"""Every kind, by what it touches."""
 
 PARAMETERS = {
     "feed-temperature": ("size", "ramp_s", "for_s"),

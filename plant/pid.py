@@ -21,7 +21,7 @@ DERIVATIVE_FILTER = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """The faceplate's figures, with plant.md's defaults."""
+    """The faceplate's figures, with their defaults."""
 
     kc: Number = 6.0
     """K/K."""

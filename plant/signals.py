@@ -21,7 +21,7 @@ class DataType(Enum):
 
 
 class Writer(Enum):
-    """Who may write a signal over OPC UA, see plant.md "Writes" and "Who owns the loop"."""
+    """Who may write a signal over OPC UA."""
 
     NOBODY = "nobody"
     HOLDER = "the loop's holder"

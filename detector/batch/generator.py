@@ -1,4 +1,4 @@
-"""Batch data with labels: the original pipeline's reactor, which is not the plant's (detector.md, "Batch data")."""
+"""Batch data with labels: the original pipeline's reactor, which is not the plant's."""
 
 from __future__ import annotations
 

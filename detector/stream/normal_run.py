@@ -18,7 +18,7 @@ SCAN_S, EXECUTION_SCANS, SAMPLE_SCANS = 0.1, 5, 10
 BEFORE_S = 300.0
 """In MAN before the loops go to AUTO; its samples are left out."""
 COLD_TC_K = (250.0, 302.0)
-"""Half of the reactors start at plant.md's state, half from a jacket in this range, below ignition."""
+"""Half of the reactors start at the usual state, half from a jacket in this range, below ignition."""
 SP_RANGE_K = (300.0, 390.0)
 MEAN_HOLD_S = 420.0
 SIGNALS = ("T", "Caf", "q", "X", "r", "Ca")

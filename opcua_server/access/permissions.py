@@ -1,4 +1,4 @@
-"""The one place that says which role may what (OPC 10000-3 v1.05 §8.55, plant.md "Roles"): pure tables.
+"""The one place that says which role may what (OPC 10000-3 v1.05 §8.55): pure tables.
 
 A node has no permissions of its own but those of its policy, so ten thousand reactors need no more of them than one.
 """

@@ -24,7 +24,7 @@ WELL_KNOWN = (
     SECURITY_ADMIN,
 )
 OWN = (CONTROLLER, DETECTOR)
-"""Who may hold loops, and who may write verdicts (plant.md, "Roles")."""
+"""Who may hold loops, and who may write verdicts."""
 ALL_ROLES = frozenset(WELL_KNOWN + OWN) - {ANONYMOUS, AUTHENTICATED_USER}
 """What can be given to a user; the other two come with every session, and with every login."""
 

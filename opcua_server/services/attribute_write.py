@@ -1,4 +1,4 @@
-"""Attribute service set: Write (OPC 10000-4 v1.05 §5.11.4), by the rules of plant.md "Writes".
+"""Attribute service set: Write (OPC 10000-4 v1.05 §5.11.4).
 
 asyncua's setters see no session and cannot refuse, and one that raises fails the items after it, too.
 """

@@ -1,4 +1,4 @@
-"""Writes, ownership of the loop, and the watchdog (plant.md, "Writes", "Who owns the loop")."""
+"""Writes, ownership of the loop, and the watchdog."""
 
 from __future__ import annotations
 
