@@ -1,7 +1,8 @@
 """Asks InfluxDB what it has: a sample leaves the outbox only when it is there.
 
 A time says nothing about holes, so numbers are counted: a range is there when InfluxDB has as many as the range.
-What was counted waits a little longer, and is counted again where InfluxDB has been started anew meanwhile.
+What was counted waits a little longer, and is counted again where InfluxDB has been started anew meanwhile. After it
+could not write something to its log, a count tells nothing: what was sent until then is written to it from here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from historian.influx import Influx, Range, Unanswered
+from historian.influx import Influx, Range, State, Unanswered
 from historian.lanes import Lane, Shipment
 from historian.metrics import Metrics
 from historian.publisher import Publisher
@@ -19,8 +20,8 @@ from runtime.health import Health
 
 log = logging.getLogger("historian")
 
-EVERY_S, REST = 0.5, 4.0
-"""How often is asked, and how much longer InfluxDB is left in peace than it took to answer."""
+EVERY_S, REST, AFTER_FAILURE_S = 0.5, 4.0, 2.0
+"""How often is asked, how much longer InfluxDB is left in peace than it took to answer, and after it did not."""
 AT_ONCE = 20
 """Ranges that one query asks of."""
 
@@ -33,21 +34,22 @@ class Confirmation:
         self._metrics, self._health = metrics, health
         self._why = ""
         """Why InfluxDB does not answer."""
-        self._started: str | None = None
-        """When InfluxDB was, as it said last."""
+        self._state: State | None = None
+        """Of InfluxDB, as it said last."""
 
     async def run(self) -> None:
         """Ask for ever."""
         try:
-            took = 0.0
+            rest = EVERY_S
             while True:
-                await asyncio.sleep(max(EVERY_S, REST * took))
+                await asyncio.sleep(rest)
                 began = time.monotonic()
-                has_answered = await self._ask()
-                took = time.monotonic() - began
-                if has_answered:
+                if await self._ask():
                     await self._believe(began)
                     self._publisher.wake()
+                    rest = max(EVERY_S, REST * (time.monotonic() - began))
+                else:
+                    rest = AFTER_FAILURE_S if self._why else EVERY_S
         finally:
             await asyncio.to_thread(self._influx.close)
 
@@ -56,36 +58,59 @@ class Confirmation:
         if all(lane.oldest is None for _, lane in self._publisher.lanes):
             return False
         try:
-            await self._see_whether_started_anew()
+            await self._look()
+            for reactor, lane in self._publisher.lanes:
+                await self._write_doubtful(reactor, lane)
             asked = [(reactor, lane, shipment) for reactor, lane in self._publisher.lanes if (shipment := lane.asked())]
             for start in range(0, len(asked), AT_ONCE):
                 await self._ask_about(asked[start : start + AT_ONCE])
         except Unanswered as error:
-            if not self._why:
-                log.error("%s; samples wait in the outbox meanwhile", error)
-                self._health.trouble("influxdb", str(error))
-            self._why = str(error)
+            self._say(str(error))
             return False
-        if self._why:
-            log.info("InfluxDB tells again what it has")
-            self._why = ""
-            self._health.trouble("influxdb", "")
+        self._say("")
         return True
 
-    async def _see_whether_started_anew(self) -> None:
-        """Have be counted again what may have been in InfluxDB's memory only."""
-        started = await asyncio.to_thread(self._influx.started)
-        if self._started is not None and started != self._started:
+    def _say(self, why: str) -> None:
+        """Tell why InfluxDB does not answer, each reason once; or nothing."""
+        if why == self._why:
+            return
+        self._why = why
+        self._health.trouble("influxdb", why)
+        if why:
+            log.error("%s; samples wait in the outbox meanwhile", why)
+        else:
+            log.info("InfluxDB tells again what it has")
+
+    async def _look(self) -> None:
+        """Have all be asked of again that InfluxDB may have had in memory only."""
+        before, lanes = self._state, self._publisher.lanes
+        state = await asyncio.to_thread(self._influx.state)
+        self._state = state
+        is_new = before is not None and state.started != before.started
+        if is_new:
             log.info("InfluxDB was started anew; what it had counted last is counted again")
-            for _, lane in self._publisher.lanes:
-                lane.doubt(time.monotonic())
-        self._started = started
+            lanes.doubtful_to = 0
+        if state.refused > (before.refused if before is not None and not is_new else 0):
+            if not self._why:
+                log.warning("InfluxDB counts what it could not write to its disk; what it may lack is written again")
+            lanes.doubtful_to = lanes.offered if before is not None else await self._publisher.newest()
+        elif not is_new:
+            return
+        for _, lane in lanes:
+            lane.doubt(time.monotonic())
+
+    async def _write_doubtful(self, reactor: str, lane: Lane) -> None:
+        """Write what was sent when a count tells nothing."""
+        while (shipment := lane.doubtful(self._publisher.lanes.doubtful_to)) is not None:
+            if not await asyncio.to_thread(self._influx.write, await self._publisher.lines(reactor, shipment)):
+                return
+            lane.forget(shipment.seqs[1])
+            self._metrics.confirmed(shipment.count)
 
     async def _believe(self, seen: float) -> None:
         """Have nothing wait any more that was counted long enough before InfluxDB was seen to be well."""
-        if samples := sum(lane.believe(seen) for _, lane in self._publisher.lanes):
-            self._metrics.confirmed(samples)
-            await self._publisher.let_go()
+        self._metrics.confirmed(sum(lane.believe(seen) for _, lane in self._publisher.lanes))
+        await self._publisher.let_go()
 
     async def _ask_about(self, asked: Sequence[tuple[str, Lane, Shipment]]) -> None:
         counts = await self._counts([(reactor, shipment) for reactor, _, shipment in asked])

@@ -6,8 +6,10 @@ import itertools
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import NamedTuple
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from influxdb_client.service.metrics_service import MetricsService
 from urllib3.exceptions import HTTPError
@@ -23,12 +25,23 @@ log = logging.getLogger("historian")
 TIMEOUT_MS = 30_000
 _TELLS_NOTHING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 
+_TAKES_NO_SUCH_LINES = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
+_READ_ONLY = "the historian's token has to be one that may write, too, or InfluxDB be started anew"
+_ADVICE: dict[int, str] = {HTTPStatus.UNAUTHORIZED: _READ_ONLY, HTTPStatus.FORBIDDEN: _READ_ONLY}
+
 Range = tuple[str, Shipment]
 """Of a reactor's numbers."""
 
 
 class Unanswered(Exception):  # noqa: N818
-    """Why InfluxDB did not tell, or what it tells is not to be believed."""
+    """Why InfluxDB did not do what it was asked."""
+
+
+class State(NamedTuple):
+    """When InfluxDB was started, and how often it could not write to its log since: what it then has in memory only."""
+
+    started: str
+    refused: int
 
 
 class Influx:
@@ -40,40 +53,52 @@ class Influx:
         self._tells_of_itself: bool | None = None
         """None until it was asked."""
 
-    def started(self) -> str:
-        """Return when it was started: what it has counted it has for good while this stays the same.
-
-        One that keeps its metrics to itself is taken for one that is always the same.
+    def state(self) -> State:
+        """Return what it says of itself; one that keeps its metrics to itself is taken for one that is always well.
 
         Raises:
-            Unanswered: when it cannot be asked, or has refused something since: then it counts what is on no disk.
+            Unanswered: when it cannot be asked.
         """
         if self._tells_of_itself is False:
-            return ""
+            return State("", 0)
         try:
             client = self._connected()
             refused = refusals(MetricsService(client.api_client).get_metrics())  # type: ignore[no-untyped-call]
-            started = client.ready().started
+            started = str(client.ready().started)
         except ApiException as error:
             if self._tells_of_itself or error.status not in _TELLS_NOTHING:
                 raise self._unanswered(error) from None
             log.warning(
-                "InfluxDB at %s answers %s to /metrics: what it counts is believed, though it counts writes "
-                "that a full disk made it refuse, too",
+                "InfluxDB at %s answers %s to /metrics: what it counts is believed, though it counts what it "
+                "could not write, too",
                 self._settings.url,
                 error.status,
             )
             self._tells_of_itself = False
-            return ""
+            return State("", 0)
         except (BadInput, HTTPError, OSError) as error:
             raise self._unanswered(error) from None
         self._tells_of_itself = True
-        if refused:
-            raise Unanswered(
-                f"InfluxDB at {self._settings.url} could not write {refused} times since it was started "
-                "(a full disk?), and what it counts may be in its memory only: make room, and start it anew"
-            )
-        return str(started)
+        return State(started, refused)
+
+    def write(self, lines: Sequence[bytes]) -> bool:
+        """Write line protocol, of which it then has all on its disk; tell whether it takes such lines at all.
+
+        Raises:
+            Unanswered: when it cannot be asked, or does not take anything.
+        """
+        try:
+            api = self._connected().write_api(SYNCHRONOUS)
+            for some in lines:
+                api.write(self._settings.bucket, record=some)
+        except ApiException as error:
+            if error.status in _TAKES_NO_SUCH_LINES:
+                return False
+            advice = _ADVICE.get(error.status or 0, "make room on its disk, and start it anew where that does not help")
+            raise Unanswered(f"{self._unanswered(error)} to a write: {advice}") from None
+        except (BadInput, HTTPError, OSError) as error:
+            raise self._unanswered(error) from None
+        return True
 
     def counts(self, ranges: Sequence[Range]) -> list[int]:
         """Return how many samples there are of each range.

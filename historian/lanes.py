@@ -5,6 +5,7 @@ A reactor has a lane of its own, in order; what is lost of one is sent again wit
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ MOST_IN_VAIN = 5
 """Then what is lacking while later samples are there is not sent any more."""
 MOST_ASKED = 4096
 """Shipments that a confirmation is asked of at once."""
+MOST_WRITTEN = 4
+"""Shipments that are written to InfluxDB at once."""
 BELIEVED_AFTER_S = 5.0
 """How long what was counted has to have been there: what is counted first is written to disk a moment later."""
 
@@ -149,6 +152,11 @@ class Lane:
         """Return what a confirmation is asked of: some of what was sent, from the oldest on."""
         return _joined(entry.shipment for entry in islice(self._sent, self._asking))
 
+    def doubtful(self, block: int) -> Shipment | None:
+        """Return some of what was sent of the blocks up to a number, from the oldest on."""
+        doubtful = itertools.takewhile(lambda entry: entry.shipment.blocks[0] <= block, self._sent)
+        return _joined(entry.shipment for entry in islice(doubtful, MOST_WRITTEN))
+
     def behind(self) -> Shipment | None:
         """Return what was sent after the oldest, where that was sent again and is lacking still; else None."""
         if self._asking > 1 or len(self._sent) < 2 or self._sent[0].tries < 2:
@@ -174,7 +182,7 @@ class Lane:
         return samples
 
     def doubt(self, now: float) -> None:
-        """Have all be counted again that was not yet believed."""
+        """Have all be asked of again that was not yet believed."""
         self._under_way += sum(entry.shipment.count for _, entry in self._counted)
         self._sent.extendleft(entry for _, entry in reversed(self._counted))
         self._counted.clear()
@@ -230,6 +238,8 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self.offered = 0
         """Up to which block the outbox is in the lanes."""
+        self.doubtful_to = 0
+        """Up to which block it does not tell anything that a sample is counted."""
 
     def __iter__(self) -> Iterator[tuple[str, Lane]]:
         return iter(self._lanes.items())

@@ -70,9 +70,22 @@ class Publisher:
             has_read_all = await self._read()
             await self._pace.rest(was_any=await self._send(link), was_all=has_read_all)
 
+    async def newest(self) -> int:
+        """Return the number of the newest block that was stored."""
+        return await self._thread.do(self._newest)
+
+    async def lines(self, reactor: str, shipment: Shipment) -> list[bytes]:
+        """Return what is still there of a shipment as line protocol, in messages."""
+        blocks = await self._thread.do(self._store.outbox.blocks, shipment.blocks[0] - 1, shipment.blocks[1])
+        parts = [part for block in blocks for name, part in self._store.by_reactor(block.columns) if name == reactor]
+        return [payload for _, payload in self._lines(reactor, Columns.joined(parts))] if parts else []
+
     async def let_go(self) -> None:
         """Have nothing wait any more that is confirmed."""
         await self._thread.do(self._store.outbox.let_go, self.lanes.done)
+
+    def _newest(self) -> int:
+        return self._store.outbox.newest
 
     async def _read(self) -> bool:
         """Put what is new in the outbox into the lanes; tell whether that is all of it, or all there is room for."""

@@ -8,7 +8,8 @@ _COUNTER = "storage_wal_writes_err{"
 def refusals(metrics: str) -> int:
     """Return how many writes its log has not taken since it was started, of all its shards.
 
-    From the first on it refuses all, until it is started anew; it counts and queries what it refused as if it had it.
+    For want of room its log then takes nothing more until it is started anew; where the writer has not waited, it goes
+    on. Either way it counts and queries what it has not written until it ends, as if it had it.
 
     Source: InfluxDB 2.7, /metrics; measured in `docs/durability.md`.
     """

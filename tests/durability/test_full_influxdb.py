@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.write_api import SYNCHRONOUS
-from influxdb_client.rest import ApiException
 
 from gateway.components.influxdb import InfluxDB
 from gateway.up.process import Child, spawn
@@ -47,17 +45,11 @@ class Server:
             self._child.kill()
             await self._child.wait()
 
-    def write(self, first: int, last: int) -> bool:
-        """Write some numbers; tell whether it took them."""
-        lines = "\n".join(
-            f"opc,site=main,reactor=R101,signal=R101.T seq={seq}i {START_NS + seq}" for seq in range(first, last + 1)
-        )
-        with InfluxDBClient(self.component.url, self.settings.token(), org="plant") as client:
-            try:
-                client.write_api(SYNCHRONOUS).write("plant", record=lines)
-            except ApiException:
-                return False
-        return True
+
+def lines(first: int, last: int) -> bytes:
+    """Some numbers."""
+    texts = (f"opc,site=main,reactor=R101,signal=R101.T seq={seq}i {START_NS + seq}" for seq in range(first, last + 1))
+    return "\n".join(texts).encode()
 
 
 @pytest.fixture
@@ -76,31 +68,40 @@ async def server(component: Callable[[str], Path], tmp_path: Path) -> AsyncItera
             await asyncio.sleep(0.2)
 
 
-async def test_what_a_full_influxdb_counts_is_not_believed(server: Server, tmp_path: Path) -> None:
+async def test_what_a_full_influxdb_counts_is_not_believed_and_what_is_written_to_it_again_stays(
+    server: Server, tmp_path: Path
+) -> None:
     times = (ticks_from_unix_ns(START_NS), ticks_from_unix_ns(START_NS + NUMBERS))
     asked = [("R101", Shipment((1, 1), (1, NUMBERS), times))]
     influx = Influx(server.settings, "main")
     refusals = server.component.spec().refusals
     assert refusals is not None
     try:
-        assert server.write(1, 1000)
-        started = influx.started()
+        assert influx.write([lines(1, 1000)])
+        before = influx.state()
         assert influx.counts(asked) == [1000]
-        assert (influx.started(), refusals()) == (started, 0)
+        assert (before.refused, refusals()) == (0, 0)
 
         fill(tmp_path / "disk")
         for first in range(1001, NUMBERS, 1000):
-            server.write(first, first + 999)
+            with suppress(Unanswered):
+                influx.write([lines(first, first + 999)])
         assert influx.counts(asked) == [NUMBERS]
-        with pytest.raises(Unanswered, match=r"could not write \d+ times .* make room, and start it anew"):
-            influx.started()
-        assert refusals() > 0
+        assert influx.state().started == before.started
+        assert influx.state().refused == refusals() > 0
 
         empty(tmp_path / "disk")
-        assert not server.write(NUMBERS, NUMBERS)
+        with pytest.raises(Unanswered, match=r"500 .* to a write: make room on its disk"):
+            influx.write([lines(NUMBERS, NUMBERS)])
         await server.kill()
         await server.start()
-        assert influx.started() not in ("", started)
+        assert influx.state().started != before.started
+        assert influx.state().refused == 0
         assert 1000 <= influx.counts(asked)[0] < NUMBERS
+
+        assert influx.write([lines(1, NUMBERS)])
+        await server.kill()
+        await server.start()
+        assert influx.counts(asked) == [NUMBERS]
     finally:
         influx.close()

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from historian.influx import Influx, Unanswered
+from historian.influx import Influx, State, Unanswered
 from runtime.influx_refusals import refusals
 from runtime.settings import InfluxSettings
 
@@ -29,7 +29,14 @@ class Answers(BaseHTTPRequestHandler):
     answers: ClassVar[dict[str, tuple[int, str]]] = {}
 
     def do_GET(self) -> None:
-        status, body = self.answers[self.path]
+        self._answer(self.path)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer("write")
+
+    def _answer(self, question: str) -> None:
+        status, body = self.answers[question]
         self.send_response(status)
         kind = "application/json" if body.startswith("{") else "text/plain"
         self.send_header("Content-Type", kind)
@@ -62,15 +69,15 @@ def test_refusals_are_summed_over_all_shards() -> None:
 
 def test_it_is_the_same_while_it_says_the_same_start(influx: Influx) -> None:
     Answers.answers = {"/metrics": (200, 'storage_wal_writes_err{id="1"} 0\n'), "/ready": (200, READY)}
-    assert influx.started() == influx.started() != ""
+    before = influx.state()
+    assert before.started
     Answers.answers["/metrics"] = (200, METRICS)
-    with pytest.raises(Unanswered, match="could not write 1520 times since it was started"):
-        influx.started()
+    assert influx.state() == State(before.started, 1520)
 
 
 def test_one_that_keeps_its_metrics_to_itself_is_believed_and_that_is_said_once(influx: Influx, caplog) -> None:
     Answers.answers = {"/metrics": (404, "no")}
-    assert [influx.started(), influx.started()] == ["", ""]
+    assert [influx.state(), influx.state()] == [State("", 0)] * 2
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "answers 404 to /metrics: what it counts is believed" in caplog.text
 
@@ -78,15 +85,35 @@ def test_one_that_keeps_its_metrics_to_itself_is_believed_and_that_is_said_once(
 def test_one_that_has_another_trouble_is_asked_again(influx: Influx) -> None:
     Answers.answers = {"/metrics": (503, "starting")}
     with pytest.raises(Unanswered, match="503"):
-        influx.started()
+        influx.state()
     Answers.answers = {"/metrics": (200, ""), "/ready": (200, READY)}
-    assert influx.started()
+    assert influx.state()
     Answers.answers["/metrics"] = (404, "a proxy that has lost its way")
     with pytest.raises(Unanswered, match="404"):
-        influx.started()
+        influx.state()
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (500, "500 .* to a write: make room on its disk"),
+        (401, "401 .* to a write: the historian's token has to be one"),
+    ],
+)
+def test_one_that_refuses_a_write_is_told_of_with_what_to_do(influx: Influx, status: int, told: str) -> None:
+    Answers.answers = {"write": (status, "no")}
+    with pytest.raises(Unanswered, match=told):
+        influx.write([b"opc seq=1i 1"])
+
+
+def test_lines_that_it_does_not_take_at_all_are_no_trouble_of_its_own(influx: Influx) -> None:
+    Answers.answers = {"write": (204, "")}
+    assert influx.write([b"opc seq=1i 1", b"opc seq=2i 2"])
+    Answers.answers = {"write": (422, "beyond the retention")}
+    assert not influx.write([b"opc seq=1i 1"])
 
 
 def test_one_that_is_away_is_named() -> None:
     influx = Influx(InfluxSettings.model_validate({"url": "http://127.0.0.1:9"}), "main")
     with pytest.raises(Unanswered, match=r"InfluxDB at http://127\.0\.0\.1:9"):
-        influx.started()
+        influx.state()

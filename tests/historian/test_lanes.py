@@ -118,6 +118,20 @@ def test_each_time_in_vain_the_patience_is_twice_as_long() -> None:
     assert again == [10, 30, 70, 150, 310, 630]
 
 
+def test_what_was_sent_up_to_a_block_is_doubtful_until_it_is_forgotten() -> None:
+    lane = Lane()
+    for place in range(4):
+        lane.offer(shipment(place, place))
+        send_all(lane, 0.0)
+    confirm(lane, {0}, 1.0)
+    assert lane.doubtful(2) == Shipment((1, 2), (1, 2), (100, 200))
+    lane.doubt(2.0)
+    assert lane.doubtful(2) == Shipment((0, 2), (0, 2), (0, 200))
+    lane.forget(2)
+    assert lane.doubtful(2) is None
+    assert lane.oldest == shipment(3, 3)
+
+
 def test_what_is_refused_for_good_is_given_up_only_when_later_samples_are_there() -> None:
     lane = Lane()
     for place in range(3):

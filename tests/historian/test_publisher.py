@@ -13,7 +13,7 @@ import pytest
 from historian import confirmation, lanes, pace
 from historian import publisher as publishing
 from historian.confirmation import Confirmation
-from historian.influx import Unanswered
+from historian.influx import State, Unanswered
 from historian.lanes import Shipment
 from historian.publisher import MOST_IN_A_MESSAGE, Publisher
 from plant.sample import Sample
@@ -58,18 +58,31 @@ class Influx:
         self.in_memory: set[int] = set()
         """Numbers that are not on its disk, or will not be."""
         self.is_down = False
+        self.is_full = False
+        self.refused = 0
+        self.writes = 0
         self.looked = 0
         self._starts = 0
 
-    def started(self) -> str:
+    def state(self) -> State:
         self.looked += 1
         if self.is_down:
             raise Unanswered("InfluxDB is down")
-        return f"start {self._starts}"
+        return State(f"start {self._starts}", self.refused)
+
+    def write(self, lines: Sequence[bytes]) -> bool:
+        self.writes += 1
+        if self.is_full:
+            self.refused += 1
+            raise Unanswered("InfluxDB is full")
+        for seq in map(int, re.findall(r"reactor=R101,[^ ]* .*seq=(\d+)i", b"\n".join(lines).decode())):
+            self.there["R101"].add(seq)
+            self.in_memory.discard(seq)
+        return True
 
     def kill(self) -> None:
         """Start anew, with what was on the disk."""
-        self._starts += 1
+        self._starts, self.refused = self._starts + 1, 0
         for there in self.there.values():
             there -= self.in_memory
         self.in_memory = set()
@@ -164,6 +177,7 @@ async def test_what_was_read_back_is_marked_in_json(outbox, server) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confirmation, "EVERY_S", 0.001)
     monkeypatch.setattr(confirmation, "REST", 0.0)
+    monkeypatch.setattr(confirmation, "AFTER_FAILURE_S", 0.001)
     monkeypatch.setattr(lanes, "FIRST_PATIENCE_S", 0.02)
     monkeypatch.setattr(lanes, "BELIEVED_AFTER_S", 0.1)
     monkeypatch.setattr(pace, "EVERY_S", 0.01)
@@ -240,6 +254,43 @@ async def test_what_influxdb_had_in_memory_only_is_sent_again_when_it_was_killed
     assert influx.there == {"R101": set(range(1, 101)), "R102": set(range(1, 51))}
     assert outbox.count("confirmed") == 150
     assert "InfluxDB was started anew" in caplog.text
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_influxdb_counts_after_it_could_not_write_is_written_to_it_again(outbox, server, caplog) -> None:
+    fill(outbox, server, 50)
+    broker = Broker()
+    influx = Influx(broker)
+    influx.in_memory = {20, 21, 50, 99}
+
+    def until() -> bool:
+        if not influx.refused and influx.there["R101"] == set(range(1, 101)):
+            influx.refused, influx.is_full = 3, True
+        if influx.is_full and influx.writes > 5:
+            assert outbox.store.outbox.waiting.blocks
+            influx.is_full = False
+        return not outbox.store.outbox.waiting.blocks
+
+    await confirmed(outbox, influx, broker, until)
+    influx.kill()
+    assert influx.there["R101"] == set(range(1, 101))
+    assert outbox.count("confirmed") == 150
+    assert [record.levelname for record in caplog.records if "is full" in record.message] == ["ERROR"]
+    assert outbox.health.as_json()["last_error"] == ""
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_what_was_sent_to_an_influxdb_that_could_not_write_before_the_historian_began_is_written_again(
+    outbox, server
+) -> None:
+    fill(outbox, server, 50)
+    broker = Broker()
+    influx = Influx(broker)
+    influx.refused, influx.in_memory = 1, {7}
+    influx.there["R101"] = set(range(1, 101))
+    await confirmed(outbox, influx, broker, lambda: not outbox.store.outbox.waiting.blocks)
+    influx.kill()
+    assert influx.there["R101"] == set(range(1, 101))
 
 
 @pytest.mark.usefixtures("impatient")
