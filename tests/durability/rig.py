@@ -183,6 +183,15 @@ class Rig:
                 _limit_files(child.pid, resource.RLIM_INFINITY)
             await asyncio.sleep(DISK_TAKES_AGAIN_S)
 
+    async def freeze(self, name: str, seconds: float) -> None:
+        """Stop a part for a time, as a machine that is moved or a slow disk does."""
+        child = self.supervisor.parts[name].child
+        assert child is not None
+        for sent, lasting in ((signal.SIGSTOP, seconds), (signal.SIGCONT, 0.0)):
+            if child.returncode is None:
+                os.kill(child.pid, sent)
+                await asyncio.sleep(lasting)
+
     async def set_clock(self, name: str, offset_s: float, seconds: float) -> None:
         """Set a service's wall clock forward or back for a time."""
         part = self.supervisor.parts[name].part

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from .rig import KILLED, OWN_DISKS, SERVICES, Rig
 
+AT_ONCE = ("kill", "forget")
+LONGEST_S = {"freeze": 40.0}
+"""Of other kinds eight; Telegraf waits ten seconds for a write, and the historian thirty for an answer."""
 LINKS = ("opcua", "mqtt", "telegraf", "write", "confirm")
 
 
@@ -36,13 +39,13 @@ def drawn(seed: int, *, kills: int, others: int) -> list[Trouble]:
         places += [("forget", "mqtt")]
         places += [("full disk", part) for part in (*SERVICES, *OWN_DISKS)]
         places += [(kind, service) for service in SERVICES for kind in ("clock forward", "clock back")]
+        places += [("freeze", "influxdb")]
     chance.shuffle(places)
-    return [
-        Trouble(
-            kind, where, chance.expovariate(1 / 2.0), 0.0 if kind in ("kill", "forget") else chance.uniform(0.2, 8.0)
-        )
-        for kind, where in places
-    ]
+    return [Trouble(kind, where, chance.expovariate(1 / 2.0), _lasting(kind, chance)) for kind, where in places]
+
+
+def _lasting(kind: str, chance: random.Random) -> float:
+    return 0.0 if kind in AT_ONCE else chance.uniform(0.2, LONGEST_S.get(kind, 8.0))
 
 
 async def befall(rig: Rig, trouble: Trouble) -> None:
@@ -51,6 +54,8 @@ async def befall(rig: Rig, trouble: Trouble) -> None:
         await rig.kill(trouble.where)
     elif trouble.kind == "forget":
         await rig.forget()
+    elif trouble.kind == "freeze":
+        await rig.freeze(trouble.where, trouble.seconds)
     elif trouble.kind == "full disk":
         await rig.fill_disk(trouble.where, trouble.seconds)
     elif trouble.kind.startswith("clock"):
