@@ -20,8 +20,8 @@ from runtime.health import Health
 
 log = logging.getLogger("historian")
 
-EVERY_S, REST, AFTER_FAILURE_S = 0.5, 4.0, 2.0
-"""How often is asked, how much longer InfluxDB is left in peace than it took to answer, and after it did not."""
+EVERY_S, REST, LONGEST_S, AFTER_FAILURE_S = 0.5, 4.0, 10.0, 2.0
+"""How often is asked, how much longer InfluxDB is left in peace than it took to answer, and at most, and else."""
 AT_ONCE = 20
 """Ranges that one query asks of."""
 
@@ -47,7 +47,7 @@ class Confirmation:
                 if await self._ask():
                     await self._believe(began)
                     self._publisher.wake()
-                    rest = max(EVERY_S, REST * (time.monotonic() - began))
+                    rest = min(max(EVERY_S, REST * (time.monotonic() - began)), LONGEST_S)
                 else:
                     rest = AFTER_FAILURE_S if self._why else EVERY_S
         finally:

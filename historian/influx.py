@@ -13,6 +13,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 from influxdb_client.service.metrics_service import MetricsService
 from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as NoAnswer
 
 from historian.lanes import Shipment
 from plant.clock import unix_ns_from_ticks
@@ -143,6 +144,8 @@ class Influx:
             return Unanswered(str(error))
         if isinstance(error, ApiException):
             why = f"{error.status} {error.reason}"
+        elif isinstance(error, NoAnswer) or isinstance(getattr(error, "reason", None), NoAnswer):
+            why = f"no answer within {TIMEOUT_MS // 1000} s"
         else:
             why = str(getattr(error, "reason", None) or error).split(" object at ")[0]
         return Unanswered(f"InfluxDB at {self._settings.url}: {why}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -111,6 +112,16 @@ def test_lines_that_it_does_not_take_at_all_are_no_trouble_of_its_own(influx: In
     assert influx.write([b"opc seq=1i 1", b"opc seq=2i 2"])
     Answers.answers = {"write": (422, "beyond the retention")}
     assert not influx.write([b"opc seq=1i 1"])
+
+
+def test_one_that_hangs_is_told_of_in_the_same_words_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("historian.influx.TIMEOUT_MS", 200)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        influx = Influx(InfluxSettings.model_validate({"url": url}), "main")
+        with pytest.raises(Unanswered, match=rf"{url}/?: no answer within"):
+            influx.state()
+        influx.close()
 
 
 def test_one_that_is_away_is_named() -> None:
