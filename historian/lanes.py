@@ -120,11 +120,6 @@ class Lane:
         self._flying.append(self._held.popleft())
         return self._flying[0].shipment
 
-    @property
-    def is_again(self) -> bool:
-        """True when what was taken has been sent before."""
-        return self._flying[0].tries > 0
-
     def sent(self, shipment: Shipment, now: float) -> None:
         """Note that of what was taken so much has been sent: all that was still there."""
         if not self._sent:

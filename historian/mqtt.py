@@ -10,6 +10,7 @@ from historian.command_trail import CommandTrail
 from historian.commands import Commander
 from historian.confirmation import Confirmation
 from historian.influx import Influx
+from historian.json_publisher import JsonPublisher
 from historian.listener import Listener
 from historian.metrics import Metrics
 from historian.publisher import Publisher
@@ -50,6 +51,7 @@ class Mqtt(Listener):
         if has_influxdb:
             influx = Influx(settings.influxdb, self._site)
             self._confirmation = Confirmation(influx, self._publisher, metrics, context.health)
+        self._json = JsonPublisher(store, thread, self._site) if "json" in settings.mqtt.formats else None
         self._sparkplug: Sparkplug | None = None
         if "sparkplug" in settings.mqtt.formats:
             numbers = folder.with_name(BDSEQ)
@@ -85,6 +87,8 @@ class Mqtt(Listener):
     def stored(self) -> None:
         """Publish it."""
         self._publisher.wake()
+        if self._json is not None:
+            self._json.wake()
         if self._sparkplug is not None:
             self._sparkplug.wake()
 
@@ -100,9 +104,11 @@ class Mqtt(Listener):
             self._sparkplug.source_is_away()
 
     async def _exchange(self, link: MqttLink) -> None:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(self._publisher.run(link), name="publisher")
-            both.create_task(self._commander.run(link), name="commands")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publisher.run(link), name="publisher")
+            if self._json is not None:
+                group.create_task(self._json.run(link), name="json")
+            group.create_task(self._commander.run(link), name="commands")
 
     def _on_broker(self, up: bool, why: str) -> None:
         if up:

@@ -1,23 +1,21 @@
-"""From the outbox to MQTT, in order for each reactor; a sample leaves the outbox when it is confirmed."""
+"""From the outbox to MQTT as line protocol, in order for each reactor; a sample is let go of when it is confirmed."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from historian.lanes import Lane, Lanes, Shipment
-from historian.messages.data_set import data_set_message
 from historian.messages.line_protocol import LineProtocol
 from historian.metrics import Metrics
 from historian.pace import Pace
+from historian.publishing import Messages, publish_all
 from historian.store_thread import StoreThread
-from plant.names import split_signal, topic
-from plant.sample import Sample
-from runtime.errors import LinkLost
+from plant.names import topic
 from runtime.mqtt_link import MqttLink
 from runtime.settings import MqttSettings
 from timeseries.columns import Columns
@@ -26,13 +24,8 @@ from timeseries.store import Store
 
 READ_AT_ONCE = 20_000
 """Samples: while they are read, nothing is stored."""
-IN_FLIGHT = 500
-"""Messages handed to the broker's link at once."""
 MOST_IN_A_MESSAGE = 500
 """Samples; `config/telegraf.conf` counts on it."""
-
-Messages = list[tuple[str, bytes]]
-"""Topics and payloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +33,6 @@ class _Parted:
     """A block, each reactor's samples by themselves."""
 
     number: int
-    is_historical: bool
     parts: Mapping[str, Columns]
 
 
@@ -131,12 +123,9 @@ class Publisher:
             columns = Columns.joined([block.parts[reactor] for block in parts])
             if "lp" in self._formats:
                 messages += self._lines(reactor, columns)
-            if "json" in self._formats and not lane.is_again:
-                messages += self._json(reactor, parts)
             sent.append((lane, Shipment.of([(block.number, block.parts[reactor]) for block in parts])))
             await asyncio.sleep(0)  # what arrives meanwhile is stored first
-        for start in range(0, len(messages), IN_FLIGHT):
-            await _publish(link, messages[start : start + IN_FLIGHT])
+        await publish_all(link, messages)
         return sent
 
     async def _parts(self, reactor: str, shipment: Shipment) -> list[_Parted]:
@@ -151,7 +140,7 @@ class Publisher:
         for block in blocks:
             if block.number not in self._read_now:
                 parts = dict(self._store.by_reactor(block.columns))
-                self._read_now[block.number] = _Parted(block.number, block.is_historical, parts)
+                self._read_now[block.number] = _Parted(block.number, parts)
         return [self._read_now[block.number] for block in blocks]
 
     def _lines(self, reactor: str, columns: Columns) -> Messages:
@@ -162,31 +151,3 @@ class Publisher:
             lines = self._line_protocol.lines(self._store.names_of(some.signals), some, self._store.values(some))
             found.append((where, lines))
         return found
-
-    def _json(self, reactor: str, blocks: Sequence[_Parted]) -> Messages:
-        """Return a message a sample; what is sent again is not sent here."""
-        return [
-            (
-                topic(reactor, f"json/{split_signal(sample.signal)[1]}", self._site),
-                data_set_message(sample, data_type, is_historical=block.is_historical),
-            )
-            for block in blocks
-            for sample, data_type in self._typed(block.parts[reactor])
-        ]
-
-    def _typed(self, columns: Columns) -> Iterator[tuple[Sample, int]]:
-        """Yield samples, each with its signal's built-in type."""
-        return zip(self._store.samples(columns), self._store.types_of(columns.signals), strict=True)
-
-
-async def _publish(link: MqttLink, messages: Messages) -> None:
-    """Publish side by side, in order, and return when the broker has acknowledged all of it."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for where, payload in messages:
-                group.create_task(link.publish(where, payload))
-    except BaseExceptionGroup as failed:
-        lost, other = failed.split(LinkLost)
-        if lost is None or other is not None:
-            raise
-        raise LinkLost(str(lost.exceptions[0])) from failed

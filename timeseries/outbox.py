@@ -38,8 +38,10 @@ class Outbox:
         found = connection.execute("SELECT block FROM published").fetchone()
         self._mark: int | None = found[0] if found is not None else None
         """None: nobody publishes, and nothing waits."""
-        self._done, self._held = 0, NEVER
-        """Up to which block the publisher is done, and another reader, if there is one."""
+        self._done = 0
+        """Up to which block the publisher is done."""
+        self._held: dict[str, int] = {}
+        """The same of other readers, by name."""
         self.waiting = self._counted()
 
     def begin(self) -> None:
@@ -73,15 +75,15 @@ class Outbox:
         found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
         return int(found[0]) if found is not None else 0
 
-    def hold(self, behind: int) -> None:
+    def hold(self, reader: str, behind: int) -> None:
         """Have blocks behind a number wait for another reader too, also those that are let go of."""
-        self._held = behind
-        self._forget(min(self._done, self._held))
+        self._held[reader] = behind
+        self._forget(min([self._done, *self._held.values()]))
 
     def let_go(self, through: int) -> None:
         """Have blocks up to a number wait no more, unless another reader holds them."""
         self._done = max(self._done, through)
-        self._forget(min(self._done, self._held))
+        self._forget(min([self._done, *self._held.values()]))
 
     def _forget(self, through: int) -> None:
         if self._mark is not None and through > self._mark:

@@ -82,7 +82,7 @@ class Sparkplug:
         """Up to which block what the devices' births told was newer."""
         self._sent = 0
         """Up to which block the broker has all."""
-        store.outbox.hold(0)
+        store.outbox.hold("sparkplug", 0)
 
     def wake(self) -> None:
         """Say that there is something to do."""
@@ -210,7 +210,7 @@ class Sparkplug:
             await asyncio.sleep(0)  # what arrives meanwhile is stored first
         await link.settle()
         self._sent = blocks[-1].number
-        await self._thread.do(self._store.outbox.hold, self._sent)
+        await self._thread.do(self._store.outbox.hold, "sparkplug", self._sent)
         return sum(len(block.columns) for block in blocks)
 
     async def _send(self, link: MqttLink, messages: Iterable[Message]) -> None:

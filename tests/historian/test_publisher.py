@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from historian import confirmation, lanes, pace
+from historian import confirmation, json_publisher, lanes, pace
 from historian import publisher as publishing
 from historian.confirmation import Confirmation
 from historian.influx import State, Unanswered
+from historian.json_publisher import JsonPublisher
 from historian.lanes import Shipment
 from historian.publisher import MOST_IN_A_MESSAGE, Publisher
 from plant.sample import Sample
@@ -124,7 +125,7 @@ def publisher(plant, *, broker_confirms: bool) -> Publisher:
     return Publisher(plant.store, plant.thread, plant.metrics, MqttSettings(), broker_confirms=broker_confirms)
 
 
-async def publish(each: Publisher, broker: Broker, until) -> None:
+async def publish(each: Publisher | JsonPublisher, broker: Broker, until) -> None:
     """Run over links that are made again, until something is so."""
 
     async def keep() -> None:
@@ -164,11 +165,27 @@ async def test_a_long_block_goes_in_messages_that_telegraf_has_room_for(outbox, 
     assert sizes == [MOST_IN_A_MESSAGE, MOST_IN_A_MESSAGE, 1]
 
 
+async def test_json_has_every_sample_in_order_whenever_the_broker_goes_away_and_holds_what_it_has_not(
+    outbox, server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_publisher, "READ_AT_ONCE", 30)
+    fill(outbox, server, 100)
+    broker = Broker(random.Random(5).sample(range(1, 400), 10))
+    each = JsonPublisher(outbox.store, outbox.thread, "main")
+    outbox.store.outbox.let_go(outbox.store.outbox.newest)
+    assert outbox.store.outbox.waiting.samples == 300
+    await publish(each, broker, lambda: not outbox.store.outbox.waiting.blocks)
+    sent = [json.loads(payload) for topic, payload in broker.messages if topic.endswith("R101/json/T")]
+    assert list(dict.fromkeys(each["SequenceNumber"] for each in sent)) == list(range(1, 200, 2))
+    assert 300 <= len(broker.messages) < 2 * 300  # only what was not acknowledged all came twice
+
+
 async def test_what_was_read_back_is_marked_in_json(outbox, server) -> None:
     fill(outbox, server, 1)
     fill(outbox, server, 1, start=1, historical=True)
     broker = Broker()
-    await publish(publisher(outbox, broker_confirms=True), broker, lambda: not outbox.store.outbox.waiting.blocks)
+    each = JsonPublisher(outbox.store, outbox.thread, "main")
+    await publish(each, broker, lambda: len(broker.messages) == 6)
     marks = [json.loads(payload).get("Historical") for topic, payload in broker.messages if topic.endswith("json/T")]
     assert sorted(marks, key=bool) == [None, None, True, True]
 
@@ -208,8 +225,6 @@ async def test_what_influxdb_has_not_got_is_sent_again_and_waits_until_then(outb
     assert outbox.count("confirmed") == 300
     assert outbox.count("sent_again") > 0
     assert "they are sent again" in caplog.text
-    json_topics = [topic for topic, _ in broker.messages if "/json/" in topic]
-    assert len(json_topics) < 2 * 300  # of these only what the broker did not acknowledge came twice
 
 
 @pytest.mark.usefixtures("impatient")

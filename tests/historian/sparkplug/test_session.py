@@ -224,7 +224,7 @@ async def test_behind_a_damaged_block_all_is_sent_before_devices_die(edge, host,
     async with serving(edge, link):
         await edge.fill(at(server, 0, 0.0))
         await host.until(lambda: host.samples)
-        monkeypatch.setattr(pace, "EVERY_S", 0.3)
+        monkeypatch.setattr(pace, "EVERY_S", 2.0)
         await edge.fill(at(server, 1, 1.0))
         await host.until(
             lambda: len(host.samples) == 2 and edge.plant.store.outbox.waiting.samples == 0
