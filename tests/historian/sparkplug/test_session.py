@@ -229,11 +229,11 @@ async def test_behind_a_damaged_block_all_is_sent_before_devices_die(edge, host,
         await host.until(
             lambda: len(host.samples) == 2 and edge.plant.store.outbox.waiting.samples == 0
         )  # and now it pauses
-        monkeypatch.setattr(session, "READ_AT_ONCE", 1)
         with contextlib.closing(sqlite3.connect(edge.plant.path / LOG.file)) as log:
             await edge.fill(at(server, 2, 2.0))
             log.execute("UPDATE block SET crc = crc + 1 WHERE id = (SELECT max(id) FROM block)")
             log.commit()
+        monkeypatch.setattr(session, "READ_AT_ONCE", 1)
         await edge.fill(at(server, 3, 3.0))
         edge.sparkplug.source_is_away()
         await host.until(lambda: link.deliver(99) or "DDEATH/R101" in host.heard)
