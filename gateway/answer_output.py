@@ -25,7 +25,7 @@ OutOption = Annotated[
 
 
 class AnswerOutput:
-    """Takes answers as they come; a file is there whole or not at all, and nothing at all is found when none came.
+    """Takes answers as they come; a file is there whole or not at all, and not when there were no rows.
 
     Raises:
         BadInput: for a file of another kind.
@@ -71,12 +71,13 @@ class AnswerOutput:
         Raises:
             GatewayError: when there were no rows.
         """
+        if self.rows or self._out is None:
+            with self._told():
+                self._file.write(self._writer.end() if self.rows else self._writer.begin() + self._writer.end())
+                self._file.flush()
         if not self.rows:
             message = "nothing found; is --start early enough?"
             raise GatewayError(message)
-        with self._told():
-            self._file.write(self._writer.end())
-            self._file.flush()
         if self._out is not None and self._temporary is not None:
             self._file.close()
             self._temporary.replace(self._out)

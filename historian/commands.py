@@ -6,12 +6,14 @@ import json
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeGuard
 
+from historian.gaps import some
 from historian.metrics import Metrics
 from plant import quality
 from plant.clock import text_from_ticks, ticks_from_text, ticks_from_unix_ns
-from plant.names import AREA, loop_name, split_signal, topic
+from plant.names import AREA, PLANT, loop_name, split_signal, topic
 from plant.signals import MODES, find_signal
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink
@@ -22,8 +24,12 @@ log = logging.getLogger("historian")
 
 ALLOWED_LEAVES = ("SP", "ModeTarget", "OUT")
 LARGEST_PAYLOAD = 4096
-LARGEST_INTEGER = 2**63 - 1
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**64 - 1
+"""Of 64 bits, with a sign or without."""
 
+MOST_NAMED = 20
+"""Reactors in an answer."""
+MEMBERS = ("id", "signal", "value", "expires")
 ALLOWED = 'allowed is {"id": text or number, "signal": ..., "value": ...}'
 
 Audit = Callable[[Mapping[str, object]], Awaitable[None]]
@@ -52,6 +58,13 @@ class Commander:
         self._link_now, self._metrics, self._site, self._audit = link_now, metrics, site, audit
         self._has_nodes = bool(nodes)
         self._ranges = {node.name: node.write for node in nodes if node.write is not None}
+        self._reactors = {split_signal(node.name)[0] for node in nodes}
+        """Empty while they are not known."""
+
+    def know(self, signals: Iterable[str]) -> None:
+        """Learn from the server's signals which reactors there are, where no nodes say so."""
+        if not self._has_nodes:
+            self._reactors = {split_signal(name)[0] for name in signals} - {PLANT}
 
     async def run(self, link: MqttLink) -> None:
         """Answer commands until the link is lost; a retained one was meant for another time."""
@@ -101,18 +114,27 @@ class Commander:
         await self._audit({"time": text_from_ticks(_now()), "source": source, **facts, "message": message})
 
     async def _outcome(self, reactor: str, command: dict[str, object]) -> Outcome:
+        if unknown := [repr(member) for member in command if member not in MEMBERS]:
+            return "BadInvalidArgument", f"{some(unknown)}: allowed are {', '.join(MEMBERS)}"
+        if self._reactors and reactor not in self._reactors:
+            return (
+                "BadNotWritable",
+                f"signal: there is no reactor {reactor}; there are {some(self._reactors, MOST_NAMED)}",
+            )
         allowed = self._allowed(reactor)
         signal, value = command.get("signal"), command.get("value")
         if not isinstance(signal, str) or signal not in allowed:
             return "BadNotWritable", f"signal: allowed are {', '.join(allowed) or f'none of {reactor}'}"
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not _is_number(value):
             return "BadTypeMismatch", "value: allowed is a number"
         if signal in self._modes(reactor) and value not in range(len(MODES)):
             modes = ", ".join(f"{number} {mode}" for number, mode in enumerate(MODES))
-            return "BadOutOfRange", f"value: allowed are {modes}"
+            return "BadTypeMismatch" if value % 1 else "BadOutOfRange", f"value: allowed are {modes}"
         low, high = self._limits(signal)
         if not low <= value <= high:
             return "BadOutOfRange", f"value: allowed is {low:g} to {high:g}"
+        if isinstance(value, int) and not SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
+            return "BadOutOfRange", "value: allowed is an integer of 64 bits"
         if "expires" in command:
             until = _time(command["expires"])
             if until is None:
@@ -145,22 +167,19 @@ class Commander:
 
 
 def read_command(payload: bytes) -> dict[str, object] | None:
-    """Return a command's JSON object; None for anything that is no such thing, or holds a number beyond 64 bits."""
+    """Return a command's JSON object; None for anything that is no such thing, or has no id to answer with."""
     if len(payload) > LARGEST_PAYLOAD:
         return None
     try:
-        command = json.loads(payload, parse_int=_integer)
+        command = json.loads(payload)
     except (ValueError, RecursionError):
         return None
-    return command if isinstance(command, dict) and type(command.get("id")) in (str, int, float) else None
+    number = command.get("id") if isinstance(command, dict) else None
+    return command if isinstance(number, str) or _is_number(number) else None
 
 
-def _integer(text: str) -> int:
-    value = int(text)
-    if abs(value) > LARGEST_INTEGER:
-        message = f"{text}: allowed are 64 bits"
-        raise ValueError(message)
-    return value
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _time(text: object) -> int | None:

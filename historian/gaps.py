@@ -28,10 +28,10 @@ def alike(starts: Mapping[str, int]) -> Iterator[list[str]]:
         yield group
 
 
-def some(names: Iterable[str]) -> str:
-    """Return signals for people: the first few, and how many more."""
+def some(names: Iterable[str], most: int = MOST_NAMED) -> str:
+    """Return names for people: the first few, and how many more."""
     every = sorted(names)
-    return ", ".join(every[:MOST_NAMED]) + (f" and {rest} more" if (rest := len(every) - MOST_NAMED) > 0 else "")
+    return ", ".join(every[:most]) + (f" and {rest} more" if (rest := len(every) - most) > 0 else "")
 
 
 class Refused:

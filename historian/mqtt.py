@@ -76,7 +76,8 @@ class Mqtt(Listener):
         self._link = link
 
     async def declared(self, infos: Sequence[SignalInfo]) -> None:
-        """Have a Sparkplug host know what will come, before it does."""
+        """Have commands and a Sparkplug host know what there is, before anything of it comes."""
+        self._commander.know(info.name for info in infos)
         if self._sparkplug is not None:
             await self._sparkplug.source_is_there(infos)
 

@@ -15,6 +15,8 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 from runtime.errors import BadInput, CouldNotRun
 
 RUN_FILE = "run.json"
+LOCK_FILE = ".lock"
+"""Held by `up`, which writes there who it is: pid and start time."""
 RUN_SETTINGS = Path("run") / "settings.yaml"
 """What the services of a run were given, secrets included; in DATA, 0600."""
 
@@ -111,13 +113,28 @@ def find_running(data: Path) -> RunningPlant:
     """Return the plant that runs on this data directory.
 
     Raises:
-        CouldNotRun: when none does, with what to do next.
+        CouldNotRun: when none does, or it is still starting, with what to do next.
     """
     plant = read_run_file(data)
-    if plant is None or not is_alive(plant.pid, plant.started):
-        message = f"no plant runs on {data}; start one with `make run`, or name its directory with --data DIR"
+    if plant is not None and is_alive(plant.pid, plant.started):
+        return plant
+    if _is_held(data):
+        message = (
+            f"the plant on {data} is starting, and not everything is ready yet; "
+            "ask again in a minute: at the first start the detector learns what is normal"
+        )
         raise CouldNotRun(message)
-    return plant
+    message = f"no plant runs on {data}; start one with `make run`, or name its directory with --data DIR"
+    raise CouldNotRun(message)
+
+
+def _is_held(data: Path) -> bool:
+    """Tell whether an `up` is there; the lock itself is not tried, so that none that starts now is refused."""
+    try:
+        pid, started = (data / LOCK_FILE).read_text(encoding="utf-8").split()
+        return is_alive(int(pid), float(started))
+    except (OSError, ValueError):
+        return False
 
 
 def secret(path: Path) -> str:

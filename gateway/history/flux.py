@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ from runtime.errors import CouldNotRun
 
 COLUMNS = ("ns", "epoch", "q", "v", "s")
 """Time, tag, and fields of a sample."""
+SILENCE_S = 60.0
+"""Without an octet; what stalls for longer is not waited for."""
 
 
 class Flux:
@@ -20,21 +25,35 @@ class Flux:
 
         self._url = where["url"]
         token = Path(where["token_file"]).read_text(encoding="utf-8").strip()
-        self._client: Any = InfluxDBClient(self._url, token, org=where["org"], timeout=60_000)
+        self._client: Any = InfluxDBClient(self._url, token, org=where["org"], timeout=SILENCE_S * 1000)
 
     def close(self) -> None:
         """Close it."""
         self._client.close()
 
+    async def answer(self, flux: str) -> dict[str, Any]:
+        """Ask in a thread that nobody waits for at a signal, as for one of asyncio's own: InfluxDB may be stalled."""
+        found: Future[dict[str, Any]] = Future()
+
+        def ask() -> None:
+            found.set_running_or_notify_cancel()
+            try:
+                found.set_result(self.ask(flux))
+            except BaseException as error:  # noqa: BLE001 - told to who waits
+                found.set_exception(error)
+
+        threading.Thread(target=ask, name="InfluxDB", daemon=True).start()
+        return await asyncio.wrap_future(found)
+
     def ask(self, flux: str) -> dict[str, Any]:
         """Return the columns of one table, each as an Arrow array; nothing where it has no rows.
 
         Raises:
-            CouldNotRun: with what InfluxDB says.
+            CouldNotRun: with what InfluxDB says, or that it says nothing.
         """
         import pyarrow as pa
         from influxdb_client.rest import ApiException
-        from urllib3.exceptions import HTTPError
+        from urllib3.exceptions import HTTPError, ReadTimeoutError
 
         try:
             octets = self._csv(flux)
@@ -42,6 +61,11 @@ class Flux:
                 reason = octets.decode(errors="replace").strip().splitlines()[-1]
             else:
                 return _columns(octets)
+        except ReadTimeoutError:
+            reason = (
+                f"nothing came for {SILENCE_S:g} s: it is stalled or overloaded; restart it or ask for less at once, "
+                "or have the same history with --source store"
+            )
         except (ApiException, HTTPError, OSError, pa.ArrowInvalid) as error:
             reason = str(error)
         message = f"InfluxDB at {self._url}: {reason}"

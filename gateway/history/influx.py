@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -116,8 +115,7 @@ class InfluxHistory(Computed):
         first, last = _within(start), _within(end)
         if first >= last:
             return {}
-        return await asyncio.to_thread(
-            self._flux.ask,
+        return await self._flux.answer(
             f'from(bucket: "{self._bucket}") |> range(start: time(v: {first}), stop: time(v: {last}))'
             f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}" and {where})'
             f" |> {question} |> map(fn: (r) => ({{r with ns: int(v: r._time)}})) |> group()",

@@ -20,7 +20,7 @@ from gateway.up.parts import ServicePart
 from gateway.up.supervisor import Supervised, Supervisor
 from runtime.addresses import in_url
 from runtime.errors import BadInput, CouldNotRun
-from runtime.running import RUN_FILE, RunningPlant, is_alive, make_data_directory, read_run_file
+from runtime.running import LOCK_FILE, RUN_FILE, RunningPlant, is_alive, make_data_directory, read_run_file
 from runtime.settings import Settings
 from runtime.whole_files import write_private
 
@@ -39,7 +39,7 @@ def only_one(data: Path) -> Iterator[None]:
         CouldNotRun: when it cannot be written to, or another `up` holds it.
     """
     make_data_directory(data)
-    with (data / ".lock").open("w") as lock:
+    with (data / LOCK_FILE).open("ab", buffering=0) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -47,6 +47,9 @@ def only_one(data: Path) -> Iterator[None]:
                 f"a plant runs on {data} already; end it first, or start a second one with --data and --ports auto"
             )
             raise CouldNotRun(message) from None
+        with contextlib.suppress(OSError):  # a full disk: until run.json is there, commands do not see the plant
+            lock.truncate(0)
+            lock.write(f"{os.getpid()} {psutil.Process().create_time()}\n".encode())
         yield
 
 

@@ -16,7 +16,7 @@ from asyncua.common.utils import Buffer
 from prometheus_client import CollectorRegistry
 
 from gateway.components.influxdb import InfluxDB
-from gateway.history import STORE, History
+from gateway.history import STORE, History, flux
 from gateway.history.influx import InfluxHistory
 from gateway.history.server import ServerHistory
 from gateway.history.store import StoreHistory
@@ -32,6 +32,7 @@ from opcua_server.wire.messages import array_of, response
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from plant.sample import Sample, Scalar
+from runtime.errors import CouldNotRun
 from runtime.health import Health
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.nodes import PlantNodes
@@ -127,6 +128,30 @@ async def influxdb(component: Callable[[str], Path], serving, tmp_path: Path) ->
         await asyncio.to_thread(write, [*elsewhere, sample(SP, 4 * HOUR, 1.0)], "elsewhere")
         with contextlib.closing(InfluxHistory(where, "main")) as history:
             yield history
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nns"], ids=["all", "rest"])
+async def test_an_influxdb_that_stalls_is_not_waited_for(
+    said: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flux, "SILENCE_S", 0.2)
+    (tmp_path / "token").write_text("token")
+    is_over = asyncio.Event()
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await is_over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(stall, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        where = {"url": url, "org": "plant", "bucket": "plant", "token_file": str(tmp_path / "token")}
+        with (
+            contextlib.closing(InfluxHistory(where, "main")) as history,
+            pytest.raises(CouldNotRun, match=rf"{url}: nothing came for 0.2 s.*--source store"),
+        ):
+            await history.last(T)
+        is_over.set()
 
 
 Row = tuple[int, Scalar | None, int]

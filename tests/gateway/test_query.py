@@ -194,6 +194,20 @@ def test_json_and_table_have_the_same_rows(data: Path) -> None:
     assert line.split() == ["R101.T", "2026-11-22T04:00:50.0000000Z", "350", "Good"]
 
 
+@pytest.mark.parametrize(
+    ("shape", "printed"), [("json", "[\n]\n"), ("csv", "signal,source_time,value,status\n"), ("table", "")]
+)
+def test_nothing_found_is_an_empty_list(data: Path, shape: str, printed: str) -> None:
+    words = ["query", "raw", "R101.TIC101.SP", *SPAN, "--data", str(data)]
+    result = CliRunner().invoke(make_app(), [*words, "--format", shape])
+    assert isinstance(result.exception, GatewayError)
+    assert (result.exception.exit_code, result.stdout) == (1, printed)
+    assert isinstance(
+        CliRunner().invoke(make_app(), [*words, "--out", str(data / "none.json")]).exception, GatewayError
+    )
+    assert not (data / "none.json").exists()
+
+
 def test_progress_is_told_when_it_takes_long(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "FIRST_S", 0.0)
     monkeypatch.setattr(progress, "LINES_S", 0.01)

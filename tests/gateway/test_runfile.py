@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway.up.parts import Plan
-from gateway.up.runfile import RunFile, clear_leftovers
+from gateway.up.runfile import RunFile, clear_leftovers, only_one
 from gateway.up.supervisor import Supervisor
-from runtime.running import RUN_FILE, find_running
+from runtime.errors import CouldNotRun
+from runtime.running import LOCK_FILE, RUN_FILE, find_running
 from runtime.settings import Settings
 
 
@@ -19,6 +20,17 @@ def test_a_damaged_run_json_is_said_and_removed(tmp_path: Path, caplog: pytest.L
     clear_leftovers(tmp_path)
     assert "it is removed" in caplog.text
     assert not (tmp_path / RUN_FILE).exists()
+
+
+def test_a_plant_that_starts_is_said_to_start(tmp_path: Path) -> None:
+    with only_one(tmp_path):
+        with pytest.raises(CouldNotRun, match=r"runs on .* already"), only_one(tmp_path):
+            pass
+        with pytest.raises(CouldNotRun, match="is starting"):
+            find_running(tmp_path)
+    (tmp_path / LOCK_FILE).write_text(f"{os.getpid()} 5.0\n")
+    with pytest.raises(CouldNotRun, match="no plant runs"):
+        find_running(tmp_path)
 
 
 def test_a_full_disk_is_said_once_and_run_json_is_written_when_there_is_room(

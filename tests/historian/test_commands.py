@@ -35,7 +35,7 @@ class Broker:
             yield message
 
     async def publish(self, topic: str, payload: bytes) -> None:
-        assert topic == "plant/main/Area1/R101/reply"
+        assert topic == self.sending[0].topic.replace("cmd", "reply")
         self.replies.append(json.loads(payload))
 
 
@@ -65,7 +65,7 @@ def message(command: object, **other: object) -> Message:
     "payload",
     [
         b"[" * 4000,
-        b'{"id": 1, "signal": "R101.TIC101.SP", "value": ' + b"9" * 400 + b"}",
+        b'{"id": 1e999, "signal": "R101.TIC101.SP", "value": 351}',
         b'{"id": ' + b"[" * 400 + b"]" * 400 + b"}",
         b"\xff\x00",
         b"[]",
@@ -74,7 +74,7 @@ def message(command: object, **other: object) -> Message:
         b'{"id": null, "signal": "R101.TIC101.SP", "value": 351}',
         b" " * 5000 + b"{}",
     ],
-    ids=["deep", "long number", "deep id", "no text", "no object", "no id", "true id", "null id", "long"],
+    ids=["deep", "endless id", "deep id", "no text", "no object", "no id", "true id", "null id", "long"],
 )
 async def test_a_payload_that_is_no_command_is_counted_and_answered(plant, payload: bytes) -> None:
     replies, written = await send(plant, Message(TOPIC, payload), message(SETPOINT))
@@ -91,7 +91,7 @@ async def test_a_retained_command_is_not_executed_again(plant) -> None:
 @pytest.mark.parametrize("value", [1.5, -1, 5, 2**40, 1e300])
 async def test_a_mode_is_one_of_the_modes(plant, value: float) -> None:
     ((reply,), written) = await send(plant, message(SETPOINT, signal="R101.TIC101.ModeTarget", value=value))
-    assert (reply["status"], written) == ("BadOutOfRange", [])
+    assert (reply["status"], written) == ("BadTypeMismatch" if value == 1.5 else "BadOutOfRange", [])
     assert "2 AUTO" in str(reply["why"])
 
 
@@ -99,6 +99,13 @@ async def test_a_mode_is_one_of_the_modes(plant, value: float) -> None:
     ("command", "status", "why"),
     [
         ({"value": 1000}, "BadOutOfRange", "300 to 390"),
+        ({"value": 10**400}, "BadOutOfRange", "300 to 390"),
+        ({"value": float("inf")}, "BadTypeMismatch", "allowed is a number"),
+        (
+            {"exprires": "2026-01-01T00:00:00Z"},
+            "BadInvalidArgument",
+            "'exprires': allowed are id, signal, value, expires",
+        ),
         ({"value": True}, "BadTypeMismatch", "allowed is a number"),
         ({"signal": "R101.Tc"}, "BadNotWritable", "R101.TIC101.SP, R101.TIC101.ModeTarget, R101.TIC101.OUT"),
         ({"expires": 5}, "BadInvalidArgument", "an ISO 8601 time, e.g. 20"),
@@ -109,6 +116,17 @@ async def test_what_is_refused_says_what_is_allowed(plant, command: dict[str, ob
     ((reply,), written) = await send(plant, message(SETPOINT, **command))
     assert (reply["id"], reply["status"], written) == (7, status, [])
     assert why in str(reply["why"])
+
+
+async def test_of_a_reactor_that_is_not_there_it_is_said_which_are(plant) -> None:
+    command = Message(TOPIC.replace("R101", "R999"), json.dumps({**SETPOINT, "signal": "R999.TIC999.SP"}).encode())
+    broker, link = Broker(command), Written()
+    commander = Commander(lambda: link, plant.metrics, "main")  # type: ignore[arg-type,return-value]
+    commander.know(["R101.T", "R102.T", "R102.TIC102.SP", "Plant.State"])
+    await commander.run(broker)  # type: ignore[arg-type]
+    why = "signal: there is no reactor R999; there are R101, R102"
+    assert broker.replies == [{"id": 7, "status": "BadNotWritable", "why": why}]
+    assert not link.values
 
 
 @pytest.mark.parametrize(
@@ -165,6 +183,7 @@ async def test_of_another_server_only_what_is_listed_may_be_written_within_its_r
         ("R101.Valve.ModeTarget", 100.1),
         ("R101.Level", 1.0),
         ("R102.Valve", 1.0),
+        ("R101.Valve.ModeTarget", 10**400),
     ]
     broker, link = Broker(*(message({"id": 1, "signal": name, "value": value}) for name, value in values)), Written()
     await Commander(lambda: link, plant.metrics, "main", nodes).run(broker)  # type: ignore[arg-type,return-value]
@@ -173,6 +192,7 @@ async def test_of_another_server_only_what_is_listed_may_be_written_within_its_r
         "BadOutOfRange",
         "BadNotWritable",
         "BadNotWritable",
+        "BadOutOfRange",
     ]
     assert "0 to 100" in str(broker.replies[1]["why"])
     assert link.values == [("R101.Valve.ModeTarget", 55.5)]

@@ -91,7 +91,7 @@ class JsonWriter:
 
     def end(self) -> bytes:
         """Return the closing bracket."""
-        return b"\n]\n"
+        return b"]\n" if self._is_first else b"\n]\n"
 
 
 class TableWriter:
