@@ -115,6 +115,13 @@ class Columns:
         """Return the row of the newest epoch's newest time, of one signal; none where there is none."""
         return self.take(np.lexsort((self.times, self.epochs))[-1:])
 
+    def newest_place(self) -> tuple[int, int]:
+        """Return the newest epoch, and the newest time of it, of all signals; zeros where there is none."""
+        if not len(self):
+            return 0, 0
+        epoch = self.epochs.max()
+        return int(epoch), int(self.times[self.epochs == epoch].max())
+
     def goes_on(self) -> bool:
         """Tell whether of each signal every sample is later than the one before it, in one epoch."""
         if np.bincount(self.signals).max(initial=0) <= 1:

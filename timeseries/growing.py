@@ -17,6 +17,8 @@ class Growing:
         self._room: dict[str, NDArray[Any]] = {name: np.empty(0, dtype) for name, dtype in DTYPES.items()}
         self._texts: dict[int, str] = {}
         self._count = 0
+        self.newest_place = 0, 0
+        """The newest epoch, and the newest time of it."""
 
     def add(self, part: Columns) -> None:
         """Put a part behind the others."""
@@ -28,6 +30,7 @@ class Growing:
         if part.texts:
             self._texts = self._texts | {self._count + row: text for row, text in part.texts.items()}
         self._count = end
+        self.newest_place = max(self.newest_place, part.newest_place())
 
     def columns(self) -> Columns:
         """Return what is there by now; it does not change when more is added."""

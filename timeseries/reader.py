@@ -59,12 +59,7 @@ class Reader:
 
     def newest_time(self) -> int:
         """Return the newest SourceTimestamp of the newest epoch: the present, where relative times begin; or 0."""
-        logged, newest = self.history.arrived(), (0, 0)
-        if len(logged):
-            epoch = int(logged.epochs.max())
-            newest = epoch, int(logged.times[logged.epochs == epoch].max())
-        query = "SELECT epoch, time FROM newest ORDER BY epoch DESC, time DESC LIMIT 1"
-        return max(newest, self.history.archive.execute(query).fetchone() or (0, 0))[1]
+        return self.history.newest_time()
 
     def newest(self, name: str) -> Answer:
         """Return the newest sample, or nothing."""

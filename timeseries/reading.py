@@ -67,6 +67,8 @@ class History:
         self.amendments = Amendments(folder)
         self._as_recorded = as_recorded
         self._unwritten = unwritten
+        self._newest_of = -1, (0, 0)
+        """Epoch and time of the newest sample of the archive, and at which progress that was."""
 
     def close(self) -> None:
         """Close it."""
@@ -93,6 +95,15 @@ class History:
             found = look(done, unwritten)
             if archive.progress(self.archive) == done:
                 return found
+
+    def newest_time(self) -> int:
+        """Return the newest SourceTimestamp of the newest epoch: the present, as far as it is recorded; or 0."""
+
+        def look(done: int, unwritten: Sequence[Columns]) -> tuple[int, int]:
+            logged = self._unpacked.newest_behind(done, self._blocks)
+            return max([logged, self._archived_newest(done), *(each.newest_place() for each in unwritten)])
+
+        return self._settled(look)[1]
 
     def read(self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False) -> Columns:
         """Return the samples with low <= time < high, in order of time and epoch, each once; lean or whole."""
@@ -215,6 +226,13 @@ class History:
         for first, last, count, file, row_group, footer in pieces:
             parts.append(_Part(first, last, count, segment=file, row_group=row_group, footer=footer))
         return parts
+
+    def _archived_newest(self, done: int) -> tuple[int, int]:
+        """Return the newest place of the archive; it changes with its progress only."""
+        if self._newest_of[0] != done:
+            query = "SELECT epoch, time FROM newest ORDER BY epoch DESC, time DESC LIMIT 1"
+            self._newest_of = done, self.archive.execute(query).fetchone() or (0, 0)
+        return self._newest_of[1]
 
     def _logged(self, done: int, unwritten: Sequence[Columns]) -> Columns:
         logged = self._unpacked.samples_behind(done, self._blocks)

@@ -40,11 +40,16 @@ def around(
     high: int,
     configuration: AggregateConfiguration = STANDARD,
 ) -> Series:
-    """Return the samples of a span, one on either side, and the nearest that is not bad beyond; it may run backward."""
+    """Return the samples of a span, one on either side, and the nearest that is not bad beyond; it may run backward.
+
+    What is stepped holds up to the end of the span, or to the present of the history if that is earlier.
+    """
     low, high = min(low, high), max(low, high)
+    # Asked before the samples are read: what is set meanwhile is of a later time.
+    covered_to = min(high, history.newest_time()) if info.stepped else high
     found = latest(_framed(history, number, info, low, high))
     if not len(found):
-        return series_of(info, found, high)
+        return series_of(info, found, covered_to)
     before, after = lacking(found, low, high, configuration)
     first, behind = int(found.times[0]), int(found.times[-1]) + 1
     parts = [
@@ -52,7 +57,7 @@ def around(
         found,
         _nearest(history, number, info, (behind, FOREVER), after, configuration, backward=False),
     ]
-    return series_of(info, Columns.joined([part for part in parts if len(part)]), high)
+    return series_of(info, Columns.joined([part for part in parts if len(part)]), covered_to)
 
 
 def lacking(found: Columns, low: int, high: int, configuration: AggregateConfiguration) -> tuple[int, int]:

@@ -42,6 +42,10 @@ class Recorded(Protocol):
         """Return times that cut a span into parts of about `most` samples."""
         ...
 
+    def newest_time(self) -> int:
+        """Return the newest time of all signals: up to it, what is set is known to hold."""
+        ...
+
 
 def united(history: History, kinds: Sequence[Kind], low: int, high: int) -> tuple[Recorded, int, SignalInfo]:
     """Return what to ask about a span, either way, and by which number and kind: the last of them is the present one.
@@ -98,6 +102,9 @@ class _United:
 
     def cuts(self, signal: int, low: int, high: int, most: int) -> list[int]:
         return sorted({cut for number, _ in self._kinds for cut in self._history.cuts(number, low, high, most)})
+
+    def newest_time(self) -> int:
+        return self._history.newest_time()
 
 
 def _as_doubles(info: SignalInfo, pages: Iterator[Columns]) -> Iterator[Columns]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from typing import TypeVar
 
 from timeseries.columns import Columns
 from timeseries.growing import Growing
 
+T = TypeVar("T")
+Unpack = Callable[[int], Iterator[tuple[int, Columns]]]
+"""Yields the log's blocks behind one, by number."""
 MOST_BYTES = 200_000_000
 """Eight million samples that are lean, or half as many whole ones."""
 
@@ -43,9 +47,7 @@ class Unpacked:
                 self._bytes -= gone.bytes
         return columns
 
-    def blocks_behind(
-        self, number: int, unpack: Callable[[int], Iterator[tuple[int, Columns]]]
-    ) -> list[tuple[int, Columns]]:
+    def blocks_behind(self, number: int, unpack: Unpack) -> list[tuple[int, Columns]]:
         """Return the log's blocks behind one."""
         with self._lock:
             known = [each for each in self._blocks if each[0] > number]
@@ -56,11 +58,18 @@ class Unpacked:
             self._blocks = known
         return list(known)
 
-    def samples_behind(self, number: int, unpack: Callable[[int], Iterator[tuple[int, Columns]]]) -> Columns:
+    def samples_behind(self, number: int, unpack: Unpack) -> Columns:
         """Return all samples of the log behind a block, in order of arrival."""
+        return self._of_joined(number, unpack, Growing.columns)
+
+    def newest_behind(self, number: int, unpack: Unpack) -> tuple[int, int]:
+        """Return the newest epoch of these, and the newest time of it; zeros where there is none."""
+        return self._of_joined(number, unpack, lambda joined: joined.newest_place)
+
+    def _of_joined(self, number: int, unpack: Unpack, find: Callable[[Growing], T]) -> T:
         blocks = self.blocks_behind(number, unpack)
         if not blocks:
-            return Columns.of(0)
+            return find(Growing())
         first, last = blocks[0][0], blocks[-1][0]
         with self._lock:
             if self._ends[0] != first or self._ends[1] > last:
@@ -69,4 +78,4 @@ class Unpacked:
                 if block > self._ends[1]:
                     self._joined.add(columns)
             self._ends = first, last
-            return self._joined.columns()
+            return find(self._joined)

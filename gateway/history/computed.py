@@ -14,6 +14,7 @@ from timeseries.aggregates import STANDARD, AggregateConfiguration, Series, at_t
 from timeseries.answers import Answer
 from timeseries.columns import Columns
 from timeseries.kinds import refuse_senseless
+from timeseries.reading import FOREVER
 from timeseries.signals import SignalInfo
 from timeseries.spans import lacking, latest, near, series_of
 
@@ -28,6 +29,10 @@ class Computed(ABC):
         """Return unit, type and whether it is stepped; raises `BadInput`."""
 
     @abstractmethod
+    async def now(self) -> int:
+        """Return the present, up to which what is set is known to hold."""
+
+    @abstractmethod
     async def around(self, name: str, low: int, high: int) -> Columns:
         """Return samples from the last at or before a time to the first at or after another."""
 
@@ -39,9 +44,9 @@ class Computed(ABC):
 
     async def at(self, name: str, times: Sequence[int], configuration: AggregateConfiguration = STANDARD) -> Answer:
         """Return the value at each time."""
-        wanted = np.array(times, np.int64)
+        wanted, present = np.array(times, np.int64), await self._present(name)
         parts = [
-            (run, await self._series(name, int(wanted[run[0]]), int(wanted[run[-1]]), configuration))
+            (run, await self._series(name, int(wanted[run[0]]), int(wanted[run[-1]]), present, configuration))
             for run in near(wanted)
         ]
         found = at_times(wanted, parts, simple=True, configuration=configuration)
@@ -58,11 +63,18 @@ class Computed(ABC):
     ) -> Answer:
         """Return one value for each interval."""
         refuse_senseless(function, self.info(name))
-        series = await self._series(name, min(start, end), max(start, end), configuration)
+        present = await self._present(name)
+        series = await self._series(name, min(start, end), max(start, end), present, configuration)
         results = await asyncio.to_thread(query, series, start, end, interval, function, configuration)
         return Answer.computed(name, results.times, results.values, results.statuses)
 
-    async def _series(self, name: str, low: int, high: int, configuration: AggregateConfiguration) -> Series:
+    async def _present(self, name: str) -> int:
+        """Return up to when a signal that is stepped holds; of others it does not matter."""
+        return await self.now() if self.info(name).stepped else FOREVER
+
+    async def _series(
+        self, name: str, low: int, high: int, present: int, configuration: AggregateConfiguration
+    ) -> Series:
         info, found = self.info(name), latest(await self.around(name, low, high))
         if len(found):
             before, after = lacking(found, low, high, configuration)
@@ -73,7 +85,7 @@ class Computed(ABC):
             if after:
                 more = await self.nearest(name, behind, after, configuration, backward=False)
                 found = Columns.joined([found, more])
-        return series_of(info, found, high)
+        return series_of(info, found, min(high, present))
 
 
 def plant_info(name: str) -> SignalInfo:

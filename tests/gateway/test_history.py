@@ -34,6 +34,7 @@ from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from plant.sample import Sample, Scalar
 from runtime.errors import CouldNotRun
 from runtime.health import Health
+from runtime.opcua_link.filetime import FileTime
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.nodes import PlantNodes
 from runtime.ports import free_port
@@ -71,6 +72,7 @@ SAMPLES = sorted(
     ],
     key=lambda each: each.source_time,
 )
+NOW = SAMPLES[-1].source_time
 
 
 @pytest.fixture
@@ -99,7 +101,11 @@ def server(tmp_path: Path) -> History:
             + array_of(len(request.Parameters.NodesToRead), parts)
         )
 
-    session = SimpleNamespace(_send_request=answer)
+    async def read(params: ua.ReadParameters) -> list[ua.DataValue]:
+        """Return plant time, which of a plant that is paused is that of its newest samples."""
+        return [ua.DataValue(SourceTimestamp=FileTime.of(NOW)) for _ in params.NodesToRead]
+
+    session = SimpleNamespace(_send_request=answer, read=read)
     url = SimpleNamespace(geturl=lambda: "opc.tcp://plant")
     link = OpcuaLink(SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url), PlantNodes(2))  # type: ignore[arg-type]
     return ServerHistory(link)
@@ -168,25 +174,52 @@ async def raw(source: History, name: str) -> list[Row]:
 
 
 async def alike(one: History, other: History) -> None:
-    seconds = [-5, 0, 1, 30.5, HOUR, 2 * HOUR + 10, 4 * HOUR, 5 * HOUR, 5.5 * HOUR, 6 * HOUR, 9 * HOUR]
+    seconds = [-5, 0, 1, 30.5, HOUR, 2 * HOUR + 10, 4 * HOUR, 5 * HOUR, 5.5 * HOUR, 6 * HOUR, 9 * HOUR, 99 * HOUR]
     for name in TYPES:
         times = [time(second) for second in seconds]
         assert rows(await one.at(name, times)) == rows(await other.at(name, times)), name
-        spans = [(-HOUR, 0), (600, 1200), (HOUR, 5.5 * HOUR), (3 * HOUR, 4 * HOUR), (6 * HOUR, 8 * HOUR)]
+        spans = [
+            (-HOUR, 0),
+            (600, 1200),
+            (HOUR, 5.5 * HOUR),
+            (3 * HOUR, 4 * HOUR),
+            (6 * HOUR, 8 * HOUR),
+            (30 * HOUR, 40 * HOUR),
+        ]
         spans += [(2 * HOUR + 10, 2 * HOUR + 20), (HOUR, 2 * HOUR + 2), (2 * HOUR + 1, 2 * HOUR + 20)]
         every = [(start, end, 600, "TimeAverage") for start, end in spans]
         every += [(end, start, 0, "TimeAverage2") for start, end in spans]
         every = [each for each in every if name != CAUSE or each[3] in OF_TEXT]
-        every += [(HOUR, 5.5 * HOUR, 600, function) for function in (OF_TEXT if name == CAUSE else FUNCTIONS)]
+        functions = OF_TEXT if name == CAUSE else FUNCTIONS
+        every += [
+            (start * HOUR, end * HOUR, 600, function)
+            for start, end in ((1, 5.5), (5.5, 6.5), (7, 8))
+            for function in functions
+        ]
         for start, end, interval, function in every:
             asked = (name, time(start), time(end), interval * TICKS_PER_SECOND, function)
             assert rows(await one.aggregate(*asked)) == rows(await other.aggregate(*asked)), asked
         found = await raw(one, name)
         assert found == await raw(other, name)
         assert len(found) == sum(each.signal == name for each in SAMPLES)
-    held = await one.aggregate(SP, time(6 * HOUR), time(8 * HOUR), HOUR * TICKS_PER_SECOND, "TimeAverage")
-    assert [(value, quality.name_of(status)) for _, value, status in rows(held)] == [(360.0, "Good")] * 2
+    for source in (one, other):
+        await holds_up_to_the_present(source)
     assert rows(await one.at(SP, [time(4 * HOUR)])) == [(time(4 * HOUR), 350.0, quality.INTERPOLATED)]
+
+
+async def holds_up_to_the_present(source: History) -> None:
+    """What is set holds up to the newest sample of any signal; behind it, it is not known."""
+    assert await source.now() == NOW
+    whole = await source.aggregate(SP, time(5 * HOUR), time(8 * HOUR), HOUR * TICKS_PER_SECOND, "TimeAverage2")
+    assert [(value, quality.name_of(status)) for _, value, status in rows(whole)] == [
+        (360.0, "Good"),
+        (360.0, "Good"),
+        (None, "BadNoData"),
+    ]
+    for name in (SP, CAUSE, MODE):
+        found = await source.at(name, [NOW - 1, NOW, NOW + 1, time(99 * HOUR)])
+        held, nothing = quality.INTERPOLATED, quality.BAD_NO_DATA
+        assert found.statuses.tolist() == [held, held, nothing, nothing]
 
 
 async def test_the_server_answers_as_the_store_does(store: History, server: History) -> None:

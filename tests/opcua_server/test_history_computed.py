@@ -163,6 +163,38 @@ async def test_values_at_times(plant: Client) -> None:
     assert [row[1:] for row in rows(found)] == [(340.0, quality.INTERPOLATED), (350.0, quality.INTERPOLATED)]
 
 
+async def test_what_is_set_is_known_to_hold_up_to_the_newest_sample_only(plant: Client) -> None:
+    now = ticks_of(await value(plant, "Plant.Simulation.Time"))
+    tomorrow = now + 24 * 3600 * S
+    for function in ("TimeAverage2", "PercentGood", "EndBound"):
+        ((found,),) = await asked(plant, processed(function, tomorrow, tomorrow + 3600 * S, 0), SP)
+        assert quality.name_of(found.StatusCode.value) == "BadNoData", function
+    wanted = [now, now + 1, tomorrow]
+    for name, held in ((SP, 340.0), (MODE, 2)):
+        for simple, behind in ((True, "BadNoData"), (False, "UncertainDataSubNormal")):
+            at = ua.ReadAtTimeDetails(ReqTimes=[FileTime.of(each) for each in wanted], UseSimpleBounds=simple)
+            (found,) = await asked(plant, at, name)
+            assert [quality.name_of(each.StatusCode.value) for each in found] == ["Good", behind, behind]
+            values = [row[1] for row in rows(found)]
+            assert values == ([held, None, None] if simple else [held] * 3)
+
+
+async def test_an_interval_that_is_half_in_the_future_is_partial(
+    plant: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = ticks_of(await value(plant, "Plant.Simulation.Time"))
+    for name in (SP, MODE):
+        ((half,),) = await asked(plant, processed("DurationGood", now - 10 * S, now + 10 * S, 0), name)
+        assert half.StatusCode.value == quality.CALCULATED | quality.PARTIAL
+        assert half.Value.Value == pytest.approx(10_000.0, abs=1.001)
+    several = processed("TimeAverage2", now - 10 * S, now + 10 * S, 3.0)
+    (whole,) = await asked(plant, several, SP)
+    good, partial, nothing = quality.CALCULATED, quality.CALCULATED | quality.PARTIAL, quality.BAD_NO_DATA
+    assert [row[2] for row in rows(whole)] == [good, good, good, partial, nothing, nothing, nothing]
+    monkeypatch.setattr(attribute_history, "MAX_VALUES_PER_READ", 2)
+    assert (await asked(plant, several, SP))[0] == whole
+
+
 async def test_what_cannot_be_answered_says_why(plant: Client) -> None:
     now = ticks_of(await value(plant, "Plant.Simulation.Time"))
     unknown = processed("Average", now - S, now, 1)

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.history import SOURCES, History, open_history
 from gateway.plant_link import plant_link
+from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from plant.sample import Scalar
 from timeseries.aggregates import FUNCTIONS, OF_TEXT
@@ -100,6 +101,21 @@ async def test_raw_samples_values_at_times_and_all_aggregates_are_alike(plant: U
         assert not different, f"{len(different)} of {len(asked)}, e.g. {different[:3]}"
 
 
+async def are_alike_beyond_the_present(every: dict[str, History]) -> None:
+    nows = {name: await source.now() for name, source in every.items()}
+    assert len(set(nows.values())) == 1, nows
+    now, second = nows["store"], TICKS_PER_SECOND
+    for name in AGGREGATED:
+        found = []
+        for source in every.values():
+            at = rows(await source.at(name, [now - second, now, now + 1, now + 3600 * second]))
+            half = rows(await source.aggregate(name, now - 9 * second, now + 9 * second, 0, "DurationGood"))
+            found.append([*at, *half, *rows(await source.aggregate(name, now + 1, now + second, 0, "PercentGood"))])
+        assert all(each == found[0] for each in found), name
+        beyond = [found[0][place] for place in (2, 3, -1)]
+        assert [status for _, _, status in beyond] == [quality.BAD_NO_DATA] * 3, name
+
+
 async def test_the_last_samples_of_a_plant_that_is_paused_are_alike(plant: Up) -> None:
     async with sources(plant) as every, plant_link(plant.data) as link:
         await link.call("Plant.Simulation", "Pause")
@@ -119,5 +135,6 @@ async def test_the_last_samples_of_a_plant_that_is_paused_are_alike(plant: Up) -
             with contextlib.suppress(AssertionError):
                 await until("the last samples are alike", are_alike, 30.0)
             assert not different
+            await are_alike_beyond_the_present(every)
         finally:
             await link.call("Plant.Simulation", "Resume")

@@ -157,6 +157,33 @@ def test_what_is_set_holds_to_where_it_is_known_to() -> None:
     assert (result.value, result.status) == (None, quality.BAD_NO_DATA)
 
 
+@pytest.mark.parametrize("status", [GOOD, BAD])
+def test_behind_where_it_is_known_to_hold_it_is_extrapolated(status: int) -> None:
+    """§3.1.9."""
+    known = Series.of([(0, 1.0, GOOD), (4 * S, 2.0, GOOD), (5 * S, 3.0, status)], stepped=True, covered_to=20 * S)
+    held = 3.0 if status == GOOD else 2.0
+    uncertain = quality.UNCERTAIN_DATA_SUB_NORMAL | quality.INTERPOLATED
+    for second in (20 + 1 / S, 21, 30):
+        assert at(known, second, simple=False) == (held, uncertain)
+        assert at(known, second) == (None, quality.BAD_NO_DATA)
+    if status == GOOD:
+        assert at(known, 20) == at(known, 20, simple=False) == (3.0, quality.INTERPOLATED)
+    for function in ("TimeAverage", "TimeAverage2", "PercentGood", "EndBound", "Maximum2"):
+        (result,) = aggregate(known, 21 * S, 30 * S, 0, function)
+        assert (result.value, result.status) == (None, quality.BAD_NO_DATA), function
+
+
+def test_an_interval_that_is_half_behind_it_is_partial() -> None:
+    known = Series.of([(0, 1.0, GOOD), (4 * S, 2.0, GOOD)], stepped=True, covered_to=20 * S)
+    ended = Series.of([(0, 1.0, GOOD), (4 * S, 2.0, GOOD), (20 * S + 1, 2.0, GOOD)], stepped=True)
+    for function in ("TimeAverage2", "DurationGood", "DurationBad", "PercentGood", "TimeAverage"):
+        (result,) = aggregate(known, 10 * S, 30 * S, 0, function)
+        (as_if_measured,) = aggregate(ended, 10 * S, 30 * S, 0, function)
+        assert result == as_if_measured, function
+        assert result.status & quality.PARTIAL
+    assert only(known, "DurationGood", 10, 30)[0] == pytest.approx(10_000.0, abs=1.001)
+
+
 def test_people_who_ask_get_held_values_and_rows_at_the_start_of_intervals() -> None:
     (result,) = query(STEPPED, 0, 10 * S, 0, "TimeAverage").rows()
     assert (result.value, result.status) == (1.6, quality.CALCULATED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ def test_parts_are_one_after_the_other_and_what_was_seen_stays(sizes: list[int])
     for each in parts:
         growing.add(each)
         seen.append(growing.columns())
+    assert growing.newest_place == Columns.joined(parts).newest_place()
     for count, columns in enumerate(seen, start=1):
         assert same(columns, Columns.joined(parts[:count]))
 
@@ -40,9 +43,12 @@ def test_readers_see_the_blocks_behind_the_archive_whoever_is_ahead(asked: list[
     unpacked = Unpacked()
     for behind, newest in asked:
         expected = [each for each in blocks if behind < each[0] <= newest]
-        found = unpacked.samples_behind(
-            behind, lambda after, newest=newest: iter([each for each in blocks if after < each[0] <= newest])
-        )
+
+        def unpack(after: int, newest: int = newest) -> Iterator[tuple[int, Columns]]:
+            return iter([each for each in blocks if after < each[0] <= newest])
+
+        found = unpacked.samples_behind(behind, unpack)
+        assert unpacked.newest_behind(behind, unpack) == found.newest_place()
         more = len(found) - sum(len(columns) for _, columns in expected)
         assert more >= 0
         assert same(found.take(np.arange(len(found) - more)), Columns.joined([columns for _, columns in expected]))

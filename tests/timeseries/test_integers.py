@@ -24,7 +24,7 @@ CASES = [("R101.Int", [BIG + 1, BIG + 3, BIG + 2, -BIG - 1, BIG + 1]), ("R101.UI
 @pytest.mark.parametrize(("name", "values"), CASES)
 def test_in_aggregates_and_at_times(store: Store, reader: Reader, name: str, values: Sequence[int]) -> None:
     store.declare([INT, UINT])
-    put(store, *(sample(name, place, value) for place, value in enumerate(values)))
+    put(store, *(sample(name, place, value) for place, value in enumerate(values)), sample("R101.T", 5, 350.0))
     wanted = {
         "Start": values[0], "End": values[4], "Minimum": min(values), "Maximum": max(values), "StartBound": values[0],
         "EndBound": values[4], "Interpolative": values[0], "Maximum2": max(values), "NumberOfTransitions": 5,

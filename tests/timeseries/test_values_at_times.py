@@ -84,7 +84,7 @@ def test_alone_and_together_they_are_the_same_and_those_of_all_samples(
     times = [T0 + shift if place is None else int(samples.times[place]) for place, shift in places]
     together = answers(reader, name, times, configuration, simple)
     assert together == [answers(reader, name, [each], configuration, simple)[0] for each in times]
-    whole = whole_series(info, samples, max(times))
+    whole = whole_series(info, samples, min(max(times), reader.newest_time()))
     found = at_times(np.array(times), [(np.arange(len(times)), whole)], simple=simple, configuration=configuration)
     assert [status for _, status in together] == found.statuses.tolist()
     assert [value for value, status in together if status < quality.BAD] == [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -70,7 +70,7 @@ class Window:
     def simple(self) -> Segments:
         """What simple bounding values are made of."""
         covered, bad, uncertain = self._covered
-        return Segments.simple(covered, bad, uncertain)
+        return self._recorded(Segments.simple(covered, bad, uncertain))
 
     @cached_property
     def pieces(self) -> Pieces:
@@ -81,9 +81,9 @@ class Window:
         """Return what interpolated bounding values are made of; without any segment where all samples are bad."""
         covered, bad, uncertain = self._covered
         if stepped:
-            return Segments.held(covered, bad, uncertain)
+            return self._recorded(Segments.held(covered, bad, uncertain))
         sloped = self.configuration.use_sloped_extrapolation and not self.series.stepped
-        return Segments.joined(covered, bad, uncertain, sloped_extrapolation=sloped)
+        return self._recorded(Segments.joined(covered, bad, uncertain, sloped_extrapolation=sloped))
 
     @cached_property
     def before(self) -> Mask:
@@ -138,6 +138,10 @@ class Window:
         severities = self.severities if covered is self.series else covered.statuses >> np.uint32(30)
         bad = self._bad(severities)
         return covered, bad, (severities == 1) & ~bad
+
+    def _recorded(self, segments: Segments) -> Segments:
+        """Return segments of which the one behind the time that is covered begins with no sample."""
+        return replace(segments, raw=segments.raw & (segments.times <= self.series.times[-1]))
 
     def _bad(self, severities: NDArray[np.uint32]) -> Mask:
         bad: Mask = severities >= np.uint32(self.configuration.least_bad)
