@@ -1,4 +1,4 @@
-"""What the bank holds goes into a store on disk before anything of it is published."""
+"""What the bank holds goes into a store on disk before it is published; what the disk refuses waits in memory."""
 
 from __future__ import annotations
 

@@ -2,25 +2,39 @@
 const opcua = require("node-opcua-client");
 const history = require("node-opcua-types");
 
-const [endpoint, nodeId, start, end, average] = process.argv.slice(2);
+const [endpoint, nodeId, start, end, average, questions] = process.argv.slice(2);
 const time = (ms) => new Date(Number(start) + ms);
 const last = new Date(Number(end));
-const unit = (value) => [value.sourceTimestamp.getTime() - Number(start), value.value ? value.value.value : null, value.statusCode.value];
+const plain = (variant) => (variant && variant.value instanceof opcua.StatusCode ? variant.value.value : variant ? variant.value : null);
+const unit = (value) => [value.sourceTimestamp.getTime() - Number(start), plain(value.value), value.statusCode.value];
 
-async function read(session, historyReadDetails) {
+async function read(session, historyReadDetails, of = nodeId) {
   const pages = [];
   let continuationPoint;
   do {
     const response = await session.performMessageTransaction(new history.HistoryReadRequest({
       historyReadDetails, timestampsToReturn: opcua.TimestampsToReturn.Both, releaseContinuationPoints: false,
-      nodesToRead: [{ nodeId, continuationPoint }],
+      nodesToRead: [{ nodeId: of, continuationPoint }],
     }));
     const [result] = response.results;
-    if (result.statusCode.value !== 0) throw new Error(result.statusCode.name);
+    if (result.statusCode.name.startsWith("Bad")) throw new Error(result.statusCode.name);
     pages.push(result.historyData);
     continuationPoint = result.continuationPoint;
   } while (continuationPoint && continuationPoint.length);
   return pages;
+}
+
+function detailsOf({ kind, from, to, bounds, times, simple, interval, aggregate, configuration }) {
+  if (kind === "raw") {
+    return new history.ReadRawModifiedDetails({
+      isReadModified: false, startTime: time(from), endTime: time(to), numValuesPerNode: 3, returnBounds: bounds,
+    });
+  }
+  if (kind === "at") return new history.ReadAtTimeDetails({ reqTimes: times.map(time), useSimpleBounds: simple });
+  return new history.ReadProcessedDetails({
+    startTime: time(from), endTime: time(to), processingInterval: interval, aggregateType: [aggregate],
+    aggregateConfiguration: configuration,
+  });
 }
 
 async function update(session, performInsertReplace, ...pairs) {
@@ -61,6 +75,11 @@ async function main() {
       aggregateConfiguration: { useServerCapabilitiesDefaults: true },
     }))).flatMap((page) => page.dataValues.map(unit)),
   };
+  result.answers = [];
+  for (const question of JSON.parse(questions)) {
+    const pages = await read(session, detailsOf(question), question.nodeId);
+    result.answers.push(pages.flatMap((page) => page.dataValues.map(unit)));
+  }
   await session.close();
   await client.disconnect();
   console.log("RESULT " + JSON.stringify(result));

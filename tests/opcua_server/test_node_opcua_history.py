@@ -9,9 +9,12 @@ from typing import Any
 
 from asyncua import Client, ua
 
+from opcua_server.historical_access.processed import AGGREGATES
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS
 from runtime.opcua_link.filetime import FileTime, ticks_of
+from timeseries.kinds import is_sensible
+from timeseries.signals import SignalInfo
 
 from .conftest import Serving, step, value
 from .node import start
@@ -23,12 +26,67 @@ T = ua.NodeId("R101.T", 2)
 AVERAGE = ua.NodeId(ua.ObjectIds.AggregateFunction_Average)
 
 
-async def read(client: Client, details: Any, first: int) -> list[list[Any]]:
+SP, MODE = "ns=2;s=R101.TIC101.SP", "ns=2;s=R101.TIC101.Mode"
+OWN = {
+    "useServerCapabilitiesDefaults": False,
+    "treatUncertainAsBad": False,
+    "percentDataBad": 60,
+    "percentDataGood": 60,
+    "useSlopedExtrapolation": True,
+}
+
+
+def questions() -> list[dict[str, Any]]:
+    """Of measured and stepped signals, either way, with bounds, at times, and each aggregate; milliseconds."""
+    spans = [{"from": start, "to": end} for start, end in ((0, 1000), (1000, 0), (-50, 730))]
+    found: list[dict[str, Any]] = []
+    for node in (T.to_string(), SP, MODE):
+        found += [
+            {"nodeId": node, "kind": "raw", "bounds": bounds, **span} for span in spans for bounds in (True, False)
+        ]
+        times = [187, -5000, 500, 500, 901, 10**7]
+        found += [{"nodeId": node, "kind": "at", "times": times, "simple": simple} for simple in (True, False)]
+        info = SignalInfo(node, "", 6 if node == MODE else 11, node != T.to_string())
+        found += [
+            {
+                "nodeId": node,
+                "kind": "processed",
+                "interval": 300,
+                "aggregate": aggregate.to_string(),
+                "configuration": configuration,
+                **span,
+            }
+            for aggregate, name in AGGREGATES.items()
+            if is_sensible(name, info)
+            for configuration, span in (({"useServerCapabilitiesDefaults": True}, spans[0]), (OWN, spans[1]))
+        ]
+    return found
+
+
+def details_of(asked: dict[str, Any], first: int) -> Any:
+    """Return the same question as ours."""
+
+    def time(ms: int) -> Any:
+        return FileTime.of((first + ms) * MS)
+
+    if asked["kind"] == "raw":
+        return ua.ReadRawModifiedDetails(False, time(asked["from"]), time(asked["to"]), 0, asked["bounds"])
+    if asked["kind"] == "at":
+        return ua.ReadAtTimeDetails([time(ms) for ms in asked["times"]], asked["simple"])
+    given = {name[0].upper() + name[1:]: each for name, each in asked["configuration"].items()}
+    configuration = ua.AggregateConfiguration(**{"UseServerCapabilitiesDefaults": False, **given})
+    aggregate = ua.NodeId.from_string(asked["aggregate"])
+    return ua.ReadProcessedDetails(
+        time(asked["from"]), time(asked["to"]), asked["interval"], [aggregate], configuration
+    )
+
+
+async def read(client: Client, details: Any, first: int, node: ua.NodeId = T) -> list[list[Any]]:
     """Return all pages as the other client shows them: in whole milliseconds."""
     found: list[list[Any]] = []
     point: bytes | None = None
     while True:
-        nodes = [ua.HistoryReadValueId(NodeId=T, ContinuationPoint=point)]
+        nodes = [ua.HistoryReadValueId(NodeId=node, ContinuationPoint=point)]
         params = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes)
         (result,) = await client.uaclient.history_read(params)
         infos = getattr(result.HistoryData, "ModificationInfos", [])
@@ -37,7 +95,7 @@ async def read(client: Client, details: Any, first: int) -> list[list[Any]]:
             found.append(
                 [
                     time,
-                    each.Value.Value,
+                    getattr(each.Value.Value, "value", each.Value.Value),
                     each.StatusCode.value,
                     *[each.UpdateType.name for each in infos[place : place + 1]],
                 ]
@@ -56,7 +114,9 @@ async def test_a_second_vendors_client_changes_history_and_reads_the_same(
         first = ticks_of(await value(client, "Plant.Simulation.Time")) // MS - 1500
         last = first + 1000
         unix = UNIX_EPOCH_TICKS // MS
-        argv = (str(SCRIPT), endpoint, T.to_string(), str(first - unix), str(last - unix), AVERAGE.to_string())
+        asked = questions()
+        times = (str(first - unix), str(last - unix))
+        argv = (str(SCRIPT), endpoint, T.to_string(), *times, AVERAGE.to_string(), json.dumps(asked))
         printed = await output(await start(tmp_path, modules, *argv))
         lines = [line for line in printed.splitlines() if line.startswith("RESULT ")]
         assert lines, printed
@@ -75,6 +135,10 @@ async def test_a_second_vendors_client_changes_history_and_reads_the_same(
             "BadNoEntryExists",
             "GoodEntryInserted",
         ]
+        for question, answer in zip(asked, seen.pop("answers"), strict=True):
+            node = ua.NodeId.from_string(question["nodeId"])
+            assert answer == await read(client, details_of(question, first), first, node), question
+            assert answer or question["kind"] == "raw", question
         assert seen == {
             "raw": await read(client, raw, first),
             "modified": await read(client, modified, first),
