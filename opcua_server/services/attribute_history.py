@@ -19,6 +19,7 @@ from opcua_server.historical_access.encoding import TIMESTAMPS, Result
 from opcua_server.historical_access.event_history import EventHistory
 from opcua_server.historical_access.points import Seals
 from opcua_server.recorder import Recorder
+from opcua_server.services import index_range
 from opcua_server.tags import Tags
 from plant import quality
 from timeseries.packing import Damaged
@@ -102,7 +103,7 @@ class HistoryReader:
         if quality.is_bad(status):
             return Result(status)
         if node.IndexRange:
-            return Result(int(ua.StatusCodes.BadIndexRangeNoData))
+            return Result(index_range.refusal_in_history(node.IndexRange))
         function = details.AggregateType[place] if isinstance(details, ua.ReadProcessedDetails) else None
         question = question_of(asked, node.NodeId, function)
         try:

@@ -208,6 +208,7 @@ async def test_what_cannot_be_answered_says_why(client: Client, first: int) -> N
     assert await code(client, R101, 0, first) == "BadInvalidTimestampArgument"
     assert await code(client, R101, point=b"none of ours") == "BadContinuationPointInvalid"
     assert await code(client, R101, index_range="0") == "BadIndexRangeNoData"
+    assert await code(client, R101, index_range="2:1") == "BadIndexRangeInvalid"
     assert await code(client, R101, point=b"", release=True) == "Good"
 
 
