@@ -311,10 +311,10 @@ class Dispatcher:
         limits = self._limits
         most = limits.max_nodes_per_history_read_events if are_events else limits.max_nodes_per_history_read_data
         require(len(params.NodesToRead), most)
-        rights = self._rights(request)
+        rights, seals = self._rights(request), request.session.history_points
 
         async def read() -> bytes:
-            return array_of(len(params.NodesToRead), await self._history.read(rights, params))
+            return array_of(len(params.NodesToRead), await self._history.read(rights, params, seals))
 
         request.answer_later(read)
 

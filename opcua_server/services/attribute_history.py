@@ -52,7 +52,6 @@ class HistoryReader:
         self._events = events
         self._exists = exists
         self._worker = ThreadPoolExecutor(1, "history")
-        self._seals = Seals()
 
     def close(self) -> None:
         """Let what is under way finish, and answer nothing more."""
@@ -60,8 +59,8 @@ class HistoryReader:
         self._history.close()
         self._events.close()
 
-    async def read(self, rights: Rights, params: ua.HistoryReadParameters) -> list[bytes]:
-        """Return HistoryReadResults, each in parts.
+    async def read(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> list[bytes]:
+        """Return HistoryReadResults, each in parts; `seals` are of who asks.
 
         Raises:
             ua.uaerrors.UaStatusCodeError: when the whole call is refused.
@@ -72,27 +71,27 @@ class HistoryReader:
         if isinstance(details, ua.ReadProcessedDetails) and len(details.AggregateType or ()) != len(params.NodesToRead):
             raise ua.uaerrors.BadAggregateListMismatch
         if params.ReleaseContinuationPoints:
-            for node in params.NodesToRead:
-                self._seals.release(node.ContinuationPoint or b"")
-            return [Result(quality.GOOD).head(None) for _ in params.NodesToRead]
+            return [_released(node, seals).head(None) for node in params.NodesToRead]
         self._recorder.flush()
         if isinstance(details, ua.ReadEventDetails):
-            results = self._events.results(rights, params, self._seals)
+            results = self._events.results(rights, params, seals)
         else:
-            results = self._results(rights, params)
+            results = self._results(rights, params, seals)
         loop, parts = asyncio.get_running_loop(), list[bytes]()
         while some := await loop.run_in_executor(self._worker, _turn, results):
             parts += some
         return parts
 
-    def _results(self, rights: Rights, params: ua.HistoryReadParameters) -> Iterator[list[bytes]]:
+    def _results(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> Iterator[list[bytes]]:
         left, asked = MAX_VALUES_PER_CALL, asked_of(params.HistoryReadDetails)
         for place in range(len(params.NodesToRead)):
-            result = self._result(rights, params, asked, place, max(1, left))
+            result = self._result(rights, params, seals, asked, place, max(1, left))
             left -= result.count
             yield result.encoded()
 
-    def _result(self, rights: Rights, params: ua.HistoryReadParameters, asked: bytes, place: int, most: int) -> Result:
+    def _result(
+        self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals, asked: bytes, place: int, most: int
+    ) -> Result:
         node, details = params.NodesToRead[place], params.HistoryReadDetails
         row = self._tags.row_of(nodeid_to_binary(node.NodeId))
         recorded = self._recorder.signals.get(row) if row is not None else None
@@ -107,12 +106,12 @@ class HistoryReader:
         function = details.AggregateType[place] if isinstance(details, ua.ReadProcessedDetails) else None
         question = question_of(asked, node.NodeId, function)
         try:
-            point = self._seals.opened(question, node.ContinuationPoint or b"")
+            point = seals.opened(question, node.ContinuationPoint or b"")
         except ValueError:
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
         answer = Answer(self._history, *recorded, params.TimestampsToReturn, point)
         result = self._answered(answer, details, function, min(MAX_VALUES_PER_READ, most))
-        return replace(result, point=self._seals.sealed(question, result.point))
+        return replace(result, point=seals.sealed(question, result.point))
 
     def _answered(self, answer: Answer, details: Any, function: Any, room: int) -> Result:
         try:
@@ -125,6 +124,14 @@ class HistoryReader:
         except Damaged:
             return Result(quality.BAD_DATA_LOST)
         return _UNSUPPORTED
+
+
+def _released(node: ua.HistoryReadValueId, seals: Seals) -> Result:
+    try:
+        seals.release(node.ContinuationPoint or b"")
+    except ValueError:
+        return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
+    return Result(quality.GOOD)
 
 
 def _turn(results: Iterator[list[bytes]]) -> list[bytes]:
