@@ -14,7 +14,7 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
-from opcua_server.historical_access.answer import Answer, asked_of, question_of
+from opcua_server.historical_access.answer import Answer, Steps, asked_of, question_of
 from opcua_server.historical_access.encoding import TIMESTAMPS, Result
 from opcua_server.historical_access.event_history import EventHistory
 from opcua_server.historical_access.points import Seals
@@ -28,7 +28,7 @@ from timeseries.reading import History
 MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""
 TURN_S = 0.02
-"""A call keeps others waiting for so long, or for one node."""
+"""A call keeps others waiting for so long, or for one node; of values at times, for those of a day."""
 _UNSUPPORTED = Result(int(ua.StatusCodes.BadHistoryOperationUnsupported))
 
 
@@ -62,6 +62,8 @@ class HistoryReader:
     async def read(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> list[bytes]:
         """Return HistoryReadResults, each in parts; `seals` are of who asks.
 
+        When it is cancelled, only the turn that is under way goes on.
+
         Raises:
             ua.uaerrors.UaStatusCodeError: when the whole call is refused.
         """
@@ -73,25 +75,27 @@ class HistoryReader:
         if params.ReleaseContinuationPoints:
             return [_released(node, seals).head(None) for node in params.NodesToRead]
         self._recorder.flush()
+        results: Iterator[list[bytes] | None]
         if isinstance(details, ua.ReadEventDetails):
             results = self._events.results(rights, params, seals)
         else:
             results = self._results(rights, params, seals)
-        loop, parts = asyncio.get_running_loop(), list[bytes]()
-        while some := await loop.run_in_executor(self._worker, _turn, results):
+        loop, parts, are_all = asyncio.get_running_loop(), list[bytes](), False
+        while not are_all:
+            some, are_all = await loop.run_in_executor(self._worker, _turn, results)
             parts += some
         return parts
 
-    def _results(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> Iterator[list[bytes]]:
+    def _results(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> Iterator[list[bytes] | None]:
         left, asked = MAX_VALUES_PER_CALL, asked_of(params.HistoryReadDetails)
         for place in range(len(params.NodesToRead)):
-            result = self._result(rights, params, seals, asked, place, max(1, left))
+            result = yield from self._result(rights, params, seals, asked, place, max(1, left))
             left -= result.count
             yield result.encoded()
 
     def _result(
         self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals, asked: bytes, place: int, most: int
-    ) -> Result:
+    ) -> Steps:
         node, details = params.NodesToRead[place], params.HistoryReadDetails
         row = self._tags.row_of(nodeid_to_binary(node.NodeId))
         recorded = self._recorder.signals.get(row) if row is not None else None
@@ -110,15 +114,15 @@ class HistoryReader:
         except ValueError:
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
         answer = Answer(self._history, *recorded, params.TimestampsToReturn, point)
-        result = self._answered(answer, details, function, min(MAX_VALUES_PER_READ, most))
+        result = yield from self._answered(answer, details, function, min(MAX_VALUES_PER_READ, most))
         return replace(result, point=seals.sealed(question, result.point))
 
-    def _answered(self, answer: Answer, details: Any, function: Any, room: int) -> Result:
+    def _answered(self, answer: Answer, details: Any, function: Any, room: int) -> Steps:
         try:
             if isinstance(details, ua.ReadRawModifiedDetails):
                 return answer.modified(details, room) if details.IsReadModified else answer.raw(details, room)
             if isinstance(details, ua.ReadAtTimeDetails):
-                return answer.at_time(details, room)
+                return (yield from answer.at_time(details, room))
             if isinstance(details, ua.ReadProcessedDetails):
                 return answer.processed(details, function, room)
         except Damaged:
@@ -134,12 +138,15 @@ def _released(node: ua.HistoryReadValueId, seals: Seals) -> Result:
     return Result(quality.GOOD)
 
 
-def _turn(results: Iterator[list[bytes]]) -> list[bytes]:
-    """Return some results, none when all are there: whoever asks for much waits for others between them."""
+def _turn(results: Iterator[list[bytes] | None]) -> tuple[list[bytes], bool]:
+    """Return some results, and whether these were the last: whoever asks for much waits for others meanwhile.
+
+    None stands for a step of a result that is not there yet.
+    """
     parts: list[bytes] = []
     ends = time.monotonic() + TURN_S
     for each in results:
-        parts += each
+        parts += each or ()
         if time.monotonic() > ends:
-            break
-    return parts
+            return parts, False
+    return parts, True
