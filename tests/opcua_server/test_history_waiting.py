@@ -83,6 +83,14 @@ async def test_others_are_answered_while_a_node_is_read(endpoint: str, looks: Lo
         assert len(result.HistoryData.DataValues) == FAR_TIMES
 
 
+async def test_who_waits_no_longer_is_told_so_and_nothing_more_is_read(endpoint: str, looks: Looks) -> None:
+    async with connected(endpoint) as session:
+        asked = await asyncio.wait_for(session.send(request(FAR_TIMES), hint_ms=200), ANSWER_S)
+        assert asked.ResponseHeader.ServiceResult.name == "BadTimeout"
+        await nothing_is_looked_for(looks)
+        assert (await session.call(request(1))).Results[0].StatusCode.is_good()
+
+
 async def test_nothing_more_is_read_for_who_has_gone(endpoint: str, looks: Looks) -> None:
     gone: Session = await begin(await Connection.open(endpoint))
     gone.send(request(FAR_TIMES))
