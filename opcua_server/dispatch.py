@@ -311,10 +311,16 @@ class Dispatcher:
         limits = self._limits
         most = limits.max_nodes_per_history_read_events if are_events else limits.max_nodes_per_history_read_data
         require(len(params.NodesToRead), most)
-        rights = self._rights(request)
+        rights, seals = self._rights(request), request.session.history_points
+        timeout_ms = request.header.timeout_ms
 
         async def read() -> bytes:
-            return array_of(len(params.NodesToRead), await self._history.read(rights, params))
+            try:
+                async with asyncio.timeout(timeout_ms / 1000 if timeout_ms else None):
+                    parts = await self._history.read(rights, params, seals)
+            except TimeoutError:
+                raise ua.uaerrors.BadTimeout from None
+            return array_of(len(params.NodesToRead), parts)
 
         request.answer_later(read)
 

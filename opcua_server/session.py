@@ -18,6 +18,7 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.rights import Rights
 from opcua_server.diagnostics.counts import ServerCounts, SessionCounts
+from opcua_server.historical_access.points import Seals
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.publish_queue import PublishQueue
 from opcua_server.monitoring.subscription import Subscription
@@ -134,6 +135,8 @@ class PlantSession:
         self.begun = datetime.now(UTC)
         self.counts = SessionCounts(keeper.counts)
         self.browsing: BrowsePoints = ContinuationPoints(limits.max_browse_continuation_points)
+        self.history_points = Seals()
+        """Of HistoryRead: a continuation point is of one session (OPC 10000-4 v1.05 §7.9)."""
         self.queue = PublishQueue(limits)
         self.subscriptions: dict[int, Subscription] = {}
         self.working: set[asyncio.Task[Any]] = set()

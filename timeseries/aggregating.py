@@ -12,7 +12,7 @@ from timeseries.aggregates import STANDARD, AggregateConfiguration, Aggregates, 
 from timeseries.aggregates.intervals import Intervals
 from timeseries.kinds import refuse_senseless
 from timeseries.signals import SignalInfo
-from timeseries.spans import around, near
+from timeseries.spans import around, runs_around
 from timeseries.uniting import Recorded
 
 AT_ONCE = 1_000_000
@@ -53,10 +53,7 @@ def values_at(
     configuration: AggregateConfiguration = STANDARD,
 ) -> Results:
     """Return the value at each time, in the order asked; what it is does not depend on the other times."""
-    parts = (
-        (run, around(history, number, info, int(times[run[0]]), int(times[run[-1]]), configuration))
-        for run in near(times)
-    )
+    parts = runs_around(history, number, info, times, configuration)
     return at_times(times, parts, simple=simple, configuration=configuration)
 
 

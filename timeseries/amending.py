@@ -108,18 +108,21 @@ class Amender:
         return Columns.joined([Columns.of(0), *gone])
 
     def delete_at(self, number: int, info: SignalInfo, times: Sequence[int], author: Author) -> Amended:
-        """Delete what there is of some times, and what is known of earlier changes to it."""
+        """Delete what there is of some times, one after the other, and what is known of earlier changes to it.
+
+        What is known stays where there is nothing any more: what was deleted, and by whom.
+        """
         outcomes, before = [], []
         with transaction(self._file()) as connection:
             there = self._all(number, info, np.array(times, np.int64))
             present = {time: list(rows) for time, rows in itertools.groupby(rows_of(there), lambda row: row[0])}
             for time in times:
-                query = "DELETE FROM modification WHERE signal = ? AND time = ?"
-                known = connection.execute(query, (number, time)).rowcount
                 rows = present.pop(time, [])
-                _delete(connection, number, rows, author)
+                if rows:
+                    connection.execute("DELETE FROM modification WHERE signal = ? AND time = ?", (number, time))
+                    _delete(connection, number, rows, author)
                 before += rows
-                outcomes.append(Outcome.DELETED if rows or known else Outcome.IS_NOT_THERE)
+                outcomes.append(Outcome.DELETED if rows else Outcome.IS_NOT_THERE)
         return Amended(outcomes, columns_of(number, before))
 
     def forget_modifications(self, number: int, low: int, high: int) -> Columns:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +34,31 @@ def near(times: NDArray[np.int64]) -> list[NDArray[np.intp]]:
     ordered = times[order]
     is_cut = (np.diff(ordered) > FAR) | (np.diff(ordered // LONG) > 0)
     return [run for run in np.split(order, np.flatnonzero(is_cut) + 1) if len(run)]
+
+
+def runs_around(
+    history: Recorded,
+    number: int,
+    info: SignalInfo,
+    times: NDArray[np.int64],
+    configuration: AggregateConfiguration = STANDARD,
+) -> Iterator[tuple[NDArray[np.intp], Series]]:
+    """Yield the places of some of the times, and the samples around these, until all are there.
+
+    However far from each other, times between the same two samples take one look, as do all in front of the first
+    sample and all behind the last.
+    """
+    runs = deque(near(times))
+    while runs:
+        together = [runs.popleft()]
+        series = around(history, number, info, *_ends(times, together), configuration)
+        place = int(np.searchsorted(series.times, times[together[0][-1]]))
+        reach = series.times[place] if place < len(series.times) else FOREVER
+        while runs and times[runs[0][-1]] <= reach:
+            together.append(runs.popleft())
+        if series.covered_to is not None:
+            series = replace(series, covered_to=_ends(times, together)[1])
+        yield np.concatenate(together), series
 
 
 def around(
@@ -113,6 +142,10 @@ def series_of(info: SignalInfo, columns: Columns, covered_to: int) -> Series:
     if not info.is_float and np.abs(numbers).max(initial=0.0) >= MOST_EXACT:
         exact = columns.words.view(np.uint64) if info.data_type == UINT64 else columns.words
     return Series(columns.times, numbers, columns.statuses, stepped, held_to, decode, exact=exact)
+
+
+def _ends(times: NDArray[np.int64], runs: list[NDArray[np.intp]]) -> tuple[int, int]:
+    return int(times[runs[0][0]]), int(times[runs[-1][-1]])
 
 
 def _framed(history: Recorded, number: int, info: SignalInfo, low: int, high: int) -> Columns:

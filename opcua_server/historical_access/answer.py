@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -18,18 +19,19 @@ from opcua_server.historical_access.results import columns_of
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import ticks_of
-from timeseries.aggregates import AggregateConfiguration, ticks_of_interval
-from timeseries.aggregating import values_at
+from timeseries.aggregates import AggregateConfiguration, at_times, ticks_of_interval
 from timeseries.kinds import is_sensible, kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
+from timeseries.spans import runs_around
 
 _NO_TIME_BELOW = TICKS_PER_SECOND
 """A time that is not given arrives as DateTime.MinValue."""
 _TICKS_PER_MILLISECOND = TICKS_PER_SECOND // 1000
 _DONE = struct.Struct("<I")
 """Continuation point of what is answered by number: how many."""
-
+Steps = Generator[None, None, Result]
+"""Returns the answer after some steps, between which others may have their turn."""
 
 _ASKED: dict[type, tuple[str, ...]] = {
     ua.ReadRawModifiedDetails: ("IsReadModified", "StartTime", "EndTime", "ReturnBounds"),
@@ -100,17 +102,22 @@ class Answer:
             [modified.encoded(info) for info in page.infos],
         )
 
-    def at_time(self, details: ua.ReadAtTimeDetails, room: int) -> Result:
-        """Return the value at each time, raw or interpolated."""
+    def at_time(self, details: ua.ReadAtTimeDetails, room: int) -> Steps:
+        """Return the value at each time, raw or interpolated; a step is of times that lie near each other."""
         times = [ticks_of(time) for time in details.ReqTimes or ()]
         done = _done(self.point)
         if not times or min(times) < _NO_TIME_BELOW:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         page = np.array(times[done : done + room], np.int64)
-        found = values_at(self.history, self.number, self.info, page, simple=bool(details.UseSimpleBounds))
+        values, statuses = np.full(len(page), None, object), np.zeros(len(page), np.uint32)
+        for places, series in runs_around(self.history, self.number, self.info, page):
+            run = [(np.arange(len(places)), series)]
+            found = at_times(page[places], run, simple=bool(details.UseSimpleBounds))
+            values[places], statuses[places] = found.values, found.statuses
+            yield
         more = done + len(page) < len(times)
         point = _DONE.pack(done + len(page)) if more else b""
-        columns = columns_of(page, found.values, found.statuses, self.info)
+        columns = columns_of(page, values, statuses, self.info)
         return Result(quality.GOOD, point, samples(columns, self.info, self.wanted), len(columns))
 
     def processed(self, details: ua.ReadProcessedDetails, function: ua.NodeId, room: int) -> Result:

@@ -21,7 +21,7 @@ from opcua_server.historical_access.points import Seals
 from opcua_server.limits import ServerLimits
 from opcua_server.monitoring.event import Event
 from opcua_server.monitoring.event_filter import EventFilter
-from opcua_server.services import event_filters
+from opcua_server.services import event_filters, index_range
 from plant import quality
 from timeseries.event_log import EventReader
 
@@ -90,7 +90,7 @@ class EventHistory:
         if getattr(details, "ReadModified", False) or getattr(details, "SortClause", None):
             return _UNSUPPORTED  # nothing is ever changed, and what is sorted is by time
         if node.IndexRange:
-            return Result(int(ua.StatusCodes.BadIndexRangeNoData))
+            return Result(index_range.refusal_in_history(node.IndexRange))
         span = span_of(details)
         if span is None:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))

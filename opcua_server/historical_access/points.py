@@ -9,9 +9,9 @@ from collections import OrderedDict
 from dataclasses import astuple, dataclass
 from typing import ClassVar, Self
 
-_NONCE, _SEAL = 8, 16
-_MOST_RELEASED = 10_000
-"""Released points that are remembered."""
+_NONCE, _SEAL, _QUESTION = 8, 16, 16
+_MOST_RELEASED = 1_000
+"""Released points of a session that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ContinuationPoint:
 
 
 class Seals:
-    """Makes points that are taken for the question they are the rest of, until they are released."""
+    """Makes points of one session; they are taken for the question they are the rest of, until they are released."""
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(16)
@@ -48,8 +48,8 @@ class Seals:
         """Return what a client gets for a point; nothing for none."""
         if not point:
             return b""
-        nonce = secrets.token_bytes(_NONCE)
-        return nonce + self._seal(nonce, question, point) + point
+        content = secrets.token_bytes(_NONCE) + _digest(question) + point
+        return self._seal(content) + content
 
     def opened(self, question: bytes, sealed: bytes) -> bytes:
         """Return the point that was sealed.
@@ -59,17 +59,34 @@ class Seals:
         """
         if not sealed:
             return b""
-        nonce, seal, point = sealed[:_NONCE], sealed[_NONCE : _NONCE + _SEAL], sealed[_NONCE + _SEAL :]
-        if nonce in self._released or not secrets.compare_digest(seal, self._seal(nonce, question, point)):
-            message = "a continuation point that is not, or no longer, one of this question"
+        content = self._content(sealed)[_NONCE:]
+        if content[:_QUESTION] != _digest(question):
+            message = "a continuation point of another question"
             raise ValueError(message)
-        return point
+        return content[_QUESTION:]
 
     def release(self, sealed: bytes) -> None:
-        """Take a point no more."""
-        self._released[sealed[:_NONCE]] = None
+        """Take a point no more; whatever it is the rest of.
+
+        Raises:
+            ValueError: when it was released before, or is none of ours.
+        """
+        if not sealed:
+            return
+        self._released[self._content(sealed)[:_NONCE]] = None
         if len(self._released) > _MOST_RELEASED:
             self._released.popitem(last=False)
 
-    def _seal(self, nonce: bytes, question: bytes, point: bytes) -> bytes:
-        return hashlib.blake2b(nonce + point + question, key=self._secret, digest_size=_SEAL).digest()
+    def _content(self, sealed: bytes) -> bytes:
+        seal, content = sealed[:_SEAL], sealed[_SEAL:]
+        if content[:_NONCE] in self._released or not secrets.compare_digest(seal, self._seal(content)):
+            message = "a continuation point that is not, or no longer, one of this session"
+            raise ValueError(message)
+        return content
+
+    def _seal(self, content: bytes) -> bytes:
+        return hashlib.blake2b(content, key=self._secret, digest_size=_SEAL).digest()
+
+
+def _digest(question: bytes) -> bytes:
+    return hashlib.blake2b(question, digest_size=_QUESTION).digest()

@@ -32,6 +32,7 @@ _CODES: Mapping[Outcome, int] = {
     Outcome.REPLACED: quality.GOOD_ENTRY_REPLACED,
     Outcome.IS_THERE: quality.BAD_ENTRY_EXISTS,
     Outcome.IS_NOT_THERE: quality.BAD_NO_ENTRY_EXISTS,
+    Outcome.DELETED: quality.GOOD,
 }
 _CODE_BITS = 0xFFFF_0000
 """Of a StatusCode; no others are kept, for limits are not supported (OPC 10000-8 v1.04 §6.3.3)."""
@@ -107,8 +108,7 @@ class Update:
             return Updated(quality.BAD_INVALID_ARGUMENT)
         times = [ticks_of(time) for time in details.ReqTimes]
         done = self.amender.delete_at(self.number, self.info, times, self.author)
-        codes = [quality.GOOD if each is Outcome.DELETED else quality.BAD_NO_DATA for each in done.outcomes]
-        return Updated(quality.GOOD, codes, done.before)
+        return Updated(quality.GOOD, [_CODES[each] for each in done.outcomes], done.before)
 
     def _row(self, data: ua.DataValue) -> Row | int:
         """Return a value as it is stored, or why it is not taken."""

@@ -14,11 +14,12 @@ from asyncua.ua.ua_binary import nodeid_to_binary
 
 from opcua_server.access.permissions import READ_HISTORY
 from opcua_server.access.rights import Rights
-from opcua_server.historical_access.answer import Answer, asked_of, question_of
+from opcua_server.historical_access.answer import Answer, Steps, asked_of, question_of
 from opcua_server.historical_access.encoding import TIMESTAMPS, Result
 from opcua_server.historical_access.event_history import EventHistory
 from opcua_server.historical_access.points import Seals
 from opcua_server.recorder import Recorder
+from opcua_server.services import index_range
 from opcua_server.tags import Tags
 from plant import quality
 from timeseries.packing import Damaged
@@ -27,7 +28,7 @@ from timeseries.reading import History
 MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""
 TURN_S = 0.02
-"""A call keeps others waiting for so long, or for one node."""
+"""A call keeps others waiting for so long, or for one node; of values at times, for those of a day."""
 _UNSUPPORTED = Result(int(ua.StatusCodes.BadHistoryOperationUnsupported))
 
 
@@ -51,7 +52,6 @@ class HistoryReader:
         self._events = events
         self._exists = exists
         self._worker = ThreadPoolExecutor(1, "history")
-        self._seals = Seals()
 
     def close(self) -> None:
         """Let what is under way finish, and answer nothing more."""
@@ -59,8 +59,10 @@ class HistoryReader:
         self._history.close()
         self._events.close()
 
-    async def read(self, rights: Rights, params: ua.HistoryReadParameters) -> list[bytes]:
-        """Return HistoryReadResults, each in parts.
+    async def read(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> list[bytes]:
+        """Return HistoryReadResults, each in parts; `seals` are of who asks.
+
+        When it is cancelled, only the turn that is under way goes on.
 
         Raises:
             ua.uaerrors.UaStatusCodeError: when the whole call is refused.
@@ -71,27 +73,29 @@ class HistoryReader:
         if isinstance(details, ua.ReadProcessedDetails) and len(details.AggregateType or ()) != len(params.NodesToRead):
             raise ua.uaerrors.BadAggregateListMismatch
         if params.ReleaseContinuationPoints:
-            for node in params.NodesToRead:
-                self._seals.release(node.ContinuationPoint or b"")
-            return [Result(quality.GOOD).head(None) for _ in params.NodesToRead]
+            return [_released(node, seals).head(None) for node in params.NodesToRead]
         self._recorder.flush()
+        results: Iterator[list[bytes] | None]
         if isinstance(details, ua.ReadEventDetails):
-            results = self._events.results(rights, params, self._seals)
+            results = self._events.results(rights, params, seals)
         else:
-            results = self._results(rights, params)
-        loop, parts = asyncio.get_running_loop(), list[bytes]()
-        while some := await loop.run_in_executor(self._worker, _turn, results):
+            results = self._results(rights, params, seals)
+        loop, parts, are_all = asyncio.get_running_loop(), list[bytes](), False
+        while not are_all:
+            some, are_all = await loop.run_in_executor(self._worker, _turn, results)
             parts += some
         return parts
 
-    def _results(self, rights: Rights, params: ua.HistoryReadParameters) -> Iterator[list[bytes]]:
+    def _results(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> Iterator[list[bytes] | None]:
         left, asked = MAX_VALUES_PER_CALL, asked_of(params.HistoryReadDetails)
         for place in range(len(params.NodesToRead)):
-            result = self._result(rights, params, asked, place, max(1, left))
+            result = yield from self._result(rights, params, seals, asked, place, max(1, left))
             left -= result.count
             yield result.encoded()
 
-    def _result(self, rights: Rights, params: ua.HistoryReadParameters, asked: bytes, place: int, most: int) -> Result:
+    def _result(
+        self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals, asked: bytes, place: int, most: int
+    ) -> Steps:
         node, details = params.NodesToRead[place], params.HistoryReadDetails
         row = self._tags.row_of(nodeid_to_binary(node.NodeId))
         recorded = self._recorder.signals.get(row) if row is not None else None
@@ -102,23 +106,23 @@ class HistoryReader:
         if quality.is_bad(status):
             return Result(status)
         if node.IndexRange:
-            return Result(int(ua.StatusCodes.BadIndexRangeNoData))
+            return Result(index_range.refusal_in_history(node.IndexRange))
         function = details.AggregateType[place] if isinstance(details, ua.ReadProcessedDetails) else None
         question = question_of(asked, node.NodeId, function)
         try:
-            point = self._seals.opened(question, node.ContinuationPoint or b"")
+            point = seals.opened(question, node.ContinuationPoint or b"")
         except ValueError:
             return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
         answer = Answer(self._history, *recorded, params.TimestampsToReturn, point)
-        result = self._answered(answer, details, function, min(MAX_VALUES_PER_READ, most))
-        return replace(result, point=self._seals.sealed(question, result.point))
+        result = yield from self._answered(answer, details, function, min(MAX_VALUES_PER_READ, most))
+        return replace(result, point=seals.sealed(question, result.point))
 
-    def _answered(self, answer: Answer, details: Any, function: Any, room: int) -> Result:
+    def _answered(self, answer: Answer, details: Any, function: Any, room: int) -> Steps:
         try:
             if isinstance(details, ua.ReadRawModifiedDetails):
                 return answer.modified(details, room) if details.IsReadModified else answer.raw(details, room)
             if isinstance(details, ua.ReadAtTimeDetails):
-                return answer.at_time(details, room)
+                return (yield from answer.at_time(details, room))
             if isinstance(details, ua.ReadProcessedDetails):
                 return answer.processed(details, function, room)
         except Damaged:
@@ -126,12 +130,23 @@ class HistoryReader:
         return _UNSUPPORTED
 
 
-def _turn(results: Iterator[list[bytes]]) -> list[bytes]:
-    """Return some results, none when all are there: whoever asks for much waits for others between them."""
+def _released(node: ua.HistoryReadValueId, seals: Seals) -> Result:
+    try:
+        seals.release(node.ContinuationPoint or b"")
+    except ValueError:
+        return Result(int(ua.StatusCodes.BadContinuationPointInvalid))
+    return Result(quality.GOOD)
+
+
+def _turn(results: Iterator[list[bytes] | None]) -> tuple[list[bytes], bool]:
+    """Return some results, and whether these were the last: whoever asks for much waits for others meanwhile.
+
+    None stands for a step of a result that is not there yet.
+    """
     parts: list[bytes] = []
     ends = time.monotonic() + TURN_S
     for each in results:
-        parts += each
+        parts += each or ()
         if time.monotonic() > ends:
-            break
-    return parts
+            return parts, False
+    return parts, True

@@ -32,6 +32,15 @@ def parse(text: str) -> list[tuple[int, int]]:
     return ranges
 
 
+def refusal_in_history(text: str) -> int:
+    """Return why there is no part of what is recorded: it has none, or this is no NumericRange."""
+    try:
+        parse(text)
+    except ua.uaerrors.BadIndexRangeInvalid as error:
+        return int(error.code)
+    return int(ua.StatusCodes.BadIndexRangeNoData)
+
+
 def cut(data: ua.DataValue, text: str) -> ua.DataValue:
     """Return the part of a value, or the Bad status of one that has no such part."""
     try:

@@ -25,6 +25,7 @@ from opcua_server.access.policies import Policies
 from opcua_server.access.rights import Rights
 from opcua_server.access.roles import OBSERVER
 from opcua_server.historical_access.event_history import EventHistory
+from opcua_server.historical_access.points import Seals
 from opcua_server.recorder import Recorder
 from opcua_server.services.attribute_history import HistoryReader
 from opcua_server.tags import Tags
@@ -92,10 +93,10 @@ def server(tmp_path: Path) -> History:
     for each in SAMPLES:
         tags[each.signal].set(each.value, each.source_time, each.server_time, each.quality)
     reader = HistoryReader(tags, recorder, RecordedHistory(folder), Mock(EventHistory), lambda node: True)
-    rights = Rights(frozenset({OBSERVER}), None, Policies(tags))
+    rights, seals = Rights(frozenset({OBSERVER}), None, Policies(tags)), Seals()
 
     async def answer(request: ua.HistoryReadRequest, timeout: float | None) -> Buffer:
-        parts = await reader.read(rights, request.Parameters)
+        parts = await reader.read(rights, request.Parameters, seals)
         return Buffer(
             response(ua.ObjectIds.HistoryReadRequest_Encoding_DefaultBinary, 0)
             + array_of(len(request.Parameters.NodesToRead), parts)

@@ -198,6 +198,15 @@ async def test_the_clients_own_method_reads_them(client: Client, first: int) -> 
     ]
 
 
+async def test_a_point_is_of_the_session_that_it_was_given_to(client: Client, first: int) -> None:
+    point = (await ask(client, AREA, first, LATE, 4)).ContinuationPoint
+    async with Client(client.server_url.geturl()) as other:
+        for release in (False, True):
+            found = await code(other, AREA, first, LATE, 4, point=point, release=release)
+            assert found == "BadContinuationPointInvalid"
+    assert await code(client, AREA, first, LATE, 4, point=point) == "Good"
+
+
 async def test_what_cannot_be_answered_says_why(client: Client, first: int) -> None:
     assert await code(client, plant("R101.T")) == "BadHistoryOperationUnsupported"
     assert await code(client, plant("R101.Detector")) == "BadHistoryOperationUnsupported"
@@ -208,6 +217,8 @@ async def test_what_cannot_be_answered_says_why(client: Client, first: int) -> N
     assert await code(client, R101, 0, first) == "BadInvalidTimestampArgument"
     assert await code(client, R101, point=b"none of ours") == "BadContinuationPointInvalid"
     assert await code(client, R101, index_range="0") == "BadIndexRangeNoData"
+    assert await code(client, R101, index_range="2:1") == "BadIndexRangeInvalid"
+    assert await code(client, R101, point=b"none of ours", release=True) == "BadContinuationPointInvalid"
     assert await code(client, R101, point=b"", release=True) == "Good"
 
 

@@ -108,6 +108,37 @@ async def test_what_is_not_recorded_says_so(client: Client) -> None:
     assert [result.StatusCode.name for result in results] == ["BadHistoryOperationUnsupported", "BadNodeIdUnknown"]
 
 
+async def raw(
+    client: Client, point: bytes | None = None, index_range: str | None = None, *, release: bool = False
+) -> ua.HistoryReadResult:
+    """Read one value."""
+    details = ua.ReadRawModifiedDetails(False, FileTime.of(TICKS_PER_SECOND * 2), FileTime.of(2**61), 1, False)
+    node = ua.HistoryReadValueId(ua.NodeId("R101.X", 2), index_range, ContinuationPoint=point)
+    params = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, release, [node])
+    return (await client.uaclient.history_read(params))[0]  # type: ignore[no-any-return]
+
+
+async def test_an_index_range_is_checked_though_there_is_no_part_of_a_number(client: Client) -> None:
+    for index_range, expected in (("0", "NoData"), ("1:2,3", "NoData"), ("abc", "Invalid"), ("2:1", "Invalid")):
+        assert (await raw(client, index_range=index_range)).StatusCode.name == f"BadIndexRange{expected}"
+
+
+async def test_a_point_is_of_the_session_that_it_was_given_to(client: Client) -> None:
+    await step(client, 1.0)
+    point = (await raw(client)).ContinuationPoint
+    async with Client(client.server_url.geturl()) as other:
+        for release in (False, True):
+            assert (await raw(other, point, release=release)).StatusCode.name == "BadContinuationPointInvalid"
+    assert (await raw(client, point)).StatusCode.is_good()
+
+
+async def test_what_is_no_point_cannot_be_released(client: Client) -> None:
+    await step(client, 1.0)
+    point = (await raw(client)).ContinuationPoint
+    names = [(await raw(client, each, release=True)).StatusCode.name for each in (b"xx", point, point)]
+    assert names == ["BadContinuationPointInvalid", "Good", "BadContinuationPointInvalid"]
+
+
 @pytest.fixture
 async def times(client: Client) -> list[int]:
     """SourceTimestamps (ticks) of a signal that changes in each of 20 scans, the first value before them left out."""

@@ -19,6 +19,7 @@ from opcua_server.access.roles import OBSERVER
 from opcua_server.historical_access.answer import Answer
 from opcua_server.historical_access.encoding import Result
 from opcua_server.historical_access.event_history import EventHistory
+from opcua_server.historical_access.points import Seals
 from opcua_server.recorder import Recorder
 from opcua_server.services import attribute_history
 from opcua_server.services.attribute_history import HistoryReader
@@ -34,6 +35,7 @@ T0 = 134_000_000_000_000_000
 S = TICKS_PER_SECOND
 T, CA = "R101.T", "R101.Ca"
 RIGHTS = Rights(frozenset({OBSERVER}), None, Policies(Tags(["R101"], CollectorRegistry())))
+SEALS = Seals()
 
 
 @pytest.fixture
@@ -59,9 +61,11 @@ def raw(start: int = 0, limit: int = 5) -> ua.ReadRawModifiedDetails:
     return ua.ReadRawModifiedDetails(False, *span, limit, False)
 
 
-async def read(reader: HistoryReader, details: Any, name: str = T, point: bytes = b"") -> tuple[int, bytes]:
+async def read(
+    reader: HistoryReader, details: Any, name: str = T, point: bytes = b"", seals: Seals = SEALS
+) -> tuple[int, bytes]:
     """Return status and continuation point."""
-    head = (await reader.read(RIGHTS, params(details, (name, point))))[0]
+    head = (await reader.read(RIGHTS, params(details, (name, point)), seals))[0]
     length = int.from_bytes(head[4:8], "little", signed=True)
     return int.from_bytes(head[:4], "little"), head[8 : 8 + max(0, length)]
 
@@ -80,11 +84,34 @@ async def test_a_point_is_of_one_node_and_of_one_question(reader: HistoryReader)
         assert (await read(reader, raw(), point=other))[0] == INVALID
 
 
+async def released(reader: HistoryReader, point: bytes) -> int:
+    """Return the status, whichever question is asked with it."""
+    (answer,) = await reader.read(RIGHTS, params(raw(start=1), (T, point), release=True), SEALS)
+    return int.from_bytes(answer[:4], "little")
+
+
+async def test_a_point_is_of_one_session(reader: HistoryReader) -> None:
+    others = Seals()
+    _, point = await read(reader, raw())
+    _, of_another = await read(reader, raw(), seals=others)
+    assert await read(reader, raw(), point=of_another) == (INVALID, b"")
+    assert await released(reader, of_another) == INVALID
+    assert (await read(reader, raw(), point=of_another, seals=others))[0] == quality.GOOD
+    assert (await read(reader, raw(), point=point))[0] == quality.GOOD
+
+
+async def test_what_is_no_point_cannot_be_released(reader: HistoryReader) -> None:
+    _, point = await read(reader, raw())
+    for other in (b"x", b"xx", point[:-1], bytes([point[0] ^ 1]) + point[1:], bytes(60)):
+        assert await released(reader, other) == INVALID
+    assert await released(reader, point) == quality.GOOD
+    assert await released(reader, point) == INVALID
+
+
 async def test_a_point_that_was_released_is_taken_no_more(reader: HistoryReader) -> None:
     points = [(await read(reader, raw()))[1] for _ in range(2)]
     assert points[0] != points[1]
-    (answer,) = await reader.read(RIGHTS, params(raw(), (T, points[0]), release=True))
-    assert answer[:4] == bytes(4)
+    assert await released(reader, points[0]) == quality.GOOD
     assert [(await read(reader, raw(), point=point))[0] for point in points] == [INVALID, quality.GOOD]
 
 
@@ -116,7 +143,7 @@ async def test_who_asks_for_little_does_not_wait_for_all_that_others_ask(
     monkeypatch.setattr(attribute_history, "TURN_S", 0.0)
     monkeypatch.setattr(Answer, "raw", slow)
     async with asyncio.TaskGroup() as group:
-        group.create_task(reader.read(RIGHTS, params(raw(), *[(T, b"")] * 50)))
-        group.create_task(reader.read(RIGHTS, params(raw(), (CA, b""))))
+        group.create_task(reader.read(RIGHTS, params(raw(), *[(T, b"")] * 50), SEALS))
+        group.create_task(reader.read(RIGHTS, params(raw(), (CA, b"")), SEALS))
     assert len(answered) == 51
     assert answered.index(CA) < 5

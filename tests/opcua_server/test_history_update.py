@@ -175,9 +175,10 @@ async def test_what_is_known_of_changes_is_deleted(client: Client, since: int) -
 async def test_values_at_times_are_deleted_with_what_was_known_of_them(client: Client, since: int) -> None:
     time = since + S // 2
     await update(client, put(T, Perform.Replace, data(time, 1.0)))
-    assert await update(client, delete_at(T, time, time + 1, time + S // 10)) == [
-        ("Good", ["Good", "BadNoData", "Good"])
+    assert await update(client, delete_at(T, time, time + 1, time + S // 10, time)) == [
+        ("Good", ["Good", "BadNoEntryExists", "Good", "BadNoEntryExists"])
     ]
+    assert await update(client, delete_at(T, time)) == [("Good", ["BadNoEntryExists"])]
     assert not {S // 2, S // 2 + S // 10} & {each[0] for each in await raw(client, T, since, since + S)}
     assert [(row[0], row[2]) for row in await modified(client, T, since, since + S)] == [
         (S // 2, "Delete"),

@@ -113,6 +113,17 @@ def test_of_a_time_that_was_there_twice_the_later_epoch_counts(
     assert changes(reader, number) == [(1, "DELETE", 3.0), (1, "DELETE", 1.0)]
 
 
+def test_what_was_deleted_is_known_when_there_is_nothing_more_to_delete(
+    store: Store, reader: Reader, amender: Amender, number: int
+) -> None:
+    fill(store)
+    amender.put(number, INFO, store.columns([sample("R101.T", 1, 3.0)]), Change.REPLACE, ANNA)
+    done = amender.delete_at(number, INFO, [at(1), at(2), at(1)], ANNA)
+    assert list(done.outcomes) == [Outcome.DELETED, Outcome.DELETED, Outcome.IS_NOT_THERE]
+    assert list(amender.delete_at(number, INFO, [at(2)], ANNA).outcomes) == [Outcome.IS_NOT_THERE]
+    assert changes(reader, number) == [(1, "DELETE", 3.0), (2, "DELETE", 2.0)]
+
+
 def test_texts_and_bad_values_are_kept(store: Store, reader: Reader, amender: Amender) -> None:
     info = SignalInfo("R101.Cause", "", 12)
     store.declare([info])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +19,9 @@ from timeseries.aggregating import values_at
 from timeseries.columns import Columns
 from timeseries.reader import Reader
 from timeseries.signals import SignalInfo
-from timeseries.spans import FAR, series_of
+from timeseries.spans import FAR, LONG, series_of
 from timeseries.store import Store
+from timeseries.uniting import Recorded
 
 from .conftest import T0
 
@@ -63,6 +66,7 @@ def answers(
 PLACES = some.one_of(
     some.integers(0, COUNT - 1).map(lambda place: (place, 0)),
     some.tuples(some.just(None), some.integers(-FAR, SPREAD + FAR)),
+    some.tuples(some.just(None), some.integers(-100 * LONG, 100 * LONG)),
 )
 CONFIGURATIONS = some.builds(
     AggregateConfiguration, treat_uncertain_as_bad=some.booleans(), use_sloped_extrapolation=some.booleans()
@@ -92,6 +96,45 @@ def test_alone_and_together_they_are_the_same_and_those_of_all_samples(
         for value, status in zip(found.values.tolist(), found.statuses.tolist(), strict=True)
         if status < quality.BAD
     ]
+
+
+@pytest.mark.parametrize("name", [SLOPED, STEPPED])
+@pytest.mark.parametrize("simple", [False, True])
+def test_many_times_in_front_of_all_samples_and_behind_are_as_each_alone(
+    reader: Reader, name: str, simple: bool
+) -> None:
+    far = [T0 + side * (SPREAD + place * LONG) for place in range(1, 200) for side in (-1, 1)]
+    times = [*far[:100], T0 + FAR, *far[100:]]
+    alone = [answers(reader, name, [each], STANDARD, simple)[0] for each in times]
+    assert answers(reader, name, times, STANDARD, simple) == alone
+    assert {alone[place][1] for place in (0, -2)} == {quality.BAD_NO_DATA}
+
+
+class Counted:
+    """A history, and how often it was asked."""
+
+    def __init__(self, history: Recorded) -> None:
+        self.history, self.looks = history, 0
+        self.cuts = history.cuts
+
+    def read(self, *asked: Any, **options: Any) -> Columns:
+        self.looks += 1
+        return self.history.read(*asked, **options)
+
+    def pages(self, *asked: Any, **options: Any) -> Iterator[Columns]:
+        self.looks += 1
+        return self.history.pages(*asked, **options)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_all_times_on_one_side_of_the_samples_take_one_look(reader: Reader, side: int) -> None:
+    looks = []
+    for count in (1, 1000):
+        counted = Counted(reader.history)
+        times = T0 + side * (SPREAD + np.arange(1, count + 1) * LONG)
+        assert len(values_at(counted, *reader.find(SLOPED), times, simple=True).values) == count
+        looks.append(counted.looks)
+    assert looks[0] == looks[1]
 
 
 def whole_series(info: SignalInfo, samples: Columns, covered_to: int) -> Series:
