@@ -49,6 +49,7 @@ def runs_around(
     sample and all behind the last.
     """
     runs = deque(near(times))
+    present = history.newest_time() if info.stepped else FOREVER
     while runs:
         together = [runs.popleft()]
         series = around(history, number, info, *_ends(times, together), configuration)
@@ -57,7 +58,7 @@ def runs_around(
         while runs and times[runs[0][-1]] <= reach:
             together.append(runs.popleft())
         if series.covered_to is not None:
-            series = replace(series, covered_to=_ends(times, together)[1])
+            series = replace(series, covered_to=min(_ends(times, together)[1], present))
         yield np.concatenate(together), series
 
 
