@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from opcua_server.historical_access.processed import AGGREGATES
 from opcua_server.profile import SERVER, Profile, Unit, optional, units
 
 _READ, _UPDATE = Unit("Attribute Historical Read"), Unit("Attribute Historical Update")
@@ -13,6 +14,19 @@ RAW = Profile(
     f"{SERVER}HistoricalRawData",
     "OPC 10000-7 v1.04 §6.6.48",
     units=(_READ, _POINTS, *units("Historical Access Read Raw"), _SERVER_TIMESTAMP),
+)
+AGGREGATE = Profile(
+    "Historical Aggregate Server Facet",
+    f"{SERVER}AggregateHistorical",
+    "OPC 10000-7 v1.04 §6.6.49",
+    units=(
+        _READ,
+        _POINTS,
+        *units("Historical Access Aggregates", "Aggregate Master Configuration"),
+        *(optional(f"Aggregate – {name}") for name in sorted(AGGREGATES.values())),
+        optional("Aggregate – AnnotationCount", "there are no annotations"),
+        optional("Aggregate – Custom", "all aggregates are the standard's"),
+    ),
 )
 AT_TIME = Profile(
     "Historical Data AtTime Server Facet",
@@ -56,4 +70,4 @@ EVENTS = Profile(
     "OPC 10000-7 v1.04 §6.6.58",
     units=(_READ, *units("Historical Access Event Max Events Read Continuation Point", "Historical Access Events")),
 )
-PROFILES = (RAW, AT_TIME, MODIFIED, INSERT, UPDATE, REPLACE, DELETE, EVENTS)
+PROFILES = (RAW, AGGREGATE, AT_TIME, MODIFIED, INSERT, UPDATE, REPLACE, DELETE, EVENTS)
