@@ -9,6 +9,7 @@ import sqlite3
 import pytest
 
 from historian import store_thread
+from historian.json_publisher import JsonPublisher
 from historian.publisher import Publisher
 from runtime.settings import MqttSettings
 from timeseries.store import Store
@@ -45,7 +46,9 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
     plant, server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    writes = ("declare", "open_gaps", "append", "close_gaps", "let_go")
+    plant.store.outbox.begin()
+    as_json = JsonPublisher(plant.store, plant.thread, "main")
+    writes = ("declare", "open_gaps", "append", "close_gaps", "let_go", "hold")
     disk = FullDisk(monkeypatch, plant.store, *writes)
     server.live = [server.measure("R101.T", 350.0, 1)]
     sent: list[str] = []
@@ -54,18 +57,18 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
         async def publish(self, topic: str, payload: bytes) -> None:
             sent.append(topic)
 
-    plant.store.outbox.begin()
     publisher = Publisher(plant.store, plant.thread, plant.metrics, MqttSettings(), broker_confirms=True)
-    publishing = asyncio.create_task(publisher.run(Broker()))  # type: ignore[arg-type]
+    publishing = [asyncio.create_task(each.run(Broker())) for each in (publisher, as_json)]  # type: ignore[arg-type]
     try:
         works = lambda: not any(disk.left.values()) and not plant.gaps() and not plant.health.last_error  # noqa: E731
         async with plant.collecting(server, works):
             assert plant.stored("R101.T") == [350.0]
     finally:
-        publishing.cancel()
-        await asyncio.gather(publishing, return_exceptions=True)
+        for task in publishing:
+            task.cancel()
+        await asyncio.gather(*publishing, return_exceptions=True)
     assert disk.left == dict.fromkeys(writes, 0)
-    assert sent == ["plant/main/Area1/R101/lp", "plant/main/Area1/R101/json/T"]
+    assert sorted(sent) == ["plant/main/Area1/R101/json/T", "plant/main/Area1/R101/lp"]
     refused = [record for record in caplog.records if "refuses" in record.message]
     recovered = [record for record in caplog.records if "works again" in record.message]
     assert 1 <= len(refused) == len(recovered) <= len(writes)
