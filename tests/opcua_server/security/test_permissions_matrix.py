@@ -207,7 +207,7 @@ def test_events_are_read_from_history_by_the_process_roles(answers: Answers) -> 
         ("update", "BadOutOfRange"),
         ("delete raw", "BadNoData"),
         ("delete modified", "BadNoData"),
-        ("delete at time", "BadNoData"),
+        ("delete at time", "BadNoEntryExists"),
     ],
 )
 def test_history_is_changed_by_engineers_only(answers: Answers, change: str, answer: str) -> None:
