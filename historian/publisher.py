@@ -68,8 +68,7 @@ class Publisher:
 
     async def lines(self, reactor: str, shipment: Shipment) -> list[bytes]:
         """Return what is still there of a shipment as line protocol, in messages."""
-        blocks = await self._thread.do(self._store.outbox.blocks, shipment.blocks[0] - 1, shipment.blocks[1])
-        parts = [part for block in blocks for name, part in self._store.by_reactor(block.columns) if name == reactor]
+        parts = [block.parts[reactor] for block in await self._parts(reactor, shipment)]
         return [payload for _, payload in self._lines(reactor, Columns.joined(parts))] if parts else []
 
     async def let_go(self) -> None:

@@ -78,11 +78,14 @@ class Outbox:
     def hold(self, reader: str, behind: int) -> None:
         """Have blocks behind a number wait for another reader too, also those that are let go of."""
         self._held[reader] = behind
-        self._forget(min([self._done, *self._held.values()]))
+        self._forget_what_is_done()
 
     def let_go(self, through: int) -> None:
         """Have blocks up to a number wait no more, unless another reader holds them."""
         self._done = max(self._done, through)
+        self._forget_what_is_done()
+
+    def _forget_what_is_done(self) -> None:
         self._forget(min([self._done, *self._held.values()]))
 
     def _forget(self, through: int) -> None:

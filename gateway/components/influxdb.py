@@ -123,22 +123,22 @@ class InfluxDB:
         }
 
     def _refusals(self) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)
         try:
-            connection.request("GET", "/metrics")
-            return refusals(connection.getresponse().read().decode())
+            return refusals(self._answer("GET", "/metrics")[1].decode())
         except (OSError, http.client.HTTPException, ValueError):
             return 0
-        finally:
-            connection.close()
 
     def _ask(self, method: str, path: str, body: object | None = None) -> tuple[int, dict[str, Any]]:
+        status, octets = self._answer(method, path, body)
+        answer = json.loads(octets or b"{}")
+        return status, answer if isinstance(answer, dict) else {}
+
+    def _answer(self, method: str, path: str, body: object | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)
         try:
             headers = {"Authorization": f"Token {secret(self.token_file)}"}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
             response = connection.getresponse()
-            answer = json.loads(response.read() or b"{}")
-            return response.status, answer if isinstance(answer, dict) else {}
+            return response.status, response.read()
         finally:
             connection.close()
