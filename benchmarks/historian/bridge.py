@@ -1,6 +1,6 @@
 """What the whole bridge carries, beside asyncua's client with influxdb-client, and how late it is.
 
-    .venv/bin/python -m benchmarks.historian.bridge [--reactors 50] [--seconds 60] [--format table|csv|json]
+    .venv/bin/python -m benchmarks.historian.bridge [--reactors 50] [--seconds 60] [--publish lp] [--publish json]
 
 Server, historian, broker, Telegraf and InfluxDB run in processes of their own. A bridge's capacity is samples by its
 own processor time: with one core it carries no more. That it kept up is seen by what waits at the end.
@@ -30,6 +30,7 @@ from timeseries.reader import Reader
 
 SIGNAL = "R101.T"
 SETTLE_S = 10.0
+FORMATS = ["lp"]
 STORE_EVERY_S, INFLUX_EVERY_S = 0.005, 0.2
 FIGURES = ("figure", "product", "asyncua + influxdb-client", "target")
 
@@ -82,9 +83,9 @@ async def _watch_influxdb(chain: Chain, late: Lateness) -> None:
             await asyncio.sleep(INFLUX_EVERY_S)
 
 
-async def product(data: Path, reactors: int, seconds: float) -> dict[str, str]:
+async def product(data: Path, reactors: int, seconds: float, formats: list[str]) -> dict[str, str]:
     """Return the product's figures."""
-    chain = Chain(data, reactors, 0.1, has_historian=True)
+    chain = Chain(data, reactors, 0.1, has_historian=True, formats=formats)
     stored, confirmed = Lateness(), Lateness()
     async with chain.running():
         say(f"the product's bridge, {reactors} reactors: all is running")
@@ -175,11 +176,12 @@ TARGETS = {
 def main(
     reactors: Annotated[int, typer.Option(help="Each some 190 samples a second.")] = 50,
     seconds: Annotated[float, typer.Option(help="Of each measurement.")] = 60.0,
+    formats: Annotated[list[str], typer.Option("--publish", help="What is published on MQTT: lp, json.")] = FORMATS,
     format: FormatOption = None,  # noqa: A002
 ) -> None:
     """Measure both, one after the other."""
     with tempfile.TemporaryDirectory(prefix="bridge-") as folder:
-        ours = asyncio.run(product(Path(folder) / "product", reactors, seconds))
+        ours = asyncio.run(product(Path(folder) / "product", reactors, seconds, formats))
         theirs = asyncio.run(stock(Path(folder) / "stock", reactors, seconds))
     rows: list[Row] = [
         dict(zip(FIGURES, (name, text, theirs.get(name, ""), TARGETS.get(name, "")), strict=True))

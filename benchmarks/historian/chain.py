@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,7 +27,9 @@ READY_WITHIN_S = 180.0
 class Chain:
     """All of it, or the server alone with an InfluxDB for somebody else."""
 
-    def __init__(self, data: Path, reactors: int, scan_s: float, *, has_historian: bool) -> None:
+    def __init__(
+        self, data: Path, reactors: int, scan_s: float, *, has_historian: bool, formats: Sequence[str] = ("lp",)
+    ) -> None:
         ports = {name: free_port() for name in ("server", "mqtt", "nats", "influxdb", "http", "s", "h")}
         self.influxdb = InfluxDB(data, ports["influxdb"])
         password = secret(data / "secrets" / "mqtt")
@@ -37,7 +39,7 @@ class Chain:
                 "plant": {"reactors": reactors},
                 "server": {"port": ports["server"], "health_port": ports["s"], "scan_s": scan_s},
                 "historian": {"http_port": ports["http"], "health_port": ports["h"]},
-                "mqtt": {"url": broker.url, "formats": ["lp"]},
+                "mqtt": {"url": broker.url, "formats": list(formats)},
                 "influxdb": {"url": self.influxdb.url, "token_file": str(self.influxdb.token_file)},
             }
         )
