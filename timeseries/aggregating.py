@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from timeseries.aggregates import STANDARD, AggregateConfiguration, Aggregates, Results, at_times, query
-from timeseries.aggregates.intervals import Intervals
-from timeseries.kinds import refuse_senseless
+from timeseries.aggregates import (
+    STANDARD,
+    Aggregate,
+    AggregateConfiguration,
+    Aggregates,
+    Intervals,
+    Long,
+    Results,
+    at_times,
+)
 from timeseries.signals import SignalInfo
 from timeseries.spans import around, runs_around
 from timeseries.uniting import Recorded
 
-AT_ONCE = 1_000_000
-"""Samples, about: some 100 MB at a time."""
+AT_ONCE = 500_000
+"""Samples, about: some 50 MB, and a few hundredths of a second."""
+Steps = Generator[None, None, Aggregates]
+"""Returns the results after some steps, between which others may have their turn."""
 
 
 def aggregated(
-    history: Recorded,
-    number: int,
-    info: SignalInfo,
-    start: int,
-    end: int,
-    interval: int,
-    function: str,
-    configuration: AggregateConfiguration = STANDARD,
+    history: Recorded, number: int, info: SignalInfo, intervals: Intervals, aggregate: Aggregate
 ) -> Aggregates:
-    """Return one result for each interval (ticks) from start to end, either way; 0 makes one of all.
+    """Return one result for each interval, in the order asked for."""
+    steps = in_steps(history, number, info, intervals, aggregate)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: Aggregates = end.value
+            return found
 
-    Raises:
-        ValueError: naming an aggregate that is not known, or an interval that is not allowed.
-    """
-    refuse_senseless(function, info)
-    Intervals.between(start, end, interval)
+
+def in_steps(history: Recorded, number: int, info: SignalInfo, intervals: Intervals, aggregate: Aggregate) -> Steps:
+    """Return the same, after a step for every so many samples."""
     found = []
-    for first, last in itertools.pairwise(_edges(history, number, start, end, interval)):
-        series = around(history, number, info, first, last, configuration)
-        found.append(query(series, first, last, interval, function, configuration))
-    return found[0] if len(found) == 1 else _joined(found)
+    for part in _parts(history, number, intervals):
+        if part.cuts:
+            found.append((yield from _of_one(history, number, info, part, aggregate)))
+        else:
+            ends = int(part.intervals.low[0]), int(part.intervals.high[-1])
+            series = around(history, number, info, *ends, aggregate.configuration)
+            found.append(aggregate.of(series, part.intervals))
+        yield
+    results = Aggregates.joined(found)
+    return results.turned() if intervals.backward else results
 
 
 def values_at(
@@ -57,19 +70,42 @@ def values_at(
     return at_times(times, parts, simple=simple, configuration=configuration)
 
 
-def _edges(history: Recorded, number: int, start: int, end: int, interval: int) -> Iterator[int]:
-    """Yield where parts of whole intervals meet; the last one has two at least, of which one may be a rest."""
-    yield start
-    if start < end and interval:
-        done, last = 0, -(-(end - start) // interval) - 1
-        for cut in history.cuts(number, start, end, AT_ONCE):
-            place = -(-(cut - start) // interval)
-            if done < place < last:
-                done = place
-                yield start + place * interval
-    yield end
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Intervals to compute at once; or a long one, and times that cut it."""
+
+    intervals: Intervals
+    cuts: tuple[int, ...] = ()
 
 
-def _joined(parts: list[Aggregates]) -> Aggregates:
-    columns = [[getattr(part, name) for part in parts] for name in ("times", "values", "statuses", "starts")]
-    return Aggregates(*(np.concatenate(each) for each in columns))
+def _parts(history: Recorded, number: int, intervals: Intervals) -> Iterator[_Part]:
+    """Yield the intervals in order of time: those between two cuts together, and by itself one that has several."""
+    cuts = history.cuts(number, int(intervals.low[0]), int(intervals.high[-1]), AT_ONCE)
+    rows = np.clip(np.searchsorted(intervals.high, cuts), 0, len(intervals.low) - 1).tolist()
+    done = 0
+    for row in sorted(set(rows)):
+        inside = tuple(cut for cut, its in zip(cuts, rows, strict=True) if its == row)
+        is_long = len(inside) > 1
+        end = row if is_long else row + 1
+        if done < end:
+            yield _Part(intervals[done:end])
+        if is_long:
+            yield _Part(intervals[row : row + 1], inside)
+        done = row + 1
+    if done < len(intervals.low):
+        yield _Part(intervals[done:])
+
+
+def _of_one(history: Recorded, number: int, info: SignalInfo, part: _Part, aggregate: Aggregate) -> Steps:
+    """Return the result for a long interval; it is cut where samples stand, so that no part divides what is between."""
+    long, high = Long(aggregate, part.intervals), int(part.intervals.high[0])
+    for cut in (*part.cuts, high):
+        if cut <= long.low:
+            continue
+        series = around(history, number, info, long.low, cut, aggregate.configuration)
+        place = int(np.searchsorted(series.times, cut))
+        edge = int(series.times[place]) if place < len(series.times) else high
+        if cut == high or edge < high:
+            long.take(series, min(edge, high))
+            yield
+    return long.result()

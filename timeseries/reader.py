@@ -10,10 +10,11 @@ import numpy as np
 
 from plant.sample import Sample
 from timeseries import signals
-from timeseries.aggregates import STANDARD, AggregateConfiguration
+from timeseries.aggregates import STANDARD, Aggregate, AggregateConfiguration, Intervals
 from timeseries.aggregating import aggregated, values_at
 from timeseries.answers.answer import Answer
 from timeseries.columns import Columns
+from timeseries.kinds import refuse_senseless
 from timeseries.merging import merged
 from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
@@ -143,8 +144,11 @@ class Reader:
         Raises:
             ValueError: naming an aggregate that is not known, or an interval that is not allowed.
         """
-        asked = united(self.history, self._kinds(name), start, end)
-        results = aggregated(*asked, start, end, interval, function, configuration)
+        history, number, info = united(self.history, self._kinds(name), start, end)
+        refuse_senseless(function, info)
+        intervals = Intervals.between(start, end, interval)
+        aggregate = Aggregate(function, configuration, as_query=True)
+        results = aggregated(history, number, info, intervals, aggregate)
         return Answer.computed(name, results.times, results.values, results.statuses)
 
     def find(self, name: str) -> tuple[int, SignalInfo]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,14 +51,12 @@ def runs_around(
     present = history.newest_time() if info.stepped else FOREVER
     while runs:
         together = [runs.popleft()]
-        series = around(history, number, info, *_ends(times, together), configuration)
-        place = int(np.searchsorted(series.times, times[together[0][-1]]))
-        reach = series.times[place] if place < len(series.times) else FOREVER
+        found = _around(history, number, info, *_ends(times, together), configuration)
+        place = int(np.searchsorted(found.times, times[together[0][-1]]))
+        reach = found.times[place] if place < len(found) else FOREVER
         while runs and times[runs[0][-1]] <= reach:
             together.append(runs.popleft())
-        if series.covered_to is not None:
-            series = replace(series, covered_to=min(_ends(times, together)[1], present))
-        yield np.concatenate(together), series
+        yield np.concatenate(together), series_of(info, found, min(_ends(times, together)[1], present))
 
 
 def around(
@@ -70,37 +67,28 @@ def around(
     high: int,
     configuration: AggregateConfiguration = STANDARD,
 ) -> Series:
-    """Return the samples of a span, one on either side, and the nearest that is not bad beyond; it may run backward.
+    """Return a span's samples, the nearest on either side, and the nearest that are not bad; it may run backward.
 
     What is stepped holds up to the end of the span, or to the present of the history if that is earlier.
     """
     low, high = min(low, high), max(low, high)
     # Asked before the samples are read: what is set meanwhile is of a later time.
     covered_to = min(high, history.newest_time()) if info.stepped else high
-    found = latest(_framed(history, number, info, low, high))
-    if not len(found):
-        return series_of(info, found, covered_to)
-    before, after = lacking(found, low, high, configuration)
-    first, behind = int(found.times[0]), int(found.times[-1]) + 1
-    parts = [
-        _nearest(history, number, info, (-FOREVER, first), before, configuration, backward=True),
-        found,
-        _nearest(history, number, info, (behind, FOREVER), after, configuration, backward=False),
-    ]
-    return series_of(info, Columns.joined([part for part in parts if len(part)]), covered_to)
+    return series_of(info, _around(history, number, info, low, high, configuration), covered_to)
 
 
 def lacking(found: Columns, low: int, high: int, configuration: AggregateConfiguration) -> tuple[int, int]:
     """Return how many samples that are not bad are wanted in front of what was found, and how many behind it.
 
     Interpolated bounding values are made of the nearest on either side, however far; a line that goes on behind the
-    last one, of the last two (OPC 10000-13 v1.05 §3.1.8). Where there is none at all on a side, none is wanted.
+    last one, of the last two (OPC 10000-13 v1.05 §3.1.8). Whether the first one is a transition tells the one before
+    it. Where there is none at all on a side, none is wanted.
     """
     times, least_bad = found.times, np.uint32(configuration.least_bad << 30)
-    before = int(np.count_nonzero(found.statuses[: np.searchsorted(times, low, side="right")] < least_bad))
+    before = int(np.count_nonzero(found.statuses[: np.searchsorted(times, low)] < least_bad))
     after = int(np.count_nonzero(found.statuses[np.searchsorted(times, high) :] < least_bad))
     wanted = 2 if configuration.use_sloped_extrapolation else 1
-    return max(0, wanted - before) if times[0] <= low else 0, max(0, 1 - after) if times[-1] >= high else 0
+    return max(0, wanted - before) if times[0] < low else 0, max(0, 1 - after) if times[-1] >= high else 0
 
 
 def known(columns: Columns, configuration: AggregateConfiguration) -> Columns:
@@ -149,11 +137,28 @@ def _ends(times: NDArray[np.int64], runs: list[NDArray[np.intp]]) -> tuple[int, 
     return int(times[runs[0][0]]), int(times[runs[-1][-1]])
 
 
+def _around(
+    history: Recorded, number: int, info: SignalInfo, low: int, high: int, configuration: AggregateConfiguration
+) -> Columns:
+    """Return the samples of a span, the nearest on either side, and the nearest of those that are not bad."""
+    found = latest(_framed(history, number, info, low, high))
+    if not len(found):
+        return found
+    before, after = lacking(found, low, high, configuration)
+    first, behind = int(found.times[0]), int(found.times[-1]) + 1
+    parts = [
+        _nearest(history, number, info, (-FOREVER, first), before, configuration, backward=True),
+        found,
+        _nearest(history, number, info, (behind, FOREVER), after, configuration, backward=False),
+    ]
+    return Columns.joined([part for part in parts if len(part)])
+
+
 def _framed(history: Recorded, number: int, info: SignalInfo, low: int, high: int) -> Columns:
-    """Return the samples from the last at or before a time to the first at or after another."""
+    """Return the samples from the last before a time to the first at or after another."""
     early, late = low - _NEXT, high + _NEXT + 1
     found = history.read(number, info, early, late, lean=True)
-    if not len(found) or found.times[0] > low:
+    if not len(found) or found.times[0] >= low:
         page = next(history.pages(number, info, -FOREVER, early, 1, backward=True, lean=True), Columns.of(0))
         found = Columns.joined([page, found])
     if not len(found) or found.times[-1] < high:
@@ -162,7 +167,7 @@ def _framed(history: Recorded, number: int, info: SignalInfo, low: int, high: in
     if not len(found):
         return found
     times = found.times
-    first = times[max(0, int(np.searchsorted(times, low, side="right")) - 1)]
+    first = times[max(0, int(np.searchsorted(times, low)) - 1)]
     last = times[min(len(times) - 1, int(np.searchsorted(times, high)))]
     return found.between(int(first), int(last) + 1)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from plant.signals import find_signal
 from runtime.errors import BadInput
-from timeseries.aggregates import STANDARD, AggregateConfiguration, Series, at_times, query
+from timeseries.aggregates import STANDARD, AggregateConfiguration, Series, aggregates, at_times
 from timeseries.answers import Answer
 from timeseries.columns import Columns
 from timeseries.kinds import refuse_senseless
@@ -34,7 +34,7 @@ class Computed(ABC):
 
     @abstractmethod
     async def around(self, name: str, low: int, high: int) -> Columns:
-        """Return samples from the last at or before a time to the first at or after another."""
+        """Return samples from the last before a time to the first at or after another."""
 
     @abstractmethod
     async def nearest(
@@ -65,7 +65,8 @@ class Computed(ABC):
         refuse_senseless(function, self.info(name))
         present = await self._present(name)
         series = await self._series(name, min(start, end), max(start, end), present, configuration)
-        results = await asyncio.to_thread(query, series, start, end, interval, function, configuration)
+        asked = (series, start, end, interval, function, configuration)
+        results = await asyncio.to_thread(aggregates, *asked, as_query=True)
         return Answer.computed(name, results.times, results.values, results.statuses)
 
     async def _present(self, name: str) -> int:

@@ -60,9 +60,9 @@ class InfluxHistory(Computed):
             yield Answer.of_columns(info, columns)
 
     async def around(self, name: str, low: int, high: int) -> Columns:
-        """Return samples from the last at or before a time to the first at or after another."""
+        """Return samples from the last before a time to the first at or after another."""
         info = self.info(name)
-        before = (await self._ends(info, EARLIEST, low + 1, "last")).times
+        before = (await self._ends(info, EARLIEST, low, "last")).times
         behind = (await self._ends(info, high, LATEST, "first")).times
         low = int(before.max()) if len(before) else low
         high = int(behind.min()) if len(behind) else high

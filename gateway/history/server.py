@@ -48,12 +48,12 @@ class ServerHistory(Computed):
                 yield Answer.of_columns(info, columns)
 
     async def around(self, name: str, low: int, high: int) -> Columns:
-        """Return samples from the last at or before a time to the first at or after another."""
-        low = max(low, EARLIEST)
+        """Return samples from the last before a time to the first at or after another."""
+        low = max(low, EARLIEST + 1)
         if self._link.is_plant:
-            return _columns(await self._link.history(name, low, max(high, low + 1), bounds=True))
+            return _columns(await self._link.history(name, low - 1, max(high, low), bounds=True))
         found = await self._between(name, low, high + 1)
-        if not len(found) or found.times[0] > low:
+        if not len(found) or found.times[0] >= low:
             found = Columns.joined([await self._beyond(name, low, 1, latest, backward=True), found])
         if not len(found) or found.times[-1] < high:
             found = Columns.joined([found, await self._beyond(name, high + 1, 1, latest, backward=False)])

@@ -19,7 +19,7 @@ from opcua_server.historical_access.results import columns_of
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import ticks_of
-from timeseries.aggregates import AggregateConfiguration, at_times, ticks_of_interval
+from timeseries.aggregates import Aggregate, AggregateConfiguration, Intervals, at_times, ticks_of_interval
 from timeseries.kinds import is_sensible, kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
@@ -120,8 +120,8 @@ class Answer:
         columns = columns_of(page, values, statuses, self.info)
         return Result(quality.GOOD, point, samples(columns, self.info, self.wanted), len(columns))
 
-    def processed(self, details: ua.ReadProcessedDetails, function: ua.NodeId, room: int) -> Result:
-        """Return an aggregate of each interval."""
+    def processed(self, details: ua.ReadProcessedDetails, function: ua.NodeId, room: int) -> Steps:
+        """Return an aggregate of each interval; a step is of so many samples."""
         name = processed.AGGREGATES.get(function)
         if name is None or not is_sensible(name, self.info):
             return Result(int(ua.StatusCodes.BadAggregateNotSupported))
@@ -131,7 +131,7 @@ class Answer:
         if not 0 <= details.ProcessingInterval < 2**63 / _TICKS_PER_MILLISECOND:
             return Result(quality.BAD_INVALID_ARGUMENT)
         try:
-            configuration = _configuration(details.AggregateConfiguration)
+            aggregate = Aggregate(name, _configuration(details.AggregateConfiguration))
         except ValueError:
             return Result(int(ua.StatusCodes.BadAggregateConfigurationRejected))
         try:
@@ -139,9 +139,9 @@ class Answer:
         except ValueError:
             return Result(quality.BAD_INVALID_ARGUMENT)
         done = _done(self.point)
-        asked = processed.Asked(start, end, interval)
+        intervals = Intervals.between(start, end, interval, done, room)
         count = -(-abs(end - start) // interval) if interval else 1
-        found = processed.read(self.history, self.number, self.info, asked, done, room, name, configuration)
+        found = yield from processed.read(self.history, self.number, self.info, intervals, aggregate)
         done += len(found)
         kind = kind_of(name, self.info)
         return Result(

@@ -124,7 +124,7 @@ class HistoryReader:
             if isinstance(details, ua.ReadAtTimeDetails):
                 return (yield from answer.at_time(details, room))
             if isinstance(details, ua.ReadProcessedDetails):
-                return answer.processed(details, function, room)
+                return (yield from answer.processed(details, function, room))
         except Damaged:
             return Result(quality.BAD_DATA_LOST)
         return _UNSUPPORTED

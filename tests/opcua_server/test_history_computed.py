@@ -14,7 +14,7 @@ from opcua_server.services import attribute_history
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import FileTime, ticks_of
-from timeseries.aggregates import FUNCTIONS, Series, aggregate
+from timeseries.aggregates import FUNCTIONS, Series, aggregates
 
 from .conftest import Serving, step, value, write
 
@@ -101,7 +101,7 @@ async def test_every_aggregate_is_that_of_the_raw_history(plant: Client, functio
             (found,) = await asked(plant, processed(function, first, last, 4.0), name)
             series = await raw(plant, name, first - 60 * S, last + 60 * S) if first < last else None
             series = series or await raw(plant, name, last - 60 * S, first + 60 * S)
-            wanted = aggregate(series, first, last, 4 * S, function)
+            wanted = aggregates(series, first, last, 4 * S, function).rows()
             assert [row[::2] for row in rows(found)] == [(each.time, each.status) for each in wanted], name
             values = [None if each.value is None else pytest.approx(each.value, rel=1e-9) for each in wanted]
             assert [row[1] for row in rows(found)] == values, name

@@ -1,4 +1,4 @@
-"""Whole columns give what one interval at a time gives, sample by sample."""
+"""Whole columns, and parts of long intervals, give what one interval at a time gives, sample by sample."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from plant import quality
 from plant.clock import TICKS_PER_SECOND as S
-from timeseries.aggregates import FUNCTIONS, AggregateConfiguration, Series, aggregate
+from timeseries.aggregates import (
+    FUNCTIONS,
+    Aggregate,
+    AggregateConfiguration,
+    Aggregated,
+    Intervals,
+    Long,
+    Series,
+    aggregates,
+)
 
 from .slow_aggregates import Slow
 from .slow_interval import MILLISECOND, Point
@@ -43,6 +52,7 @@ def configurations(draw: st.DrawFn) -> AggregateConfiguration:
     configurations(),
     st.tuples(st.integers(-5, 45), st.integers(-5, 45)).filter(lambda span: span[0] != span[1]),
     st.sampled_from([0, 3, 7, 10, 50]),
+    st.integers(1, 4),
 )
 def test_columns_agree_with_the_slow_way(
     samples: list[Point],
@@ -50,6 +60,7 @@ def test_columns_agree_with_the_slow_way(
     configuration: AggregateConfiguration,
     span: tuple[int, int],
     interval: int,
+    every: int,
 ) -> None:
     rows = [(p.time, None if quality.is_bad(p.status) else p.value, p.status) for p in samples]
     series = Series.of(rows, stepped=stepped)
@@ -60,13 +71,31 @@ def test_columns_agree_with_the_slow_way(
         for edges in intervals(start, end, step)
     ]
     for name in FUNCTIONS:
-        results = aggregate(series, start, end, interval * S, name, configuration)
         wanted = [each.answer(name) for each in slow]
-        assert [(r.time, hex(r.status), r.start) for r in results] == [
-            (time, hex(status), each.stamp) for (time, _, status), each in zip(wanted, slow, strict=True)
-        ], name
-        for result, (_, value, _) in zip(results, wanted, strict=True):
-            assert result.value == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-9)), name
+        for results in (
+            aggregates(series, start, end, interval * S, name, configuration).rows(),
+            in_parts(series, Intervals.between(start, end, interval * S), Aggregate(name, configuration), every),
+        ):
+            assert [(r.time, hex(r.status), r.start) for r in results] == [
+                (time, hex(status), each.stamp) for (time, _, status), each in zip(wanted, slow, strict=True)
+            ], name
+            for result, (_, value, _) in zip(results, wanted, strict=True):
+                assert result.value == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-9)), name
+
+
+def in_parts(series: Series, intervals: Intervals, aggregate: Aggregate, every: int) -> list[Aggregated]:
+    """Return each interval's result, its samples taken some at a time."""
+    found = []
+    for row in range(len(intervals.low)):
+        interval = intervals[row : row + 1]
+        low, high = int(interval.low[0]), int(interval.high[0])
+        long = Long(aggregate, interval)
+        for cut in series.times[::every].tolist():
+            if low < cut < high:
+                long.take(series, cut)
+        long.take(series, high)
+        found += long.result().rows()
+    return found[::-1] if intervals.backward else found
 
 
 def intervals(start: int, end: int, step: int) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from plant.clock import TICKS_PER_SECOND as S
-from timeseries.aggregates import FUNCTIONS, Aggregated, aggregate
+from timeseries.aggregates import FUNCTIONS, Aggregated, aggregates
 
 from .annex_a import HISTORIANS, SPAN, Expected, Table, expected, tables
 
@@ -60,16 +60,16 @@ def by_the_text(table: Table) -> tuple[Expected, ...]:
 def test_an_example(name: tuple[str, str]) -> None:
     table = TABLES[name]
     series, configuration = HISTORIANS[table.historian]
-    alike(aggregate(series, 0, SPAN, table.interval, table.function, configuration), by_the_text(table))
+    alike(aggregates(series, 0, SPAN, table.interval, table.function, configuration).rows(), by_the_text(table))
 
 
 def test_a_stepped_total_has_straight_lines_unless_it_is_to_hold() -> None:
     """§5.4.3.8 gives Total the lines of TimeAverage, which its table for H3 has; the table of Total holds."""
     series, configuration = HISTORIANS["H3"]
     held = TABLES["Total", "H3"]
-    alike(aggregate(series, 0, SPAN, held.interval, "Total", configuration, hold=True), held.rows)
+    alike(aggregates(series, 0, SPAN, held.interval, "Total", configuration, as_query=True).rows(), held.rows)
     averages = TABLES["TimeAverage", "H3"].rows
-    totals = aggregate(series, 0, SPAN, held.interval, "Total", configuration)
+    totals = aggregates(series, 0, SPAN, held.interval, "Total", configuration).rows()
     assert [result.status for result in totals] == [row.status for row in averages]
     values = [result.value for result in totals if result.value is not None]
     wanted = [row.value for row in averages if row.value is not None]

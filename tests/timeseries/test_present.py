@@ -12,6 +12,7 @@ import pytest
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from plant.sample import Sample
+from timeseries.aggregates import Aggregate, Intervals
 from timeseries.aggregating import aggregated, values_at
 from timeseries.columns import Columns
 from timeseries.reader import Reader
@@ -131,7 +132,7 @@ def test_what_waits_for_the_disk_counts(store: Store, folder: Path) -> None:
     waiting: list[Columns] = []
     with closing(History(folder, unwritten=lambda: list(waiting))) as history:
         (number,), info = store.numbers([SP]).tolist(), SignalInfo(SP, "K", 11, stepped=True)
-        asked = (history, number, info, at(NOW), at(NOW + 20), 0, "PercentGood")
+        asked = (history, number, info, Intervals.between(at(NOW), at(NOW + 20), 0), Aggregate("PercentGood"))
         assert aggregated(*asked).statuses.tolist() == [quality.CALCULATED | quality.PARTIAL]
         waiting.append(store.columns([Sample(at(NOW + 20), T, 300.0, quality.GOOD, at(NOW + 20))]))
         assert history.newest_time() == at(NOW + 20)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plant import quality
 from timeseries.aggregates.configuration import STANDARD, AggregateConfiguration
 from timeseries.aggregates.intervals import Intervals, Places
-from timeseries.aggregates.series import Series, Times
+from timeseries.aggregates.series import Series, Times, own_type
 from timeseries.aggregates.window import NO_DATA, Results, Window
 
 
@@ -46,4 +46,4 @@ def _of_one(series: Series, times: Times, configuration: AggregateConfiguration,
     there: NDArray[np.bool_] = (series.times[place] == times) & (series.statuses[place] < quality.BAD)
     values = np.where(there, series.values[place], bounds.values)
     statuses = np.where(there, series.statuses[place], bounds.statuses | bits)
-    return Results(series.decoded(values, statuses), statuses)
+    return Results(own_type(values, statuses < quality.BAD, series.decode), statuses)

@@ -2,84 +2,111 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
+from timeseries.aggregates.asked import Asked
+from timeseries.aggregates.facts import Bound, Counts, Summed, Ticks
 from timeseries.aggregates.intervals import over
 from timeseries.aggregates.pieces import Pieces
-from timeseries.aggregates.segments import Segments
 from timeseries.aggregates.series import Times, Values
 from timeseries.aggregates.window import GOOD, NO_DATA, UNCERTAIN, Results, Window
 
+_CALCULATED = np.uint32(quality.CALCULATED)
 
-def interpolative(window: Window) -> Results:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums(Summed):
+    """The sum of the Good values."""
+
+    values: Values
+
+    @classmethod
+    def of(cls, window: Window) -> Sums:
+        """Add them."""
+        good = window.good
+        return cls(over(np.add, good.of(window.series.values), good.first, good.last, 0.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Areas(Summed):
+    """Integrals over what is not bad, in unit times seconds, and how much of each interval that is, in ticks."""
+
+    areas: Values
+    ticks: Times
+    certain: Times
+    width: Times
+
+    @classmethod
+    def lines(cls, window: Window) -> Areas:
+        """Return those under straight lines between what is not bad, also of a stepped signal."""
+        return cls._under(window, stepped=False)
+
+    @classmethod
+    def held(cls, window: Window) -> Areas:
+        """Return those under the steps of a stepped signal."""
+        return cls._under(window, stepped=window.series.stepped)
+
+    @classmethod
+    def simple(cls, window: Window) -> Areas:
+        """Return those between simple bounding values."""
+        pieces, ticks = window.pieces, Ticks.known(window)
+        return cls(pieces.area(), ticks.ticks, ticks.ticks, ticks.width)
+
+    @classmethod
+    def _under(cls, window: Window, *, stepped: bool) -> Areas:
+        segments = window.interpolated(stepped=stepped)
+        if not len(segments.times):
+            nothing = np.zeros(len(window.first), np.int64)
+            return cls(nothing.astype(np.float64), nothing, nothing, nothing)
+        pieces = Pieces(segments, window.intervals)
+        certain = pieces.ticks(~segments.bad & ~segments.uncertain)
+        return cls(pieces.area(), pieces.ticks(~segments.bad), certain, pieces.width)
+
+
+def start_of(window: Window) -> Bound:
+    """Return the interpolated bounding value at the start of each interval."""
+    segments = window.interpolated(stepped=window.series.stepped)
+    return Bound.of(window, segments, is_late=window.intervals.backward)
+
+
+def interpolative(asked: Asked, start: Bound) -> Results:
     """Return the interpolated bounding value at the start of each interval (§5.4.3.4)."""
-    bounds = window.interpolated(stepped=window.series.stepped).at(window.intervals.starts)
-    bits = np.where(bounds.raw | bounds.bad, 0, quality.INTERPOLATED).astype(np.uint32)
-    return Results(bounds.values, bounds.statuses | bits, own_type=True)
+    bits = np.where(start.raw | start.bad, 0, quality.INTERPOLATED).astype(np.uint32)
+    return Results(start.values, start.statuses | bits, own_type=True)
 
 
-def average(window: Window) -> Results:
+def average(asked: Asked, counts: Counts, sums: Sums) -> Results:
     """Return the mean of the Good raw values (§5.4.3.5)."""
-    good = window.good
-    sums = over(np.add, good.of(window.series.values), good.first, good.last, 0.0)
-    statuses = window.status_by_count() | np.uint32(quality.CALCULATED)
-    return Results(sums / np.maximum(good.counts, 1), np.where(good.counts > 0, statuses, NO_DATA))
+    statuses = counts.statuses(asked.configuration) | _CALCULATED
+    return Results(sums.values / np.maximum(counts.good, 1), np.where(counts.good > 0, statuses, NO_DATA))
 
 
-def time_average(window: Window) -> Results:
-    """Return the mean over time on straight lines between what is not bad, also of a stepped signal (§5.4.3.6)."""
-    return _average(window, window.interpolated(stepped=False))
+def time_average(asked: Asked, areas: Areas) -> Results:
+    """Return the mean over time of what is not bad; Uncertain where not all of it is certain (§5.4.3.6)."""
+    results = total(asked, areas)
+    return Results(results.values / _seconds(areas.ticks), results.statuses)
 
 
-def total(window: Window) -> Results:
+def total(asked: Asked, areas: Areas) -> Results:
     """Return TimeAverage times the seconds that it was computed of (§5.4.3.8)."""
-    return _total(window, window.interpolated(stepped=False))
+    statuses = np.where(areas.certain == areas.width, GOOD, UNCERTAIN) | _CALCULATED
+    return Results(areas.areas, np.where(areas.ticks > 0, statuses, NO_DATA))
 
 
-def held_average(window: Window) -> Results:
-    """Return what TimeAverage is where a stepped signal holds its values."""
-    return _average(window, window.interpolated(stepped=window.series.stepped))
-
-
-def held_total(window: Window) -> Results:
-    """Return what Total is where a stepped signal holds its values."""
-    return _total(window, window.interpolated(stepped=window.series.stepped))
-
-
-def time_average2(window: Window) -> Results:
+def time_average2(asked: Asked, areas: Areas, sufficient: Ticks) -> Results:
     """Return the mean over the time whose data is not bad, sloped or stepped as the signal is (§5.4.3.7)."""
-    results = total2(window)
-    return Results(results.values / _seconds(window.pieces.ticks(~window.simple.bad)), results.statuses)
+    results = total2(asked, areas, sufficient)
+    return Results(results.values / _seconds(areas.ticks), results.statuses)
 
 
-def total2(window: Window) -> Results:
+def total2(asked: Asked, areas: Areas, sufficient: Ticks) -> Results:
     """Return TimeAverage2 times the seconds that it was computed of (§5.4.3.9)."""
-    ticks = window.pieces.ticks(~window.simple.bad)
-    statuses = window.status_by_time() | np.uint32(quality.CALCULATED)
-    return Results(window.pieces.area(), np.where(ticks > 0, statuses, NO_DATA))
-
-
-def _average(window: Window, segments: Segments) -> Results:
-    results, ticks = _integral(window, segments)
-    return Results(results.values / _seconds(ticks), results.statuses)
-
-
-def _total(window: Window, segments: Segments) -> Results:
-    return _integral(window, segments)[0]
-
-
-def _integral(window: Window, segments: Segments) -> tuple[Results, Times]:
-    """Return areas, and the ticks that each covers; Uncertain where not all of an interval is certain."""
-    if not len(segments.times):
-        nothing = np.zeros(len(window.first), np.int64)
-        return Results(nothing.astype(np.float64), np.full(len(nothing), NO_DATA)), nothing
-    pieces = Pieces(segments, window.intervals)
-    ticks = pieces.ticks(~segments.bad)
-    certain = pieces.ticks(~segments.bad & ~segments.uncertain)
-    statuses = np.where(certain == pieces.width, GOOD, UNCERTAIN) | np.uint32(quality.CALCULATED)
-    return Results(pieces.area(), np.where(ticks > 0, statuses, NO_DATA)), ticks
+    statuses = sufficient.statuses(asked.configuration) | _CALCULATED
+    return Results(areas.areas, np.where(areas.ticks > 0, statuses, NO_DATA))
 
 
 def _seconds(ticks: Times) -> Values:

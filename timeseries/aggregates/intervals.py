@@ -42,8 +42,10 @@ class Intervals:
     """True for the shorter one that is left where the processing interval does not divide the span."""
 
     @classmethod
-    def between(cls, start: int, end: int, interval: int) -> Intervals:
+    def between(cls, start: int, end: int, interval: int, done: int = 0, most: int = MOST_INTERVALS + 1) -> Intervals:
         """Return the intervals of `interval` ticks from `start` to `end`; backward when the end is before the start.
+
+        At most so many of them, behind those that are done.
 
         Raises:
             ValueError: naming what is allowed.
@@ -53,11 +55,11 @@ class Intervals:
             raise ValueError(message)
         span = abs(end - start)
         interval = min(interval, span) or span
-        count = -(-span // interval)
+        count = min(-(-span // interval) - done, most)
         if count > MOST_INTERVALS:
             message = f"interval: {count} intervals are asked for, at most {MOST_INTERVALS}"
             raise ValueError(message)
-        edges = np.minimum(np.arange(count + 1, dtype=np.int64) * interval, span)
+        edges = np.minimum(np.arange(done, done + count + 1, dtype=np.int64) * interval, span)
         edges = start + edges if end > start else start - edges[::-1]
         low, high = edges[:-1], edges[1:]
         return cls(low, high, end < start, high - low < interval)
@@ -66,6 +68,27 @@ class Intervals:
     def starts(self) -> Times:
         """Where they start, as time flows."""
         return self.high if self.backward else self.low
+
+    def __getitem__(self, rows: slice) -> Intervals:
+        """Return some of them, by their places in order of time."""
+        return Intervals(self.low[rows], self.high[rows], self.backward, self.rest[rows])
+
+    def before(self, first: int) -> Mask:
+        """Return which are entirely before the first sample."""
+        return self.high < first if self.backward else self.high <= first
+
+    def behind(self, end: int) -> Mask:
+        """Return which are entirely behind the end of data."""
+        return self.low >= end if self.backward else self.low > end
+
+    def partial(self, first: int, end: int) -> Mask:
+        """Return which are not complete where data is from the first sample to an end (§5.3.3.2)."""
+        low, high = self.low, self.high
+        if self.backward:
+            began, ended, goes_on = (low < first) & (first <= high), (low < end) & (end < high), first <= low
+        else:
+            began, ended, goes_on = (low < first) & (first < high), (low <= end) & (end < high), end >= high
+        return began | ended | (self.rest & goes_on)
 
     def places(self, times: Times) -> tuple[Places, Places]:
         """Return, for each interval, the place of its first sample and the place behind its last one."""

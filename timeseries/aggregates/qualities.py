@@ -2,73 +2,101 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from plant import quality
+from timeseries.aggregates.asked import Asked
 from timeseries.aggregates.counts import TICKS_PER_MILLISECOND
-from timeseries.aggregates.intervals import Chosen, over
-from timeseries.aggregates.series import Mask, Statuses, Times
+from timeseries.aggregates.facts import Bound, Facts, Ticks
+from timeseries.aggregates.intervals import Chosen, Places, over
+from timeseries.aggregates.series import Mask, Statuses
 from timeseries.aggregates.window import GOOD, NO_DATA, Results, Window, values_at
 
 _CALCULATED, _MULTIPLE = np.uint32(quality.CALCULATED), np.uint32(quality.MULTIPLE_VALUES)
 
 
-def duration(window: Window, *, good: bool) -> Results:
-    """Return the milliseconds in regions that begin with a Good sample, or with a bad one (§5.4.3.31, .32)."""
-    return _always(_ticks(window, good=good) / TICKS_PER_MILLISECOND)
+@dataclass(frozen=True, slots=True, eq=False)
+class Worst(Facts):
+    """The first of the worst StatusCodes of the samples."""
+
+    codes: Statuses
+    counts: Places
+    """How many are as bad."""
+    there: Mask
+
+    @classmethod
+    def of(cls, window: Window) -> Worst:
+        """Find them."""
+        severities, first, last = window.severities, window.first, window.last
+        worst = over(np.maximum, severities, first, last, 0)
+        same = severities[first[0] : last[-1]] == np.repeat(worst, window.counts)
+        found = Chosen.where(same, first - first[0], last - first[0])
+        codes = values_at(window.series.statuses, found.earliest() + first[0])
+        return cls(codes, found.counts, window.counts > 0)
+
+    @property
+    def severities(self) -> NDArray[np.int64]:
+        """0 Good, 1 Uncertain, 2 and 3 Bad, -1 of none."""
+        return np.where(self.there, self.codes >> np.uint32(30), np.int64(-1))
+
+    @property
+    def many(self) -> Mask:
+        """Where there are several that are not Good."""
+        many: Mask = (self.counts > 1) & (self.severities > 0)
+        return many
+
+    def whole(self) -> Worst:
+        severities = self.severities
+        same = severities == severities.max()
+        return replace(self.row(int(np.argmax(same))), counts=self.counts[same].sum(keepdims=True))
 
 
-def percentage(window: Window, *, good: bool) -> Results:
-    """Return that duration in percent of the interval, as far as there is data (§5.4.3.33, .34)."""
-    return _always(100.0 * _ticks(window, good=good) / np.maximum(window.pieces.width, 1))
+def regions(window: Window, *, good: bool) -> Ticks:
+    """Return how much of each interval is in regions that begin with a Good sample, or with a bad one."""
+    simple, pieces = window.simple, window.pieces
+    if good:
+        return Ticks(pieces.ticks(simple.good, ~simple.bad & ~simple.uncertain), pieces.width)
+    # Before the first sample there is nothing, which is bad too.
+    return Ticks(np.asarray(pieces.width - pieces.ticks(~simple.bad)), pieces.width)
 
 
-def worst_quality(window: Window) -> Results:
-    """Return the first of the worst StatusCodes of the raw values (§5.4.3.35)."""
-    worst = over(np.maximum, window.severities, window.first, window.last, 0)
-    same = window.severities[window.first[0] : window.last[-1]] == np.repeat(worst, window.counts)
-    found = Chosen.where(same, window.first - window.first[0], window.last - window.first[0])
-    codes = values_at(window.series.statuses, found.earliest() + window.first[0])
-    many = (found.counts > 1) & (worst > 0)
-    statuses = np.where(window.counts > 0, np.where(many, _MULTIPLE, GOOD) | _CALCULATED, NO_DATA)
-    return Results(codes.astype(np.int64), statuses)
-
-
-def worst_quality2(window: Window) -> Results:
-    """Return the first of the worst StatusCodes of bounds and raw values; uncertain is never bad (§5.4.3.36)."""
+def as_it_is(window: Window) -> Window:
+    """Return a window in which what is uncertain is not treated as bad."""
     configuration = replace(window.configuration, treat_uncertain_as_bad=False)
-    plain = Window(window.series, window.intervals, configuration)
-    raw = worst_quality(plain)
-    backward, intervals = plain.intervals.backward, plain.intervals
-    early, late = plain.simple.at(intervals.low), plain.simple.at(intervals.high)
-    codes = np.stack([early.statuses, raw.values.astype(np.uint32), late.statuses])
-    in_low, in_high = (_stands(plain.series.times, edge) for edge in (intervals.low, intervals.high))
-    there = np.stack([backward | ~in_low, plain.counts > 0, ~(backward & in_high)])
+    return Window(window.series, window.intervals, configuration)
+
+
+def duration(asked: Asked, regions: Ticks) -> Results:
+    """Return the milliseconds of such regions (§5.4.3.31, .32)."""
+    return _always(regions.ticks / TICKS_PER_MILLISECOND)
+
+
+def percentage(asked: Asked, regions: Ticks) -> Results:
+    """Return that duration in percent of the interval, as far as there is data (§5.4.3.33, .34)."""
+    return _always(100.0 * regions.ticks / np.maximum(regions.width, 1))
+
+
+def worst_quality(asked: Asked, worst: Worst) -> Results:
+    """Return the first of the worst StatusCodes of the raw values (§5.4.3.35)."""
+    statuses = np.where(worst.there, np.where(worst.many, _MULTIPLE, GOOD) | _CALCULATED, NO_DATA)
+    return Results(worst.codes.astype(np.int64), statuses)
+
+
+def worst_quality2(asked: Asked, raw: Worst, early: Bound, late: Bound) -> Results:
+    """Return the first of the worst StatusCodes of bounds and raw values; uncertain is never bad (§5.4.3.36)."""
+    backward = asked.intervals.backward
+    codes = np.stack([early.statuses, raw.codes, late.statuses])
+    there = np.stack([backward | ~early.stands, raw.there, ~(backward & late.stands)])
     severities = np.where(there, (codes >> np.uint32(30)).astype(np.int64), -1)
     worst = severities.max(axis=0)
     is_worst = severities == worst
     first = codes[is_worst.argmax(axis=0), np.arange(codes.shape[1])]
-    many_raw = is_worst[1] & ((raw.statuses & _MULTIPLE) == _MULTIPLE)
-    many = ((is_worst.sum(axis=0) > 1) | many_raw) & (worst > 0)
+    many = ((is_worst.sum(axis=0) > 1) | (is_worst[1] & raw.many)) & (worst > 0)
     return _always(first.astype(np.int64), np.where(many, _MULTIPLE, GOOD))
-
-
-def _stands(times: Times, at: Times) -> Mask:
-    """Tell where a sample stands at a time."""
-    found: Mask = values_at(times, np.searchsorted(times, at)) == at
-    return found
-
-
-def _ticks(window: Window, *, good: bool) -> Times:
-    simple = window.simple
-    if good:
-        return window.pieces.ticks(simple.good, ~simple.bad & ~simple.uncertain)
-    # Before the first sample there is nothing, which is bad too.
-    return np.asarray(window.pieces.width - window.pieces.ticks(~simple.bad))
 
 
 def _always(values: NDArray[Any], bits: Statuses | np.uint32 = GOOD) -> Results:

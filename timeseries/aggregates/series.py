@@ -16,6 +16,7 @@ Times = NDArray[np.int64]
 Values = NDArray[np.float64]
 Statuses = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
+Decode = Callable[[float], Scalar]
 
 _CODE = np.uint32(0xFFFF0000)
 
@@ -39,9 +40,10 @@ class Series:
     """True where a value holds until the next one."""
     covered_to: int | None = None
     """Up to when the last value is known to hold where no more samples come (OPC 10000-13 v1.05 §3.1.9)."""
-    decode: Callable[[float], Scalar] = float
+    decode: Decode = float
     """Gives a number of `values` the signal's own type."""
     is_text: bool = False
+    is_ranked: bool = False
     exact: NDArray[np.integer] | None = None
     """The same values where they are integers of which `values` cannot hold each (beyond 2^53)."""
 
@@ -64,7 +66,12 @@ class Series:
         if self.exact is None:
             return self
         distinct, ranks = np.unique(self.exact, return_inverse=True)
-        return replace(self, values=ranks.astype(np.float64), exact=None, decode=lambda rank: distinct.item(int(rank)))
+
+        def decode(rank: float) -> Scalar:
+            found: int = distinct.item(int(rank))
+            return found
+
+        return replace(self, values=ranks.astype(np.float64), exact=None, is_ranked=True, decode=decode)
 
     def from_first_data(self) -> Series:
         """Return the series without what says at its beginning that there is no data yet."""
@@ -86,11 +93,12 @@ class Series:
             statuses=np.append(self.statuses, self.statuses[-1]),
         )
 
-    def decoded(self, values: Values, statuses: Statuses) -> NDArray[Any]:
-        """Return values of the signal's own type; of no meaning where the status is Bad."""
-        if self.decode is float:
-            return values
-        found = np.full(len(values), None, object)
-        for row in np.flatnonzero(statuses < quality.BAD).tolist():
-            found[row] = self.decode(values.item(row))
-        return found
+
+def own_type(values: Values, there: Mask, decode: Decode, nothing: float | None = None) -> NDArray[Any]:
+    """Return values of the signal's own type, `nothing` where there is none; doubles as they are."""
+    if decode is float:
+        return values
+    found = np.full(len(values), nothing, object)
+    for row in np.flatnonzero(there).tolist():
+        found[row] = decode(values.item(row))
+    return found

@@ -86,53 +86,6 @@ class Window:
         return self._recorded(Segments.joined(covered, bad, uncertain, sloped_extrapolation=sloped))
 
     @cached_property
-    def before(self) -> Mask:
-        """The intervals entirely before the first sample."""
-        high, first = self.intervals.high, int(self.series.times[0])
-        return high < first if self.intervals.backward else high <= first
-
-    @cached_property
-    def behind(self) -> Mask:
-        """The intervals entirely behind the end of data."""
-        return self.intervals.low >= self._end if self.intervals.backward else self.intervals.low > self._end
-
-    @cached_property
-    def partial(self) -> Mask:
-        """The intervals that are not complete (OPC 10000-13 v1.05 §5.3.3.2)."""
-        low, high, first, end = self.intervals.low, self.intervals.high, int(self.series.times[0]), self._end
-        if self.intervals.backward:
-            began, ended, goes_on = (low < first) & (first <= high), (low < end) & (end < high), first <= low
-        else:
-            began, ended, goes_on = (low < first) & (first < high), (low <= end) & (end < high), end >= high
-        return began | ended | (self.intervals.rest & goes_on)
-
-    def status_by_count(self) -> Statuses:
-        """Return PercentValues: an Uncertain value is not Good, and Bad where it is treated so (§5.4.3.2.1).
-
-        Where there is enough of both, it is Good, as in the examples of Count and NumberOfTransitions.
-        """
-        good, bad = self.good.counts, self.bad.counts
-        is_good, is_bad = self._enough(good, bad, self.counts)
-        return np.where(is_good & ((good > 0) | ~is_bad), GOOD, np.where(is_bad, BAD, UNCERTAIN))
-
-    def status_by_time(self) -> Statuses:
-        """Return PercentTime over regions of simple bounding values; uncertain ones are good unless treated as bad.
-
-        Where there is enough of both, it is Bad, as in the text of §5.4.3.2.1.
-        """
-        pieces, simple = self.pieces, self.simple
-        known = ~simple.bad
-        good = pieces.ticks(known & ~simple.uncertain if self.configuration.treat_uncertain_as_bad else known)
-        is_good, is_bad = self._enough(good, pieces.width - good, pieces.width)
-        return np.where(is_bad, BAD, np.where(is_good, GOOD, UNCERTAIN))
-
-    def _enough(self, good: NDArray[Any], bad: NDArray[Any], all_of_it: NDArray[Any]) -> tuple[Mask, Mask]:
-        """Tell where there is enough good data for Good, and enough bad data for Bad; never of what is not there."""
-        percent = 100.0 / np.maximum(all_of_it, 1)
-        is_good = (good * percent >= self.configuration.percent_data_good) | (good == all_of_it)
-        return is_good, (bad * percent >= self.configuration.percent_data_bad) & (bad > 0)
-
-    @cached_property
     def _covered(self) -> tuple[Series, Mask, Mask]:
         covered = self.series.covered()
         severities = self.severities if covered is self.series else covered.statuses >> np.uint32(30)
@@ -148,7 +101,8 @@ class Window:
         return bad
 
     @property
-    def _end(self) -> int:
+    def end(self) -> int:
+        """Up to where there is data."""
         return max(int(self.series.times[-1]), self.series.covered_to or 0)
 
 
