@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from historian.messages.data_set import data_set_message
+from historian.messages.data_set import data_set_messages
 from historian.pace import Pace
 from historian.publishing import Messages, publish_all
 from historian.store_thread import StoreThread
@@ -20,6 +20,7 @@ class JsonPublisher:
 
     def __init__(self, store: Store, thread: StoreThread, site: str) -> None:
         self._store, self._thread, self._site = store, thread, site
+        self._topics: dict[str, str] = {}
         self._pace = Pace()
         self._sent = 0
         """Up to which block the broker has all."""
@@ -43,10 +44,15 @@ class JsonPublisher:
             await self._pace.rest(was_any=bool(blocks), was_all=has_all)
 
     def _messages(self, block: Block) -> Messages:
-        samples, types = self._store.samples(block.columns), self._store.types_of(block.columns.signals)
-        found = []
-        for sample, data_type in zip(samples, types, strict=True):
-            reactor, name = split_signal(sample.signal)
-            message = data_set_message(sample, data_type, is_historical=block.is_historical)
-            found.append((topic(reactor, f"json/{name}", self._site), message))
-        return found
+        columns = block.columns
+        names, types = self._store.names_of(columns.signals), self._store.types_of(columns.signals)
+        values = self._store.values(columns)
+        messages = data_set_messages(names, types, columns, values, is_historical=block.is_historical)
+        return list(zip(map(self._topic, names), messages, strict=True))
+
+    def _topic(self, name: str) -> str:
+        known = self._topics.get(name)
+        if known is None:
+            reactor, leaf = split_signal(name)
+            known = self._topics[name] = topic(reactor, f"json/{leaf}", self._site)
+        return known

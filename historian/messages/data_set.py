@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
-import json
+import functools
+from collections.abc import Iterator, Sequence
+
+import orjson
 
 from plant import quality
-from plant.clock import text_from_ticks
 from plant.names import split_signal
-from plant.sample import Sample, Scalar
+from plant.sample import Scalar
+from timeseries.answers.times import listed
+from timeseries.columns import Columns
 
 _WIDE, _LOCALIZED_TEXT = (8, 9), 21
 """Int64 and UInt64, and LocalizedText (OPC 10000-6 v1.05 §5.1.2)."""
 
 
-def data_set_message(sample: Sample, data_type: int, *, is_historical: bool = False) -> bytes:
-    """Return a sample's message; `data_type` is its signal's built-in type.
+def data_set_messages(
+    names: Sequence[str],
+    data_types: Sequence[int],
+    columns: Columns,
+    values: Sequence[Scalar | None],
+    *,
+    is_historical: bool = False,
+) -> Iterator[bytes]:
+    """Yield each sample's message; a data type is its signal's built-in type.
 
     `Historical`, a member of our own, marks what was read back from a history.
     """
-    _, name = split_signal(sample.signal)
-    bad = sample.value is None or quality.is_bad(sample.quality)
-    field: dict[str, object] = {} if bad else {"UaType": data_type}
-    field["Value"] = None if bad else _json_value(sample.value, data_type)
-    if sample.quality != quality.GOOD:
-        field["StatusCode"] = {"Code": sample.quality, "Symbol": quality.name_of(sample.quality)}
-    field["SourceTimestamp"] = text_from_ticks(sample.source_time)
-    if sample.server_time:
-        field["ServerTimestamp"] = text_from_ticks(sample.server_time)
-    message = {
-        "DataSetWriterName": sample.signal,
-        "SequenceNumber": sample.seq % 2**32,
-        "Timestamp": text_from_ticks(sample.server_time or sample.source_time),
-        "MessageType": "ua-deltaframe",
-        **({"Historical": True} if is_historical else {}),
-        "Payload": {name: field},
-    }
-    return json.dumps(message, separators=(",", ":")).encode()
+    sources, sent = listed(columns.times), listed(columns.server_times)
+    rows = zip(
+        names, data_types, values, columns.statuses.tolist(), sources, sent, columns.server_times.tolist(),
+        columns.seqs.tolist(), strict=True,
+    )  # fmt: skip
+    historical = {"Historical": True} if is_historical else {}
+    for name, data_type, value, status, source, server, server_time, seq in rows:
+        bad = value is None or quality.is_bad(status)
+        field: dict[str, object] = {} if bad else {"UaType": data_type}
+        field["Value"] = None if bad else _json_value(value, data_type)
+        if status != quality.GOOD:
+            field["StatusCode"] = {"Code": status, "Symbol": quality.name_of(status)}
+        field["SourceTimestamp"] = source
+        if server_time:
+            field["ServerTimestamp"] = server
+        message = {
+            "DataSetWriterName": name,
+            "SequenceNumber": seq % 2**32,
+            "Timestamp": server if server_time else source,
+            "MessageType": "ua-deltaframe",
+            **historical,
+            "Payload": {_leaf(name): field},
+        }
+        yield orjson.dumps(message)
+
+
+@functools.cache
+def _leaf(name: str) -> str:
+    return split_signal(name)[1]
 
 
 def _json_value(value: Scalar | None, data_type: int) -> object:

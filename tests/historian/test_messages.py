@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from historian.messages.data_set import data_set_message
+from historian.messages.data_set import data_set_messages
 from historian.messages.line_protocol import EARLIEST, LATEST, LineProtocol
 from plant import quality
 from plant.clock import ticks_from_text
@@ -80,15 +81,25 @@ def test_times_are_exact_as_far_as_they_go_and_an_unknown_one_is_left_out(store:
     assert f"srv={int(last.split(' ')[2]) - 100}i" in last
 
 
-def test_a_data_set_message_carries_one_data_value() -> None:
-    good = json.loads(data_set_message(Sample(TIME + 5, "R101.T", 350.01, quality.GOOD, TIME, 0, 9), 11))
+def data_set_message(store: Store, sample: Sample, *, is_historical: bool = False) -> Any:
+    columns: Columns = store.columns([sample])
+    names, types = store.names_of(columns.signals), store.types_of(columns.signals)
+    values = store.values(columns)
+    (message,) = data_set_messages(names, types, columns, values, is_historical=is_historical)
+    return json.loads(message)
+
+
+def test_a_data_set_message_carries_one_data_value(store: Store) -> None:
+    good = data_set_message(store, Sample(TIME + 5, "R101.T", 350.01, quality.GOOD, TIME, 0, 9))
     assert good["Payload"]["T"]["Value"] == 350.01
     assert good["Payload"]["T"]["SourceTimestamp"] == "2026-11-22T04:00:00.0000005Z"
     assert "StatusCode" not in good["Payload"]["T"]
     assert "Historical" not in good
-    bad = json.loads(
-        data_set_message(Sample(TIME, "R101.T", None, quality.BAD_SENSOR_FAILURE, TIME, 0, 10), 11, is_historical=True)
-    )
+    assert good["Timestamp"] == good["Payload"]["T"]["ServerTimestamp"] == "2026-11-22T04:00:00.0000000Z"
+    sample = Sample(TIME + 5, "R101.T", None, quality.BAD_SENSOR_FAILURE, 0, 0, 10)
+    bad = data_set_message(store, sample, is_historical=True)
+    assert bad["Timestamp"] == "2026-11-22T04:00:00.0000005Z"
+    assert "ServerTimestamp" not in bad["Payload"]["T"]
     assert bad["Payload"]["T"]["Value"] is None
     assert bad["Payload"]["T"]["StatusCode"]["Symbol"] == "BadSensorFailure"
     assert bad["Historical"] is True
@@ -102,10 +113,13 @@ def test_a_data_set_message_carries_one_data_value() -> None:
         (2**64 - 1, 9, "18446744073709551615"),
         (True, 1, True),
         (0.5, 10, 0.5),
-        ("2026-11-22T04:00:00Z", 13, "2026-11-22T04:00:00Z"),
+        ("2026-11-22T04:00:00.0000000Z", 13, "2026-11-22T04:00:00.0000000Z"),
         ("zu hei\u00df", 21, {"Text": "zu hei\u00df"}),
     ],
 )
-def test_a_data_set_message_has_the_signals_own_type(value: Scalar, data_type: int, wanted: object) -> None:
-    field = json.loads(data_set_message(Sample(TIME, "Tank.Count", value), data_type))["Payload"]["Count"]
+def test_a_data_set_message_has_the_signals_own_type(
+    store: Store, value: Scalar, data_type: int, wanted: object
+) -> None:
+    store.declare([SignalInfo("Tank.Count", "", data_type)])
+    field = data_set_message(store, Sample(TIME, "Tank.Count", value))["Payload"]["Count"]
     assert (field["UaType"], field["Value"]) == (data_type, wanted)
