@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -51,6 +51,9 @@ class Metrics:
             "cstr_outbox_age_seconds", "How long the oldest sample that is not confirmed waits.", registry=registry
         )
         self._outbox = Gauge("cstr_outbox_samples", "Samples stored and not yet confirmed.", registry=registry)
+        self._behind = Gauge(
+            "cstr_outbox_behind_samples", "Those of them that a format has not yet sent.", ["format"], registry=registry
+        )
 
     def received(self, count: int) -> None:
         """Count what arrived: all of it is then stored or rejected."""
@@ -105,7 +108,9 @@ class Metrics:
         """Say how many signals' gaps stay open."""
         self._gaps.set(signals)
 
-    def outbox(self, samples: int, age_s: float) -> None:
-        """Say how much waits, and how long the oldest of it."""
+    def outbox(self, samples: int, age_s: float, behind: Mapping[str, int]) -> None:
+        """Say how much waits, how long the oldest of it, and how much of it for each format but line protocol."""
         self._outbox.set(samples)
         self._age.set(age_s)
+        for name, count in behind.items():
+            self._behind.labels(name).set(count)

@@ -37,7 +37,8 @@ async def keep_outbox_small(
     while True:
         await asyncio.sleep(OUTBOX_EVERY_S)
         waiting = store.outbox.waiting.samples
-        metrics.outbox(waiting, await thread.do(_age_s, store.outbox))
+        behind = await thread.do(store.outbox.behind)
+        metrics.outbox(waiting, await thread.do(_age_s, store.outbox), behind)
         health.detail["outbox"] = waiting
         dropped = 0
         while store.outbox.waiting.samples > most:
@@ -46,7 +47,8 @@ async def keep_outbox_small(
             dropped += samples
         metrics.dropped(dropped)
         if dropped and not is_dropping:
-            log.warning("the outbox is full: its oldest samples are stored, but will not be published")
+            slow = "".join(f"; {name} has still {count} of them to send" for name, count in behind.items() if count)
+            log.warning("the outbox is full: its oldest samples are stored, but will not be published%s", slow)
         is_dropping = dropped > 0
 
 

@@ -64,7 +64,7 @@ class Publisher:
 
     async def newest(self) -> int:
         """Return the number of the newest block that was stored."""
-        return await self._thread.do(self._newest)
+        return await self._thread.do(self._store.outbox.newest)
 
     async def lines(self, reactor: str, shipment: Shipment) -> list[bytes]:
         """Return what is still there of a shipment as line protocol, in messages."""
@@ -74,9 +74,6 @@ class Publisher:
     async def let_go(self) -> None:
         """Have nothing wait any more that is confirmed."""
         await self._thread.do(self._store.outbox.let_go, self.lanes.done)
-
-    def _newest(self) -> int:
-        return self._store.outbox.newest
 
     async def _read(self) -> bool:
         """Put what is new in the outbox into the lanes; tell whether that is all of it, or all there is room for."""

@@ -47,7 +47,7 @@ class Outbox:
     def begin(self) -> None:
         """Have what is stored from now on wait for a publisher."""
         if self._mark is None:
-            self._mark = self.newest
+            self._mark = self.newest()
             self._connection.execute("INSERT INTO published VALUES (?)", (self._mark,))
 
     def end(self) -> None:
@@ -69,9 +69,8 @@ class Outbox:
                 break
         return found
 
-    @property
     def newest(self) -> int:
-        """The number of the newest block that was ever stored, 0 for none."""
+        """Return the number of the newest block that was ever stored, 0 for none."""
         found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
         return int(found[0]) if found is not None else 0
 
@@ -79,6 +78,14 @@ class Outbox:
         """Have blocks behind a number wait for another reader too, also those that are let go of."""
         self._held[reader] = behind
         self._forget_what_is_done()
+
+    def behind(self) -> dict[str, int]:
+        """Return how many samples of what waits each other reader holds, by name."""
+        query = "SELECT coalesce(sum(count), 0) FROM block WHERE id > ?"
+        return {
+            name: self._connection.execute(query, (max(block, self._mark or 0),)).fetchone()[0]
+            for name, block in self._held.items()
+        }
 
     def let_go(self, through: int) -> None:
         """Have blocks up to a number wait no more, unless another reader holds them."""

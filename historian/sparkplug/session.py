@@ -90,7 +90,7 @@ class Sparkplug:
 
     async def source_is_there(self, infos: Sequence[SignalInfo]) -> None:
         """Have devices be born of these signals, before what comes of them is sent."""
-        before = await self._thread.do(lambda: self._store.outbox.newest)
+        before = await self._thread.do(self._store.outbox.newest)
         numbers = self._store.numbers(info.name for info in infos).tolist()
         self._source = _Source(dict(zip(numbers, infos, strict=True)), before)
         self.wake()
@@ -149,7 +149,7 @@ class Sparkplug:
     async def _turn_to(self, link: MqttLink, source: _Source | None) -> None:
         """Send what is left of the devices there are, have them die, and others be born."""
         if self._node.is_alive:
-            through = await self._thread.do(lambda: self._store.outbox.newest) if source is None else source.before
+            through = await self._thread.do(self._store.outbox.newest) if source is None else source.before
             while blocks := await self._blocks(through):
                 await self._send_blocks(link, blocks, self._source)
             await self._send(link, self._node.device_deaths(self._now_ms()))
@@ -171,7 +171,7 @@ class Sparkplug:
         unknown = {number: source.signals[number].name for number in self._present.unknown(source.signals)}
         for number, last in (await asyncio.to_thread(self._lasts, unknown)).items():
             self._present.note(number, last)
-        newest = await self._thread.do(lambda: self._store.outbox.newest)
+        newest = await self._thread.do(self._store.outbox.newest)
         while blocks := await self._thread.do(self._store.outbox.blocks, self._known, newest, READ_AT_ONCE):
             for block in blocks:
                 self._note(block)

@@ -172,7 +172,7 @@ async def test_json_has_every_sample_in_order_whenever_the_broker_goes_away_and_
     fill(outbox, server, 100)
     broker = Broker(random.Random(5).sample(range(1, 400), 10))
     each = JsonPublisher(outbox.store, outbox.thread, "main")
-    outbox.store.outbox.let_go(outbox.store.outbox.newest)
+    outbox.store.outbox.let_go(outbox.store.outbox.newest())
     assert outbox.store.outbox.waiting.samples == 300
     await publish(each, broker, lambda: not outbox.store.outbox.waiting.blocks)
     sent = [json.loads(payload) for topic, payload in broker.messages if topic.endswith("R101/json/T")]
