@@ -7,7 +7,7 @@ import asyncio
 from runtime.errors import LinkLost
 from runtime.mqtt_link import MqttLink
 
-IN_FLIGHT = 50
+IN_FLIGHT = 10
 """Messages handed to the broker's link at once: each takes a fraction of a millisecond, and samples come meanwhile."""
 
 Messages = list[tuple[str, bytes]]
