@@ -11,6 +11,8 @@ from runtime.mqtt_link import MqttLink
 from timeseries.outbox import Block
 from timeseries.store import Store
 
+JSON = "json"
+"""In the settings, and as a reader of the outbox."""
 READ_AT_ONCE = 500
 """Samples: what the broker has not acknowledged all of is sent again over the next link."""
 
@@ -22,9 +24,8 @@ class JsonPublisher:
         self._store, self._thread, self._site = store, thread, site
         self._topics: dict[str, str] = {}
         self._pace = Pace()
-        self._sent = 0
+        self._sent = store.outbox.done(JSON)
         """Up to which block the broker has all."""
-        store.outbox.hold("json", 0)
 
     def wake(self) -> None:
         """Say that there is something to publish."""
@@ -39,7 +40,7 @@ class JsonPublisher:
                 await publish_all(link, self._messages(block))
                 self._sent = block.number
             if blocks:
-                await self._thread.do(self._store.outbox.hold, "json", self._sent)
+                await self._thread.do(self._store.outbox.let_go, self._sent, JSON)
             has_all = sum(len(block.columns) for block in blocks) < READ_AT_ONCE
             await self._pace.rest(was_any=bool(blocks), was_all=has_all)
 

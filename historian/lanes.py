@@ -229,9 +229,10 @@ class Lane:
 class Lanes:
     """All reactors'."""
 
-    def __init__(self) -> None:
+    def __init__(self, offered: int = 0) -> None:
+        """`offered`: up to which block all of the outbox is there already."""
         self._lanes: dict[str, Lane] = {}
-        self.offered = 0
+        self.offered = offered
         """Up to which block the outbox is in the lanes."""
         self.doubtful_to = 0
         """Up to which block it does not tell anything that a sample is counted."""

@@ -52,7 +52,10 @@ class Metrics:
         )
         self._outbox = Gauge("cstr_outbox_samples", "Samples stored and not yet confirmed.", registry=registry)
         self._behind = Gauge(
-            "cstr_outbox_behind_samples", "Those of them that a format has not yet sent.", ["format"], registry=registry
+            "cstr_outbox_behind_samples",
+            "Those of them that a format has not sent, or not confirmed.",
+            ["format"],
+            registry=registry,
         )
 
     def received(self, count: int) -> None:
@@ -109,7 +112,7 @@ class Metrics:
         self._gaps.set(signals)
 
     def outbox(self, samples: int, age_s: float, behind: Mapping[str, int]) -> None:
-        """Say how much waits, how long the oldest of it, and how much of it for each format but line protocol."""
+        """Say how much waits, how long the oldest of it, and how much of it for each format."""
         self._outbox.set(samples)
         self._age.set(age_s)
         for name, count in behind.items():

@@ -10,11 +10,11 @@ from historian.command_trail import CommandTrail
 from historian.commands import Commander
 from historian.confirmation import Confirmation
 from historian.influx import Influx
-from historian.json_publisher import JsonPublisher
+from historian.json_publisher import JSON, JsonPublisher
 from historian.listener import Listener
 from historian.metrics import Metrics
 from historian.publisher import Publisher
-from historian.sparkplug.session import Sparkplug
+from historian.sparkplug.session import SPARKPLUG, Sparkplug
 from historian.status import Source, keep_status
 from historian.store_thread import StoreThread
 from plant.names import PLANT, split_signal
@@ -22,6 +22,7 @@ from runtime.mqtt_link import MqttLink, keep_connected
 from runtime.opcua_link.link import OpcuaLink
 from runtime.rotating_lines import COMMANDS, RotatingLines
 from runtime.service import Context
+from timeseries.outbox import PUBLISHER
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 
@@ -35,8 +36,9 @@ class Mqtt(Listener):
         self, context: Context, url: str, folder: Path, store: Store, thread: StoreThread, metrics: Metrics
     ) -> None:
         """`folder` is the store's."""
-        store.outbox.begin()
         settings = context.settings
+        formats = settings.mqtt.formats
+        store.outbox.begin({PUBLISHER, *(name for name in (JSON, SPARKPLUG) if name in formats)})
         self._url, self._site, self._health = url, settings.mqtt.site, context.health
         self._link: OpcuaLink | None = None
         self._source = Source()
@@ -51,9 +53,9 @@ class Mqtt(Listener):
         if has_influxdb:
             influx = Influx(settings.influxdb, self._site)
             self._confirmation = Confirmation(influx, self._publisher, metrics, context.health)
-        self._json = JsonPublisher(store, thread, self._site) if "json" in settings.mqtt.formats else None
+        self._json = JsonPublisher(store, thread, self._site) if JSON in formats else None
         self._sparkplug: Sparkplug | None = None
-        if "sparkplug" in settings.mqtt.formats:
+        if SPARKPLUG in formats:
             numbers = folder.with_name(BDSEQ)
             self._sparkplug = Sparkplug(settings.mqtt, store, thread, folder, numbers, self._commander)
 

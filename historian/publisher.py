@@ -19,7 +19,7 @@ from plant.names import topic
 from runtime.mqtt_link import MqttLink
 from runtime.settings import MqttSettings
 from timeseries.columns import Columns
-from timeseries.outbox import Block
+from timeseries.outbox import PUBLISHER, Block
 from timeseries.store import Store
 
 READ_AT_ONCE = 20_000
@@ -49,7 +49,7 @@ class Publisher:
         self._pace = Pace()
         self._read_now: dict[int, _Parted] = {}
         """Blocks that were read for what is sent now, by number."""
-        self.lanes = Lanes()
+        self.lanes = Lanes(store.outbox.done(PUBLISHER))
 
     def wake(self) -> None:
         """Say that there is something to publish."""

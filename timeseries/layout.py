@@ -32,23 +32,28 @@ class Layout:
 
 LOG = Layout(
     "log.sqlite",
-    5,
+    6,
     """
     CREATE TABLE signal (id INTEGER PRIMARY KEY, name TEXT NOT NULL, data_type INTEGER NOT NULL, unit TEXT NOT NULL,
         stepped INTEGER NOT NULL, declared INTEGER NOT NULL, UNIQUE (name, data_type));
     CREATE TABLE gap (signal INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, time INTEGER NOT NULL);
     CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, count INTEGER NOT NULL, data BLOB NOT NULL,
         historical INTEGER NOT NULL DEFAULT 0, crc INTEGER);
-    CREATE TABLE published (block INTEGER NOT NULL);
+    CREATE TABLE reader (name TEXT PRIMARY KEY, block INTEGER NOT NULL) WITHOUT ROWID;
     """,
     {
         3: "ALTER TABLE block ADD COLUMN historical INTEGER NOT NULL DEFAULT 0;",
         4: "ALTER TABLE block ADD COLUMN crc INTEGER;",
+        5: """
+            CREATE TABLE reader (name TEXT PRIMARY KEY, block INTEGER NOT NULL) WITHOUT ROWID;
+            INSERT INTO reader SELECT 'lp', block FROM published;
+            DROP TABLE published;
+        """,
     },
 )
 """`declared` grows with each declaration, so that of one name the highest is the present one; a gap's `epoch` and
-`time` say where it begins; a `historical` block was read back from a history; blocks up to `published` need not be
-published any more; `crc` is of `data`, and is not there in rows of earlier releases."""
+`time` say where it begins; a `historical` block was read back from a history; a `reader`
+publishes samples, and has all up to its `block`; `crc` is of `data`, and is not there in rows of earlier releases."""
 
 ARCHIVE = Layout(
     "archive.sqlite",

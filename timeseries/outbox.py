@@ -1,15 +1,19 @@
-"""What is stored and still has to be published: the blocks of the log behind a mark."""
+"""What is stored and still has to be published: the blocks of the log that some reader is not done with."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from timeseries.columns import Columns
+from timeseries.layout import transaction
 from timeseries.log import unpacked
 
 NEVER = 2**62
 """More than any block's number."""
+PUBLISHER = "lp"
+"""The reader that InfluxDB is fed by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +39,28 @@ class Outbox:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        found = connection.execute("SELECT block FROM published").fetchone()
-        self._mark: int | None = found[0] if found is not None else None
-        """None: nobody publishes, and nothing waits."""
-        self._done = 0
-        """Up to which block the publisher is done."""
-        self._held: dict[str, int] = {}
-        """The same of other readers, by name."""
+        self._done: dict[str, int] = dict(connection.execute("SELECT name, block FROM reader"))
+        """Up to which block each reader is done; none: nothing waits."""
         self.waiting = self._counted()
 
-    def begin(self) -> None:
-        """Have what is stored from now on wait for a publisher."""
-        if self._mark is None:
-            self._mark = self.newest()
-            self._connection.execute("INSERT INTO published VALUES (?)", (self._mark,))
+    def begin(self, readers: Iterable[str] = (PUBLISHER,)) -> None:
+        """Have what is stored from now on wait for these, and for no others; a new one has what waits already."""
+        wanted, start = set(readers), self.newest() if self._mark is None else self._mark
+        with transaction(self._connection):
+            for name in self._done.keys() - wanted:
+                self._connection.execute("DELETE FROM reader WHERE name = ?", (name,))
+            for name in wanted - self._done.keys():
+                self._connection.execute("INSERT INTO reader VALUES (?, ?)", (name, start))
+        self._done = {name: self._done.get(name, start) for name in wanted}
+        self.waiting = self._counted()
 
     def end(self) -> None:
-        """Have nothing wait any more: there is no publisher in the settings."""
-        self._connection.execute("DELETE FROM published")
-        self._mark = None
-        self.waiting = Waiting(0, 0)
+        """Have nothing wait any more: there is no reader in the settings."""
+        self.begin(())
+
+    def done(self, reader: str) -> int:
+        """Return up to which block a reader has all."""
+        return self._done.get(reader, 0)
 
     def blocks(self, after: int, through: int = NEVER, at_least: int = NEVER) -> list[Block]:
         """Return what waits behind a block's number, in order: all of it, or so many samples in whole blocks."""
@@ -74,34 +80,15 @@ class Outbox:
         found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
         return int(found[0]) if found is not None else 0
 
-    def hold(self, reader: str, behind: int) -> None:
-        """Have blocks behind a number wait for another reader too, also those that are let go of."""
-        self._held[reader] = behind
-        self._forget_what_is_done()
-
     def behind(self) -> dict[str, int]:
-        """Return how many samples of what waits each other reader holds, by name."""
+        """Return how many samples wait for each reader."""
         query = "SELECT coalesce(sum(count), 0) FROM block WHERE id > ?"
-        return {
-            name: self._connection.execute(query, (max(block, self._mark or 0),)).fetchone()[0]
-            for name, block in self._held.items()
-        }
+        return {name: self._connection.execute(query, (done,)).fetchone()[0] for name, done in self._done.items()}
 
-    def let_go(self, through: int) -> None:
-        """Have blocks up to a number wait no more, unless another reader holds them."""
-        self._done = max(self._done, through)
-        self._forget_what_is_done()
-
-    def _forget_what_is_done(self) -> None:
-        self._forget(min([self._done, *self._held.values()]))
-
-    def _forget(self, through: int) -> None:
-        if self._mark is not None and through > self._mark:
-            query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ? AND id <= ?"
-            blocks, samples = self._connection.execute(query, (self._mark, through)).fetchone()
-            self._connection.execute("UPDATE published SET block = ?", (through,))
-            self._mark = through
-            self.waiting = Waiting(self.waiting.blocks - blocks, self.waiting.samples - samples)
+    def let_go(self, through: int, reader: str = PUBLISHER) -> None:
+        """Have blocks up to a number wait no more for a reader."""
+        if through > self._done.get(reader, NEVER):
+            self._forget({**self._done, reader: through})
 
     def drop_oldest(self, most_samples: int, at_once: int) -> tuple[int, int]:
         """While too much waits, let go of some of the oldest blocks; return up to which, and how many samples."""
@@ -111,13 +98,30 @@ class Outbox:
             if left - dropped <= most_samples:
                 break
             through, dropped = number, dropped + count
-        self._forget(through)
+        self._forget({name: max(done, through) for name, done in self._done.items()})
         return through, dropped
 
     def added(self, samples: int) -> None:
         """Note that a block was stored."""
         if self._mark is not None:
             self.waiting = Waiting(self.waiting.blocks + 1, self.waiting.samples + samples)
+
+    @property
+    def _mark(self) -> int | None:
+        """Up to which block nothing waits; None: nobody reads."""
+        return min(self._done.values(), default=None)
+
+    def _forget(self, done: dict[str, int]) -> None:
+        """Note up to where readers are done now."""
+        query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ? AND id <= ?"
+        span = min(self._done.values(), default=0), min(done.values(), default=0)
+        blocks, samples = self._connection.execute(query, span).fetchone()
+        with transaction(self._connection):
+            self._connection.executemany(
+                "UPDATE reader SET block = ? WHERE name = ?", [(n, name) for name, n in done.items()]
+            )
+        self._done = done
+        self.waiting = Waiting(self.waiting.blocks - blocks, self.waiting.samples - samples)
 
     def _counted(self) -> Waiting:
         query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ?"

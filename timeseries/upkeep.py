@@ -87,8 +87,8 @@ class Upkeep:
         done = archive.progress(self._archive)
         for number, samples in () if are_whole else log.damaged(self._log, before, done):
             self.lost.append(f"{LOG.file}: block {number} is not as it was written, its {samples} samples are lost")
-        published = self._log.execute("SELECT block FROM published").fetchone()
-        log.drop(self._log, done if published is None else min(done, published[0]))
+        (read,) = self._log.execute("SELECT min(block) FROM reader").fetchone()
+        log.drop(self._log, done if read is None else min(done, read))
         return count
 
     def newest_time(self) -> int:

@@ -34,6 +34,8 @@ from timeseries.store import Store
 
 log = logging.getLogger("historian")
 
+SPARKPLUG = "sparkplug"
+"""In the settings, and as a reader of the outbox."""
 READ_AT_ONCE = 2_000
 """Samples: while they are made into messages, nothing else is done."""
 
@@ -76,13 +78,12 @@ class Sparkplug:
         """Of whose signals the devices that are alive are."""
         self._is_asked_for_births = False
         self._present = Present()
-        self._known = 0
+        self._known = store.outbox.done(SPARKPLUG)
         """Up to which block that is the present."""
         self._past = 0
         """Up to which block what the devices' births told was newer."""
-        self._sent = 0
+        self._sent = self._known
         """Up to which block the broker has all."""
-        store.outbox.hold("sparkplug", 0)
 
     def wake(self) -> None:
         """Say that there is something to do."""
@@ -210,7 +211,7 @@ class Sparkplug:
             await asyncio.sleep(0)  # what arrives meanwhile is stored first
         await link.settle()
         self._sent = blocks[-1].number
-        await self._thread.do(self._store.outbox.hold, "sparkplug", self._sent)
+        await self._thread.do(self._store.outbox.let_go, self._sent, SPARKPLUG)
         return sum(len(block.columns) for block in blocks)
 
     async def _send(self, link: MqttLink, messages: Iterable[Message]) -> None:

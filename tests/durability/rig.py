@@ -213,7 +213,7 @@ class Rig:
     def _waiting(self) -> tuple[int, int]:
         path = self.data / "historian" / "history" / LOG.file
         with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as log:
-            (mark,) = log.execute("SELECT block FROM published").fetchone()
+            (mark,) = log.execute("SELECT min(block) FROM reader").fetchone()
             (samples,) = log.execute("SELECT coalesce(sum(count), 0) FROM block WHERE id > ?", (mark,)).fetchone()
             (gaps,) = log.execute("SELECT count(*) FROM gap").fetchone()
             return samples, gaps

@@ -9,6 +9,7 @@ import pytest
 from historian import outbox
 from plant.sample import Sample
 from runtime.settings import HistorianSettings
+from timeseries.outbox import PUBLISHER
 from timeseries.packing import SAMPLE_BYTES
 from timeseries.signals import SignalInfo
 
@@ -18,7 +19,7 @@ HOURS = 48
 @pytest.fixture
 def filled(plant, server):
     plant.store.declare([SignalInfo("R101.T", "K", 11)])
-    plant.store.outbox.begin()
+    plant.store.outbox.begin((PUBLISHER, "other"))
     for hour in range(HOURS):
         plant.put(*(Sample(server.at(3600 * hour + 10 * n), "R101.T", hour + n / 361) for n in range(360)))
     return plant
@@ -53,26 +54,25 @@ async def test_the_outbox_keeps_to_its_share_and_drops_the_oldest(filled, monkey
 def test_what_another_reader_holds_waits_until_it_has_it_or_the_share_is_full(filled) -> None:
     outbox = filled.store.outbox
     newest, all_of_it = outbox.newest(), outbox.waiting.samples
-    outbox.hold("other", 3)
+    outbox.let_go(3, "other")
     outbox.let_go(newest)
     assert outbox.blocks(0)[0].number == 4
     assert outbox.waiting.samples == all_of_it - 3 * 360
-    assert outbox.behind() == {"other": all_of_it - 3 * 360}
-    outbox.hold("other", 5)
+    assert outbox.behind() == {PUBLISHER: 0, "other": all_of_it - 3 * 360}
+    outbox.let_go(5, "other")
     assert outbox.blocks(0)[0].number == 6
     through, _ = outbox.drop_oldest(0, 2)
     assert through == 7
     assert outbox.blocks(0)[0].number == 8
-    outbox.hold("other", newest)
-    assert outbox.behind() == {"other": 0}
+    outbox.let_go(newest, "other")
+    assert outbox.behind() == {PUBLISHER: 0, "other": 0}
     assert outbox.blocks(0) == []
     assert outbox.waiting == type(outbox.waiting)(0, 0)
 
 
 def test_a_publisher_that_is_not_done_keeps_what_another_reader_has(filled) -> None:
     outbox = filled.store.outbox
-    outbox.hold("other", 0)
-    outbox.hold("other", outbox.newest())
+    outbox.let_go(outbox.newest(), "other")
     assert outbox.blocks(0)[0].number == 1
     outbox.let_go(2)
     assert outbox.blocks(0)[0].number == 3

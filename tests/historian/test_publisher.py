@@ -14,12 +14,13 @@ from historian import confirmation, json_publisher, lanes, pace
 from historian import publisher as publishing
 from historian.confirmation import Confirmation
 from historian.influx import State, Unanswered
-from historian.json_publisher import JsonPublisher
+from historian.json_publisher import JSON, JsonPublisher
 from historian.lanes import Shipment
 from historian.publisher import MOST_IN_A_MESSAGE, Publisher
 from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.settings import MqttSettings
+from timeseries.outbox import PUBLISHER
 from timeseries.signals import SignalInfo
 
 NAMES = ("R101.T", "R101.Ca", "R102.T")
@@ -171,6 +172,7 @@ async def test_json_has_every_sample_in_order_whenever_the_broker_goes_away_and_
     monkeypatch.setattr(json_publisher, "READ_AT_ONCE", 30)
     fill(outbox, server, 100)
     broker = Broker(random.Random(5).sample(range(1, 400), 10))
+    outbox.store.outbox.begin((PUBLISHER, JSON))
     each = JsonPublisher(outbox.store, outbox.thread, "main")
     outbox.store.outbox.let_go(outbox.store.outbox.newest())
     assert outbox.store.outbox.waiting.samples == 300
@@ -184,6 +186,7 @@ async def test_what_was_read_back_is_marked_in_json(outbox, server) -> None:
     fill(outbox, server, 1)
     fill(outbox, server, 1, start=1, historical=True)
     broker = Broker()
+    outbox.store.outbox.begin((PUBLISHER, JSON))
     each = JsonPublisher(outbox.store, outbox.thread, "main")
     await publish(each, broker, lambda: len(broker.messages) == 6)
     marks = [json.loads(payload).get("Historical") for topic, payload in broker.messages if topic.endswith("json/T")]

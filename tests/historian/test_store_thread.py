@@ -9,9 +9,10 @@ import sqlite3
 import pytest
 
 from historian import store_thread
-from historian.json_publisher import JsonPublisher
+from historian.json_publisher import JSON, JsonPublisher
 from historian.publisher import Publisher
 from runtime.settings import MqttSettings
+from timeseries.outbox import PUBLISHER
 from timeseries.store import Store
 
 SLOWEST_S = 0.001
@@ -46,9 +47,9 @@ async def test_a_full_disk_ends_neither_collection_nor_publication(
     plant, server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    plant.store.outbox.begin()
+    plant.store.outbox.begin((PUBLISHER, JSON))
     as_json = JsonPublisher(plant.store, plant.thread, "main")
-    writes = ("declare", "open_gaps", "append", "close_gaps", "let_go", "hold")
+    writes = ("declare", "open_gaps", "append", "close_gaps", "let_go")
     disk = FullDisk(monkeypatch, plant.store, *writes)
     server.live = [server.measure("R101.T", 350.0, 1)]
     sent: list[str] = []

@@ -114,11 +114,14 @@ def test_what_was_written_before_there_were_checksums_is_read(noise: Store, upke
     upkeep.seal(at(5000))
     put(noise, sample("R101.T", 3000, 1.0))
     wanted = found(folder)
-    for layout, columns in ((LOG, ("block.crc",)), (ARCHIVE, ("chunk.crc", "segment.footer"))):
+    without = ((LOG, 4, ("block.crc",)), (ARCHIVE, 3, ("chunk.crc", "segment.footer")))
+    for layout, version, columns in without:
         connection = open_for_writing(folder, layout)
         for column in columns:
             connection.execute("ALTER TABLE {} DROP COLUMN {}".format(*column.split(".")))
-        connection.execute(f"PRAGMA user_version={layout.version - 1}")
+        if layout is LOG:
+            connection.executescript("DROP TABLE reader; CREATE TABLE published (block INTEGER NOT NULL)")
+        connection.execute(f"PRAGMA user_version={version}")
         connection.close()
     Store(folder).close()
     assert found(folder) == wanted

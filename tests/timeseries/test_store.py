@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from plant import quality
 from plant.sample import Sample
 from timeseries.layout import LOG
+from timeseries.outbox import PUBLISHER
 from timeseries.reader import Reader, UnknownSignal
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
@@ -160,6 +161,24 @@ def test_the_outbox_keeps_what_is_not_published(store: Store, folder: Path) -> N
     assert store.outbox.blocks(0) == []
 
 
+def test_each_reader_of_the_outbox_goes_on_where_it_was(store: Store, folder: Path) -> None:
+    store.outbox.begin((PUBLISHER, "json"))
+    for place in range(4):
+        put(store, sample("R101.T", place, 350.0))
+    store.outbox.let_go(3)
+    store.outbox.let_go(1, "json")
+    store.outbox.let_go(4, "nobody")
+    again = Store(folder).outbox
+    assert (again.done(PUBLISHER), again.done("json"), again.waiting.samples) == (3, 1, 3)
+    assert again.behind() == {PUBLISHER: 1, "json": 3}
+    again.begin((PUBLISHER, "sparkplug"))
+    assert (again.done(PUBLISHER), again.done("sparkplug"), again.done("json")) == (3, 1, 0)
+    again.begin()
+    assert ([block.number for block in again.blocks(0)], again.waiting.samples) == ([4], 1)
+    again.end()
+    assert (again.blocks(0), again.waiting.samples) == ([], 0)
+
+
 def test_what_was_read_back_waits_as_such(store: Store) -> None:
     store.outbox.begin()
     put(store, sample("R101.T", 2, 350.0))
@@ -275,15 +294,21 @@ def test_the_log_of_the_release_before_is_brought_up(folder: Path) -> None:
     store = Store(folder)
     store.declare([SignalInfo("R101.T", "K", 11)])
     put(store, sample("R101.T", 1, 350.0))
+    store.outbox.begin()
+    put(store, sample("R101.T", 2, 351.0))
     store._log.executescript(
-        "ALTER TABLE block DROP COLUMN historical; ALTER TABLE block DROP COLUMN crc; PRAGMA user_version=3;"
+        "ALTER TABLE block DROP COLUMN historical; ALTER TABLE block DROP COLUMN crc; DROP TABLE reader;"
+        "CREATE TABLE published (block INTEGER NOT NULL); INSERT INTO published VALUES (1); PRAGMA user_version=3;"
     )
     store.close()
     with pytest.raises(sqlite3.DatabaseError, match=r"log\.sqlite: its layout is 3, .*; start the plant once"):
         Reader(folder)
     again = Store(folder)
-    put(again, sample("R101.T", 2, 351.0))
-    assert [each.value for each in Reader(folder).raw("R101.T", 0, 2**62)] == [350.0, 351.0]
+    assert [block.number for block in again.outbox.blocks(0)] == [2]
+    again.outbox.begin((PUBLISHER, "json"))
+    assert [again.outbox.done(name) for name in (PUBLISHER, "json")] == [1, 1]
+    put(again, sample("R101.T", 3, 352.0))
+    assert [each.value for each in Reader(folder).raw("R101.T", 0, 2**62)] == [350.0, 351.0, 352.0]
 
 
 def test_another_layout_is_refused_by_name(folder: Path) -> None:

@@ -12,12 +12,12 @@ import pytest
 
 from historian import pace
 from historian.commands import Commander
-from historian.sparkplug.session import Sparkplug
+from historian.sparkplug.session import SPARKPLUG, Sparkplug
 from plant import quality
 from plant.clock import unix_ns_from_ticks
 from plant.sample import Sample
 from runtime.settings import MqttSettings
-from timeseries.outbox import NEVER
+from timeseries.outbox import NEVER, PUBLISHER
 from timeseries.reader import Reader
 from timeseries.signals import SignalInfo
 
@@ -100,7 +100,7 @@ class Edge:
         self.plant, self.infos = plant, INFOS
         self.written: list[tuple[str, object]] = []
         plant.store.declare(INFOS)
-        plant.store.outbox.begin()
+        plant.store.outbox.begin((PUBLISHER, SPARKPLUG))
         self._bdseq = bdseq
         self.settings = MqttSettings()
         self.sparkplug = self.made()
