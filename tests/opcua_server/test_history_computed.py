@@ -101,9 +101,13 @@ async def test_every_aggregate_is_that_of_the_raw_history(plant: Client, functio
             (found,) = await asked(plant, processed(function, first, last, 4.0), name)
             series = await raw(plant, name, first - 60 * S, last + 60 * S) if first < last else None
             series = series or await raw(plant, name, last - 60 * S, first + 60 * S)
-            wanted = aggregates(series, first, last, 4 * S, function).rows()
-            assert [row[::2] for row in rows(found)] == [(each.time, each.status) for each in wanted], name
-            values = [None if each.value is None else pytest.approx(each.value, rel=1e-9) for each in wanted]
+            wanted = aggregates(series, first, last, 4 * S, function)
+            statuses = wanted.statuses.tolist()
+            assert [row[::2] for row in rows(found)] == list(zip(wanted.times.tolist(), statuses, strict=True)), name
+            values = [
+                None if quality.is_bad(status) else pytest.approx(value, rel=1e-9)
+                for value, status in zip(wanted.values.tolist(), statuses, strict=True)
+            ]
             assert [row[1] for row in rows(found)] == values, name
 
 

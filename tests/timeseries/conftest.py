@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from plant.sample import Sample, Scalar
+from timeseries.aggregates import Aggregates
 from timeseries.columns import Columns
 from timeseries.reader import Reader
 from timeseries.signals import SignalInfo
@@ -30,6 +32,21 @@ def sample(name: str, place: float, value: Scalar | None, status: int = quality.
 
 def put(store: Store, *samples: Sample) -> Columns:
     return store.append(store.columns(samples))
+
+
+class Row(NamedTuple):
+    """An aggregate's result for one interval."""
+
+    time: int
+    value: Scalar | None
+    status: int
+    start: int
+
+
+def results_of(found: Aggregates) -> list[Row]:
+    columns = (found.times, found.values, found.statuses, found.starts)
+    every = zip(*(column.tolist() for column in columns), strict=True)
+    return [Row(time, None if quality.is_bad(status) else value, status, start) for time, value, status, start in every]
 
 
 @pytest.fixture

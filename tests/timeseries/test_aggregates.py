@@ -13,12 +13,13 @@ from timeseries.aggregates import (
     FUNCTIONS,
     MOST_INTERVALS,
     AggregateConfiguration,
-    Aggregated,
     Intervals,
     Series,
     aggregates,
     at_times,
 )
+
+from .conftest import Row, results_of
 
 S = TICKS_PER_SECOND
 GOOD, BAD = quality.GOOD, quality.BAD_SENSOR_FAILURE
@@ -28,7 +29,7 @@ GAPPED = Series.of([(0, 2.0, GOOD), (5 * S, None, BAD), (15 * S, 4.0, GOOD), (20
 
 
 def only(series: Series, function: str, start: int = 0, end: int = 20) -> tuple[object, int]:
-    (result,) = aggregates(series, start * S, end * S, (end - start) * S, function).rows()
+    (result,) = results_of(aggregates(series, start * S, end * S, (end - start) * S, function))
     return result.value, result.status
 
 
@@ -57,7 +58,7 @@ def test_an_interval(series: Series, function: str, span: tuple[int, int], value
 
 
 def test_each_interval_begins_where_the_last_ended() -> None:
-    results = aggregates(SLOPED, 0, 20 * S, 5 * S, "TimeAverage").rows()
+    results = results_of(aggregates(SLOPED, 0, 20 * S, 5 * S, "TimeAverage"))
     assert [(result.time // S, result.value) for result in results] == [(0, 2.5), (5, 7.5), (10, 7.5), (15, 2.5)]
 
 
@@ -113,14 +114,14 @@ def test_a_bad_sample_is_nothing_or_a_value_between_the_nearest_others(simple: b
 
 def test_an_unknown_aggregate_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="TimeAverage"):
-        aggregates(SLOPED, 0, 20 * S, S, "Mean").rows()
+        results_of(aggregates(SLOPED, 0, 20 * S, S, "Mean"))
 
 
 @pytest.mark.parametrize(("end", "interval"), [(20 * S, -1), (0, S), (MOST_INTERVALS + 1, 1), (-MOST_INTERVALS - 1, 1)])
 def test_intervals_that_are_none_or_too_many_are_refused(end: int, interval: int) -> None:
     with pytest.raises(ValueError, match="interval"):
-        aggregates(SLOPED, 0, end, interval, "TimeAverage").rows()
-    assert len(aggregates(SLOPED, 0, MOST_INTERVALS, 1, "Count").rows()) == MOST_INTERVALS
+        results_of(aggregates(SLOPED, 0, end, interval, "TimeAverage"))
+    assert len(results_of(aggregates(SLOPED, 0, MOST_INTERVALS, 1, "Count"))) == MOST_INTERVALS
 
 
 @pytest.mark.parametrize("span", [(0, 95), (95, 0)])
@@ -135,42 +136,42 @@ def test_intervals_come_in_pages(span: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("interval", [0, 20 * S, 90 * S])
 def test_an_interval_of_nothing_or_more_than_all_is_the_span(interval: int) -> None:
-    (result,) = aggregates(SLOPED, 0, 20 * S, interval, "TimeAverage").rows()
-    assert result == Aggregated(0, 5.0, quality.CALCULATED, 0)
+    (result,) = results_of(aggregates(SLOPED, 0, 20 * S, interval, "TimeAverage"))
+    assert result == Row(0, 5.0, quality.CALCULATED, 0)
 
 
 def test_the_rest_of_a_span_is_partial() -> None:
-    results = aggregates(SLOPED, 0, 18 * S, 10 * S, "TimeAverage").rows()
+    results = results_of(aggregates(SLOPED, 0, 18 * S, 10 * S, "TimeAverage"))
     assert [(result.time // S, result.value) for result in results] == [(0, 5.0), (10, 6.0)]
     assert [result.status for result in results] == [quality.CALCULATED, quality.CALCULATED | quality.PARTIAL]
-    assert [result.status for result in aggregates(SLOPED, 0, 18 * S, 10 * S, "Average").rows()] == [
+    assert [result.status for result in results_of(aggregates(SLOPED, 0, 18 * S, 10 * S, "Average"))] == [
         quality.CALCULATED
     ] * 2
 
 
 def test_backward_an_interval_starts_at_its_late_end_and_includes_it() -> None:
-    results = aggregates(SLOPED, 20 * S, 5 * S, 10 * S, "Count").rows()
+    results = results_of(aggregates(SLOPED, 20 * S, 5 * S, 10 * S, "Count"))
     assert [(result.time // S, result.start // S, result.value) for result in results] == [(20, 20, 1), (10, 10, 1)]
     assert results[1].status == quality.CALCULATED | quality.PARTIAL
-    assert [result.value for result in aggregates(SLOPED, 20 * S, 0, 5 * S, "TimeAverage").rows()] == [
+    assert [result.value for result in results_of(aggregates(SLOPED, 20 * S, 0, 5 * S, "TimeAverage"))] == [
         2.5,
         7.5,
         7.5,
         2.5,
     ]
-    (bounds,) = aggregates(STEPPED, 10 * S, 5 * S, 0, "DeltaBounds").rows()
+    (bounds,) = results_of(aggregates(STEPPED, 10 * S, 5 * S, 0, "DeltaBounds"))
     assert bounds.value == -3.0
 
 
 def test_what_is_set_holds_to_where_it_is_known_to() -> None:
     rows = [(0, 1.0, GOOD), (4 * S, 2.0, GOOD)]
-    (result,) = aggregates(Series.of(rows, stepped=True), 10 * S, 20 * S, 0, "TimeAverage2").rows()
+    (result,) = results_of(aggregates(Series.of(rows, stepped=True), 10 * S, 20 * S, 0, "TimeAverage2"))
     assert result.status == quality.BAD_NO_DATA
     known = Series.of(rows, stepped=True, covered_to=20 * S)
     for function, value in (("TimeAverage2", 2.0), ("EndBound", 2.0), ("DurationGood", 10_000.0), ("Count", 0)):
-        (result,) = aggregates(known, 10 * S, 20 * S, 0, function).rows()
+        (result,) = results_of(aggregates(known, 10 * S, 20 * S, 0, function))
         assert (result.value, result.status) == (value, quality.CALCULATED), function
-    (result,) = aggregates(known, 10 * S, 20 * S, 0, "Average").rows()
+    (result,) = results_of(aggregates(known, 10 * S, 20 * S, 0, "Average"))
     assert (result.value, result.status) == (None, quality.BAD_NO_DATA)
 
 
@@ -186,7 +187,7 @@ def test_behind_where_it_is_known_to_hold_it_is_extrapolated(status: int) -> Non
     if status == GOOD:
         assert at(known, 20) == at(known, 20, simple=False) == (3.0, quality.INTERPOLATED)
     for function in ("TimeAverage", "TimeAverage2", "PercentGood", "EndBound", "Maximum2"):
-        (result,) = aggregates(known, 21 * S, 30 * S, 0, function).rows()
+        (result,) = results_of(aggregates(known, 21 * S, 30 * S, 0, function))
         assert (result.value, result.status) == (None, quality.BAD_NO_DATA), function
 
 
@@ -194,20 +195,20 @@ def test_an_interval_that_is_half_behind_it_is_partial() -> None:
     known = Series.of([(0, 1.0, GOOD), (4 * S, 2.0, GOOD)], stepped=True, covered_to=20 * S)
     ended = Series.of([(0, 1.0, GOOD), (4 * S, 2.0, GOOD), (20 * S + 1, 2.0, GOOD)], stepped=True)
     for function in ("TimeAverage2", "DurationGood", "DurationBad", "PercentGood", "TimeAverage"):
-        (result,) = aggregates(known, 10 * S, 30 * S, 0, function).rows()
-        (as_if_measured,) = aggregates(ended, 10 * S, 30 * S, 0, function).rows()
+        (result,) = results_of(aggregates(known, 10 * S, 30 * S, 0, function))
+        (as_if_measured,) = results_of(aggregates(ended, 10 * S, 30 * S, 0, function))
         assert result == as_if_measured, function
         assert result.status & quality.PARTIAL
     assert only(known, "DurationGood", 10, 30)[0] == pytest.approx(10_000.0, abs=1.001)
 
 
 def test_people_who_ask_get_held_values_and_rows_at_the_start_of_intervals() -> None:
-    (result,) = aggregates(STEPPED, 0, 10 * S, 0, "TimeAverage", as_query=True).rows()
+    (result,) = results_of(aggregates(STEPPED, 0, 10 * S, 0, "TimeAverage", as_query=True))
     assert (result.value, result.status) == (1.6, quality.CALCULATED)
-    assert aggregates(STEPPED, 0, 10 * S, 0, "TimeAverage").rows()[0].value == pytest.approx(2.7)
+    assert results_of(aggregates(STEPPED, 0, 10 * S, 0, "TimeAverage"))[0].value == pytest.approx(2.7)
     for function, seconds, standard in (("End", 0, 4), ("Start", 0, 0), ("MaximumActualTime", 4, 4)):
         assert aggregates(STEPPED, 0, 10 * S, 0, function, as_query=True).times == [seconds * S]
-        assert aggregates(STEPPED, 0, 10 * S, 0, function).rows()[0].time == standard * S
+        assert results_of(aggregates(STEPPED, 0, 10 * S, 0, function))[0].time == standard * S
 
 
 def test_results_have_the_type_of_the_signal_or_of_the_aggregate() -> None:
@@ -257,7 +258,7 @@ def test_a_month_of_samples_takes_no_time(function: str) -> None:
     times = np.arange(count, dtype=np.int64) * S
     series = Series(times, np.sin(times / (1000.0 * S)), np.zeros(count, np.uint32), stepped=False)
     begun = time.process_time()
-    results = aggregates(series, 0, count * S, count * S // 1000, function).rows()
+    results = results_of(aggregates(series, 0, count * S, count * S // 1000, function))
     assert time.process_time() - begun < 1.0
     assert len(results) == 1000
     assert not any(quality.is_bad(result.status) for result in results)

@@ -12,13 +12,13 @@ from timeseries.aggregates import (
     FUNCTIONS,
     Aggregate,
     AggregateConfiguration,
-    Aggregated,
     Intervals,
     Long,
     Series,
     aggregates,
 )
 
+from .conftest import Row, results_of
 from .slow_aggregates import Slow
 from .slow_interval import MILLISECOND, Point
 
@@ -73,7 +73,7 @@ def test_columns_agree_with_the_slow_way(
     for name in FUNCTIONS:
         wanted = [each.answer(name) for each in slow]
         for results in (
-            aggregates(series, start, end, interval * S, name, configuration).rows(),
+            results_of(aggregates(series, start, end, interval * S, name, configuration)),
             in_parts(series, Intervals.between(start, end, interval * S), Aggregate(name, configuration), every),
         ):
             assert [(r.time, hex(r.status), r.start) for r in results] == [
@@ -83,7 +83,7 @@ def test_columns_agree_with_the_slow_way(
                 assert result.value == (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-9)), name
 
 
-def in_parts(series: Series, intervals: Intervals, aggregate: Aggregate, every: int) -> list[Aggregated]:
+def in_parts(series: Series, intervals: Intervals, aggregate: Aggregate, every: int) -> list[Row]:
     """Return each interval's result, its samples taken some at a time."""
     found = []
     for row in range(len(intervals.low)):
@@ -94,7 +94,7 @@ def in_parts(series: Series, intervals: Intervals, aggregate: Aggregate, every: 
             if low < cut < high:
                 long.take(series, cut)
         long.take(series, high)
-        found += long.result().rows()
+        found += results_of(long.result())
     return found[::-1] if intervals.backward else found
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from plant.clock import TICKS_PER_SECOND as S
-from timeseries.aggregates import FUNCTIONS, Aggregated, aggregates
+from timeseries.aggregates import FUNCTIONS, aggregates
 
 from .annex_a import HISTORIANS, SPAN, Expected, Table, expected, tables
+from .conftest import Row, results_of
 
 TABLES = {(table.function, table.historian): table for table in tables()}
 
@@ -38,7 +39,7 @@ DEVIATIONS: dict[tuple[str, str, int], tuple[str, str]] = {
 """(aggregate, historian, second) -> what is right by the text, and why; the table of Total for H3 has its own test."""
 
 
-def alike(results: list[Aggregated], rows: tuple[Expected, ...]) -> None:
+def alike(results: list[Row], rows: tuple[Expected, ...]) -> None:
     assert [(result.start, result.time, hex(result.status)) for result in results] == [
         (row.start, row.time, hex(row.status)) for row in rows
     ]
@@ -60,16 +61,16 @@ def by_the_text(table: Table) -> tuple[Expected, ...]:
 def test_an_example(name: tuple[str, str]) -> None:
     table = TABLES[name]
     series, configuration = HISTORIANS[table.historian]
-    alike(aggregates(series, 0, SPAN, table.interval, table.function, configuration).rows(), by_the_text(table))
+    alike(results_of(aggregates(series, 0, SPAN, table.interval, table.function, configuration)), by_the_text(table))
 
 
 def test_a_stepped_total_has_straight_lines_unless_it_is_to_hold() -> None:
     """§5.4.3.8 gives Total the lines of TimeAverage, which its table for H3 has; the table of Total holds."""
     series, configuration = HISTORIANS["H3"]
     held = TABLES["Total", "H3"]
-    alike(aggregates(series, 0, SPAN, held.interval, "Total", configuration, as_query=True).rows(), held.rows)
+    alike(results_of(aggregates(series, 0, SPAN, held.interval, "Total", configuration, as_query=True)), held.rows)
     averages = TABLES["TimeAverage", "H3"].rows
-    totals = aggregates(series, 0, SPAN, held.interval, "Total", configuration).rows()
+    totals = results_of(aggregates(series, 0, SPAN, held.interval, "Total", configuration))
     assert [result.status for result in totals] == [row.status for row in averages]
     values = [result.value for result in totals if result.value is not None]
     wanted = [row.value for row in averages if row.value is not None]

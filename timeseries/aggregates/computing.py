@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plant import quality
-from plant.sample import Scalar
 from timeseries.aggregates.asked import Asked
 from timeseries.aggregates.configuration import STANDARD, AggregateConfiguration
 from timeseries.aggregates.facts import Facts
@@ -29,18 +28,6 @@ from timeseries.aggregates.series import Decode, Series, Statuses, Times, own_ty
 from timeseries.aggregates.window import NO_DATA, Results, Window
 
 _NEVER_PARTIAL = frozenset({"Average", "Interpolative"})
-
-
-@dataclass(frozen=True, slots=True)
-class Aggregated:
-    """The result for one interval."""
-
-    time: int
-    """The timestamp of the result: the start of the interval unless the aggregate says otherwise."""
-    value: Scalar | None
-    status: int
-    start: int
-    """The start of the interval: its later end where time runs backward."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,15 +49,6 @@ class Aggregates:
     def turned(self) -> Aggregates:
         """Return them in the other order."""
         return Aggregates(self.times[::-1], self.values[::-1], self.statuses[::-1], self.starts[::-1])
-
-    def rows(self) -> list[Aggregated]:
-        """Return them one by one."""
-        columns = (self.times, self.values, self.statuses, self.starts)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [
-            Aggregated(time, None if quality.is_bad(status) else value, status, start)
-            for time, value, status, start in rows
-        ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,11 +127,9 @@ class Aggregate:
         times = results.times
         if times is None or (self.as_query and self.name not in ACTUAL_TIME):
             times = starts
-        values = (
-            own_type(results.values, results.statuses < quality.BAD, seen.decode)
-            if results.own_type
-            else results.values
-        )
+        values = results.values
+        if results.own_type:
+            values = own_type(values, results.statuses < quality.BAD, seen.decode)
         return Aggregates(times, values, results.statuses, starts)
 
     @property
