@@ -42,7 +42,10 @@ def aggregated(
 
 
 def in_steps(history: Recorded, number: int, info: SignalInfo, intervals: Intervals, aggregate: Aggregate) -> Steps:
-    """Return the same, after a step for every so many samples."""
+    """Return the same, after a step for every so many samples.
+
+    A stretch of which nothing is known is looked through for each part in it.
+    """
     found = []
     for part in _parts(history, number, intervals):
         if part.cuts:
@@ -84,7 +87,8 @@ def _parts(history: Recorded, number: int, intervals: Intervals) -> Iterator[_Pa
     rows = np.clip(np.searchsorted(intervals.high, cuts), 0, len(intervals.low) - 1).tolist()
     done = 0
     for row in sorted(set(rows)):
-        inside = tuple(cut for cut, its in zip(cuts, rows, strict=True) if its == row)
+        high = int(intervals.high[row])
+        inside = tuple(cut for cut, its in zip(cuts, rows, strict=True) if its == row and cut < high)
         is_long = len(inside) > 1
         end = row if is_long else row + 1
         if done < end:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from plant import quality
@@ -25,6 +27,7 @@ from .slow_interval import MILLISECOND, Point
 STATUSES = st.sampled_from(
     [quality.GOOD] * 5
     + [quality.BAD_SENSOR_FAILURE, quality.BAD, quality.UNCERTAIN_LAST_USABLE_VALUE, quality.UNCERTAIN]
+    + [quality.BAD_NO_DATA]
 )
 
 
@@ -65,9 +68,11 @@ def test_columns_agree_with_the_slow_way(
     rows = [(p.time, None if quality.is_bad(p.status) else p.value, p.status) for p in samples]
     series = Series.of(rows, stepped=stepped)
     start, end = (second * S for second in span)
+    begun = list(itertools.dropwhile(lambda point: point.status == quality.BAD_NO_DATA, samples))
+    assume(begun)
     step = min(interval * S, abs(end - start)) or abs(end - start)
     slow = [
-        Slow(samples, *edges, end < start, stepped, configuration, rest=edges[1] - edges[0] < step)
+        Slow(begun, *edges, end < start, stepped, configuration, rest=edges[1] - edges[0] < step)
         for edges in intervals(start, end, step)
     ]
     for name in FUNCTIONS:

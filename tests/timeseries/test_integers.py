@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from plant import quality
 from timeseries.answers import FORMATS
 from timeseries.reader import Reader
 from timeseries.signals import SignalInfo
@@ -24,6 +25,7 @@ CASES = [("R101.Int", [BIG + 1, BIG + 3, BIG + 2, -BIG - 1, BIG + 1]), ("R101.UI
 @pytest.mark.parametrize(("name", "values"), CASES)
 def test_in_aggregates_and_at_times(store: Store, reader: Reader, name: str, values: Sequence[int]) -> None:
     store.declare([INT, UINT])
+    put(store, sample(name, -1, None, quality.BAD_NO_DATA))
     put(store, *(sample(name, place, value) for place, value in enumerate(values)), sample("R101.T", 5, 350.0))
     wanted = {
         "Start": values[0], "End": values[4], "Minimum": min(values), "Maximum": max(values), "StartBound": values[0],

@@ -63,19 +63,20 @@ class Seen:
     stepped: bool
     decode: Decode
     is_ordinal: bool
-    """Whether values stand for others, by their places in this series or their ranks."""
+    """Whether values stand for others, by their places in this series or their ranks, or are no numbers any more."""
 
     @classmethod
     def whole(cls, parts: Sequence[Seen]) -> Seen:
         """Return what the parts of one interval, in order of time, come to."""
-        parts = [part._decoded() if part.is_ordinal else part for part in parts]
+        if any(part.is_ordinal for part in parts):
+            parts = [part._decoded() for part in parts]
         columns = zip(*(part.facts for part in parts), strict=True)
         facts = tuple(type(column[0]).joined(column).whole() for column in columns)
         return replace(parts[0], facts=facts, end=max(part.end for part in parts))
 
     def _decoded(self) -> Seen:
         facts = tuple(fact.decoded(self.decode) for fact in self.facts)
-        return replace(self, facts=facts, decode=lambda value: value, is_ordinal=False)
+        return replace(self, facts=facts, decode=lambda value: value, is_ordinal=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,8 @@ class Edge(Facts):
         return self.row(int(rows[-1 if self.is_last else 0]) if len(rows) else 0)
 
     def decoded(self, decode: Decode) -> Self:
-        return replace(self, values=own_type(self.values, self.there, decode, 0))
+        has_value = self.there & (self.statuses < quality.BAD)
+        return replace(self, values=own_type(self.values, has_value, decode, 0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

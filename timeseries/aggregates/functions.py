@@ -55,7 +55,7 @@ _RAW_RANGE = (
 )
 _BOUNDED_RANGE = (extremes.of_known(LOWEST), extremes.of_known(HIGHEST), Bound.early, Bound.late, Ticks.sufficient)
 _PLAIN = (
-    lambda window: Worst.of(as_it_is(window)),
+    Worst.of,
     lambda window: Bound.early(as_it_is(window)),
     lambda window: Bound.late(as_it_is(window)),
 )

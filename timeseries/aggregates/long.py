@@ -14,22 +14,31 @@ class Long:
 
     def __init__(self, aggregate: Aggregate, interval: Intervals) -> None:
         self._aggregate, self._interval = aggregate, interval
-        self._low = int(interval.low[0])
-        self._seen: list[Seen] = []
+        self._low = self._taken_to = int(interval.low[0])
+        self._high = int(interval.high[0])
+        self._seen: Seen | None = None
 
     @property
     def low(self) -> int:
         """From where on samples are wanted."""
-        return self._low
+        return self._taken_to
 
     def take(self, series: Series, high: int) -> None:
-        """Take the samples up to a time, and those around them as `Aggregate.of` wants them."""
+        """Take the samples up to a time, and those around them as `Aggregate.of` wants them.
+
+        What is in front of all data is of the part where that begins.
+        """
+        self._taken_to = high
+        if self._seen is None:
+            series = series.from_first_data()
+            if high < self._high and (not len(series.times) or series.times[0] >= high):
+                return
         part = Intervals(np.array([self._low]), np.array([high]), self._interval.backward, np.zeros(1, np.bool_))
-        seen = self._aggregate.seen(series if self._seen else series.from_first_data(), part)
+        seen = self._aggregate.seen(series, part)
         if seen is not None:
-            self._seen = [Seen.whole([*self._seen, seen])]
+            self._seen = Seen.whole([seen] if self._seen is None else [self._seen, seen])
         self._low = high
 
     def result(self) -> Aggregates:
         """Return it."""
-        return self._aggregate.answered(self._seen[0] if self._seen else None, self._interval)
+        return self._aggregate.answered(self._seen, self._interval)

@@ -80,7 +80,8 @@ class Series:
         begun = (self.statuses & _CODE) != quality.BAD_NO_DATA
         first = int(np.argmax(begun)) if begun.any() else len(begun)
         columns = (self.times[first:], self.values[first:], self.statuses[first:])
-        return replace(self, times=columns[0], values=columns[1], statuses=columns[2])
+        exact = self.exact[first:] if self.exact is not None else None
+        return replace(self, times=columns[0], values=columns[1], statuses=columns[2], exact=exact)
 
     def covered(self) -> Series:
         """Return the series with another value behind the time up to which the last one holds (§3.1.9)."""
