@@ -35,7 +35,9 @@ class Metrics:
             "cstr_audit_dropped", "Commands from MQTT that are not in the audit trail.", registry=registry
         )
         self._dropped = Counter(
-            "cstr_outbox_dropped", "Samples stored, but dropped from the outbox unconfirmed.", registry=registry
+            "cstr_outbox_dropped",
+            "Samples stored, but not published, or not confirmed, in every format.",
+            registry=registry,
         )
         self._lag = Gauge(
             "cstr_source_lag_seconds",
@@ -50,7 +52,11 @@ class Metrics:
         self._age = Gauge(
             "cstr_outbox_age_seconds", "How long the oldest sample that is not confirmed waits.", registry=registry
         )
-        self._outbox = Gauge("cstr_outbox_samples", "Samples stored and not yet confirmed.", registry=registry)
+        self._outbox = Gauge(
+            "cstr_outbox_samples",
+            "Samples stored, and not yet sent in every format, or not confirmed.",
+            registry=registry,
+        )
         self._behind = Gauge(
             "cstr_outbox_behind_samples",
             "Those of them that a format has not sent, or not confirmed.",

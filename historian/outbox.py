@@ -37,7 +37,7 @@ async def keep_outbox_small(
     while True:
         await asyncio.sleep(OUTBOX_EVERY_S)
         waiting = store.outbox.waiting.samples
-        behind = await thread.do(store.outbox.behind)
+        behind = {name: left.samples for name, left in store.outbox.behind.items()}
         metrics.outbox(waiting, await thread.do(_age_s, store.outbox), behind)
         health.detail["outbox"] = waiting
         dropped = 0
@@ -47,8 +47,8 @@ async def keep_outbox_small(
             dropped += samples
         metrics.dropped(dropped)
         if dropped and not is_dropping:
-            slow = "".join(f"; {name} has still {count} of them to send" for name, count in behind.items() if count)
-            log.warning("the outbox is full: its oldest samples are stored, but will not be published%s", slow)
+            slow = ", ".join(name for name, count in behind.items() if count > most)
+            log.warning("the outbox is full: its oldest samples are stored, but will not be published as %s", slow)
         is_dropping = dropped > 0
 
 

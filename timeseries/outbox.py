@@ -35,13 +35,19 @@ class Block:
 
 
 class Outbox:
-    """Used from the store's thread, but for `waiting`, which is as it was after the last transaction."""
+    """Used from the store's thread, but for `waiting` and `behind`: as they were after the last transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._done: dict[str, int] = dict(connection.execute("SELECT name, block FROM reader"))
         """Up to which block each reader is done; none: nothing waits."""
-        self.waiting = self._counted()
+        self.behind = self._counted()
+        """What waits for each reader."""
+
+    @property
+    def waiting(self) -> Waiting:
+        """What waits for any reader: all that waits for the one that is furthest behind."""
+        return max(self.behind.values(), key=lambda each: each.blocks, default=Waiting(0, 0))
 
     def begin(self, readers: Iterable[str] = (PUBLISHER,)) -> None:
         """Have what is stored from now on wait for these, and for no others; a new one has what waits already."""
@@ -52,7 +58,7 @@ class Outbox:
             for name in wanted - self._done.keys():
                 self._connection.execute("INSERT INTO reader VALUES (?, ?)", (name, start))
         self._done = {name: self._done.get(name, start) for name in wanted}
-        self.waiting = self._counted()
+        self.behind = self._counted()
 
     def end(self) -> None:
         """Have nothing wait any more: there is no reader in the settings."""
@@ -80,11 +86,6 @@ class Outbox:
         found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'block'").fetchone()
         return int(found[0]) if found is not None else 0
 
-    def behind(self) -> dict[str, int]:
-        """Return how many samples wait for each reader."""
-        query = "SELECT coalesce(sum(count), 0) FROM block WHERE id > ?"
-        return {name: self._connection.execute(query, (done,)).fetchone()[0] for name, done in self._done.items()}
-
     def let_go(self, through: int, reader: str = PUBLISHER) -> None:
         """Have blocks up to a number wait no more for a reader."""
         if through > self._done.get(reader, NEVER):
@@ -103,8 +104,7 @@ class Outbox:
 
     def added(self, samples: int) -> None:
         """Note that a block was stored."""
-        if self._mark is not None:
-            self.waiting = Waiting(self.waiting.blocks + 1, self.waiting.samples + samples)
+        self.behind = {name: Waiting(left.blocks + 1, left.samples + samples) for name, left in self.behind.items()}
 
     @property
     def _mark(self) -> int | None:
@@ -113,18 +113,18 @@ class Outbox:
 
     def _forget(self, done: dict[str, int]) -> None:
         """Note up to where readers are done now."""
-        query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ? AND id <= ?"
-        span = min(self._done.values(), default=0), min(done.values(), default=0)
-        blocks, samples = self._connection.execute(query, span).fetchone()
+        behind = dict(self.behind)
+        for name, through in done.items():
+            had = self._between(self._done[name], through)
+            behind[name] = Waiting(behind[name].blocks - had.blocks, behind[name].samples - had.samples)
         with transaction(self._connection):
-            self._connection.executemany(
-                "UPDATE reader SET block = ? WHERE name = ?", [(n, name) for name, n in done.items()]
-            )
-        self._done = done
-        self.waiting = Waiting(self.waiting.blocks - blocks, self.waiting.samples - samples)
+            rows = [(through, name) for name, through in done.items()]
+            self._connection.executemany("UPDATE reader SET block = ? WHERE name = ?", rows)
+        self._done, self.behind = done, behind
 
-    def _counted(self) -> Waiting:
-        query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ?"
-        return (
-            Waiting(0, 0) if self._mark is None else Waiting(*self._connection.execute(query, (self._mark,)).fetchone())
-        )
+    def _counted(self) -> dict[str, Waiting]:
+        return {name: self._between(done, NEVER) for name, done in self._done.items()}
+
+    def _between(self, after: int, through: int) -> Waiting:
+        query = "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE id > ? AND id <= ?"
+        return Waiting(*self._connection.execute(query, (after, through)).fetchone())

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from plant import quality
 from plant.sample import Sample
 from timeseries.layout import LOG
-from timeseries.outbox import PUBLISHER
+from timeseries.outbox import PUBLISHER, Waiting
 from timeseries.reader import Reader, UnknownSignal
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
@@ -170,7 +170,7 @@ def test_each_reader_of_the_outbox_goes_on_where_it_was(store: Store, folder: Pa
     store.outbox.let_go(4, "nobody")
     again = Store(folder).outbox
     assert (again.done(PUBLISHER), again.done("json"), again.waiting.samples) == (3, 1, 3)
-    assert again.behind() == {PUBLISHER: 1, "json": 3}
+    assert again.behind == {PUBLISHER: Waiting(1, 1), "json": Waiting(3, 3)}
     again.begin((PUBLISHER, "sparkplug"))
     assert (again.done(PUBLISHER), again.done("sparkplug"), again.done("json")) == (3, 1, 0)
     again.begin()

@@ -17,7 +17,7 @@ from plant import quality
 from plant.clock import unix_ns_from_ticks
 from plant.sample import Sample
 from runtime.settings import MqttSettings
-from timeseries.outbox import NEVER, PUBLISHER
+from timeseries.outbox import PUBLISHER
 from timeseries.reader import Reader
 from timeseries.signals import SignalInfo
 
@@ -119,7 +119,7 @@ class Edge:
         """Store samples, as the collector would, and say so."""
         store = self.plant.store
         await self.plant.thread.do(lambda: store.append(store.columns(samples), historical=historical))
-        await self.plant.thread.do(store.outbox.let_go, NEVER - 1)  # InfluxDB has them
+        await self.plant.thread.do(lambda: store.outbox.let_go(store.outbox.newest()))  # InfluxDB has them
         self.sparkplug.wake()
 
     def stored(self) -> set[tuple[str, int, object, bool]]:
