@@ -22,8 +22,8 @@ from timeseries.signals import SignalInfo
 from timeseries.spans import around, runs_around
 from timeseries.uniting import Recorded
 
-AT_ONCE = 500_000
-"""Samples, about: some 50 MB, and a few hundredths of a second."""
+AT_ONCE = 1_000_000
+"""Samples, about: some 100 MB, and a tenth of a second."""
 Steps = Generator[None, None, Aggregates]
 """Returns the results after some steps, between which others may have their turn."""
 
