@@ -22,7 +22,6 @@ class JsonPublisher:
 
     def __init__(self, store: Store, thread: StoreThread, site: str) -> None:
         self._store, self._thread, self._site = store, thread, site
-        self._topics: dict[str, str] = {}
         self._pace = Pace()
         self._sent = store.outbox.done(JSON)
         """Up to which block the broker has all."""
@@ -52,8 +51,5 @@ class JsonPublisher:
         return list(zip(map(self._topic, names), messages, strict=True))
 
     def _topic(self, name: str) -> str:
-        known = self._topics.get(name)
-        if known is None:
-            reactor, leaf = split_signal(name)
-            known = self._topics[name] = topic(reactor, f"json/{leaf}", self._site)
-        return known
+        reactor, leaf = split_signal(name)
+        return topic(reactor, f"json/{leaf}", self._site)

@@ -89,7 +89,7 @@ class Outbox:
     def let_go(self, through: int, reader: str = PUBLISHER) -> None:
         """Have blocks up to a number wait no more for a reader."""
         if through > self._done.get(reader, NEVER):
-            self._forget({**self._done, reader: through})
+            self._forget({reader: through})
 
     def drop_oldest(self, most_samples: int, at_once: int) -> tuple[int, int]:
         """While too much waits, let go of some of the oldest blocks; return up to which, and how many samples."""
@@ -99,7 +99,7 @@ class Outbox:
             if left - dropped <= most_samples:
                 break
             through, dropped = number, dropped + count
-        self._forget({name: max(done, through) for name, done in self._done.items()})
+        self._forget({name: through for name, done in self._done.items() if done < through})
         return through, dropped
 
     def added(self, samples: int) -> None:
@@ -112,7 +112,7 @@ class Outbox:
         return min(self._done.values(), default=None)
 
     def _forget(self, done: dict[str, int]) -> None:
-        """Note up to where readers are done now."""
+        """Note up to where some readers are done now."""
         behind = dict(self.behind)
         for name, through in done.items():
             had = self._between(self._done[name], through)
@@ -120,7 +120,7 @@ class Outbox:
         with transaction(self._connection):
             rows = [(through, name) for name, through in done.items()]
             self._connection.executemany("UPDATE reader SET block = ? WHERE name = ?", rows)
-        self._done, self.behind = done, behind
+        self._done, self.behind = {**self._done, **done}, behind
 
     def _counted(self) -> dict[str, Waiting]:
         return {name: self._between(done, NEVER) for name, done in self._done.items()}

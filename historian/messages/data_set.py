@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 
 import orjson
@@ -50,14 +49,9 @@ def data_set_messages(
             "Timestamp": server if server_time else source,
             "MessageType": "ua-deltaframe",
             **historical,
-            "Payload": {_leaf(name): field},
+            "Payload": {split_signal(name)[1]: field},
         }
         yield orjson.dumps(message)
-
-
-@functools.cache
-def _leaf(name: str) -> str:
-    return split_signal(name)[1]
 
 
 def _json_value(value: Scalar | None, data_type: int) -> object:

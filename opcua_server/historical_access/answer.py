@@ -20,6 +20,7 @@ from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import ticks_of
 from timeseries.aggregates import Aggregate, AggregateConfiguration, Intervals, at_times, ticks_of_interval
+from timeseries.aggregating import in_steps
 from timeseries.kinds import is_sensible, kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
@@ -141,11 +142,12 @@ class Answer:
         done = _done(self.point)
         intervals = Intervals.between(start, end, interval, done, room)
         count = -(-abs(end - start) // interval) if interval else 1
-        found = yield from processed.read(self.history, self.number, self.info, intervals, aggregate)
-        done += len(found)
+        found = yield from in_steps(self.history, self.number, self.info, intervals, aggregate)
         kind = kind_of(name, self.info)
+        columns = columns_of(found.times, found.values, found.statuses, kind)
+        done += len(columns)
         return Result(
-            quality.GOOD, _DONE.pack(done) if done < count else b"", samples(found, kind, self.wanted), len(found)
+            quality.GOOD, _DONE.pack(done) if done < count else b"", samples(columns, kind, self.wanted), len(columns)
         )
 
 

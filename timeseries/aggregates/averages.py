@@ -9,8 +9,7 @@ import numpy as np
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from timeseries.aggregates.asked import Asked
-from timeseries.aggregates.facts import Bound, Counts, Summed, Ticks
-from timeseries.aggregates.intervals import over
+from timeseries.aggregates.facts import Bound, Counts, Sum, Summed, Ticks
 from timeseries.aggregates.pieces import Pieces
 from timeseries.aggregates.series import Times, Values
 from timeseries.aggregates.window import GOOD, NO_DATA, UNCERTAIN, Results, Window
@@ -18,17 +17,9 @@ from timeseries.aggregates.window import GOOD, NO_DATA, UNCERTAIN, Results, Wind
 _CALCULATED = np.uint32(quality.CALCULATED)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sums(Summed):
-    """The sum of the Good values."""
-
-    values: Values
-
-    @classmethod
-    def of(cls, window: Window) -> Sums:
-        """Add them."""
-        good = window.good
-        return cls(over(np.add, good.of(window.series.values), good.first, good.last, 0.0))
+def good_sum(window: Window) -> Sum:
+    """Return the sum of the Good values."""
+    return Sum.of(window.good.of(window.series.values), window.good)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,10 +70,10 @@ def interpolative(asked: Asked, start: Bound) -> Results:
     return Results(start.values, start.statuses | bits, own_type=True)
 
 
-def average(asked: Asked, counts: Counts, sums: Sums) -> Results:
+def average(asked: Asked, counts: Counts, good_sum: Sum) -> Results:
     """Return the mean of the Good raw values (§5.4.3.5)."""
     statuses = counts.statuses(asked.configuration) | _CALCULATED
-    return Results(sums.values / np.maximum(counts.good, 1), np.where(counts.good > 0, statuses, NO_DATA))
+    return Results(good_sum.values / np.maximum(counts.good, 1), np.where(counts.good > 0, statuses, NO_DATA))
 
 
 def time_average(asked: Asked, areas: Areas) -> Results:

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from timeseries.aggregates.asked import Asked
-from timeseries.aggregates.facts import Counts, Summed, Ticks
-from timeseries.aggregates.intervals import Places, over
+from timeseries.aggregates.facts import Counts, Sum, Ticks
+from timeseries.aggregates.intervals import Places
 from timeseries.aggregates.window import BAD, Results, Window
 
 TICKS_PER_MILLISECOND = TICKS_PER_SECOND // 1000
 _CALCULATED = np.uint32(quality.CALCULATED)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Changes(Summed):
-    """How many values differ from the one before them, bad ones left out."""
-
-    count: Places
-
-    @classmethod
-    def of(cls, window: Window) -> Changes:
-        """Count them; what comes first of all is one."""
-        known = window.known
-        values = known.of(window.series.values)
-        changed = np.ones(len(values), np.int64)
-        changed[1:] = values[1:] != values[:-1]
-        return cls(over(np.add, changed, known.first, known.last, 0))
+def changes(window: Window) -> Sum:
+    """Return how many values differ from the one before them, bad ones left out; what comes first of all does."""
+    known = window.known
+    values = known.of(window.series.values)
+    changed = np.ones(len(values), np.int64)
+    changed[1:] = values[1:] != values[:-1]
+    return Sum.of(changed, known)
 
 
 def in_state(window: Window, *, zero: bool) -> Ticks:
@@ -49,9 +40,9 @@ def count(asked: Asked, counts: Counts) -> Results:
     return _counted(asked, counts, counts.good)
 
 
-def number_of_transitions(asked: Asked, counts: Counts, changes: Changes) -> Results:
+def number_of_transitions(asked: Asked, counts: Counts, changes: Sum) -> Results:
     """Return how often a raw value differs from the one before it; bad ones are left out (§5.4.3.24)."""
-    return _counted(asked, counts, changes.count)
+    return _counted(asked, counts, changes.values)
 
 
 def duration_in_state(asked: Asked, in_state: Ticks, sufficient: Ticks) -> Results:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plant import quality
 from timeseries.aggregates.configuration import AggregateConfiguration
-from timeseries.aggregates.intervals import Places
+from timeseries.aggregates.intervals import Chosen, Places, over
 from timeseries.aggregates.segments import Segments
 from timeseries.aggregates.series import Decode, Mask, Statuses, Times, own_type
 from timeseries.aggregates.window import BAD, GOOD, UNCERTAIN, Window, values_at
@@ -59,6 +59,18 @@ class Summed(Facts):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sum(Summed):
+    """What a column is of some of the samples, added."""
+
+    values: NDArray[Any]
+
+    @classmethod
+    def of(cls, column: NDArray[Any], chosen: Chosen) -> Sum:
+        """Add what the column, which is of those samples only, has in each interval."""
+        return cls(over(np.add, column, chosen.first, chosen.last, 0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Counts(Summed):
     """How many samples are Good, how many bad, and how many there are."""
 
@@ -95,9 +107,9 @@ class Ticks(Summed):
     @classmethod
     def sufficient(cls, window: Window) -> Ticks:
         """Return what is good: uncertain regions are, unless they are treated as bad."""
-        simple = window.simple
-        mask = ~simple.bad & ~simple.uncertain if window.configuration.treat_uncertain_as_bad else ~simple.bad
-        return cls(window.pieces.ticks(mask), window.pieces.width)
+        if not window.configuration.treat_uncertain_as_bad:
+            return cls.known(window)
+        return cls(window.pieces.ticks(~window.simple.bad & ~window.simple.uncertain), window.pieces.width)
 
     def statuses(self, configuration: AggregateConfiguration) -> Statuses:
         """Return PercentTime over regions of simple bounding values, of what is `sufficient`.

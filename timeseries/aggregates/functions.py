@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from timeseries.aggregates import averages, counts, deviations, edges, extremes, qualities
-from timeseries.aggregates.averages import Areas, Sums
+from timeseries.aggregates.averages import Areas
 from timeseries.aggregates.deviations import Spread
 from timeseries.aggregates.extremes import HIGHEST, LOWEST, Extreme
 from timeseries.aggregates.facts import Bound, Counts, Edge, Facts, Ticks
@@ -62,7 +62,7 @@ _PLAIN = (
 
 FUNCTIONS: dict[str, Function] = {
     "Interpolative": Function(averages.interpolative, (averages.start_of,)),
-    "Average": Function(averages.average, (Counts.of, Sums.of)),
+    "Average": Function(averages.average, (Counts.of, averages.good_sum)),
     "TimeAverage": Function(averages.time_average, (Areas.lines,)),
     "TimeAverage2": Function(averages.time_average2, (Areas.simple, Ticks.sufficient)),
     "Total": Function(averages.total, (Areas.lines,)),
@@ -80,7 +80,7 @@ FUNCTIONS: dict[str, Function] = {
     "Count": Function(counts.count, (Counts.of,)),
     "DurationInStateZero": _in_state(zero=True),
     "DurationInStateNonZero": _in_state(zero=False),
-    "NumberOfTransitions": Function(counts.number_of_transitions, (Counts.of, counts.Changes.of)),
+    "NumberOfTransitions": Function(counts.number_of_transitions, (Counts.of, counts.changes)),
     "Start": Function(edges.raw, (Edge.first,)),
     "End": Function(edges.raw, (Edge.last,)),
     "Delta": Function(edges.delta, (Edge.first, Edge.last, Edge.first_good, Edge.last_good)),

@@ -61,7 +61,8 @@ def regions(window: Window, *, good: bool) -> Ticks:
     if good:
         return Ticks(pieces.ticks(simple.good, ~simple.bad & ~simple.uncertain), pieces.width)
     # Before the first sample there is nothing, which is bad too.
-    return Ticks(np.asarray(pieces.width - pieces.ticks(~simple.bad)), pieces.width)
+    known = Ticks.known(window)
+    return Ticks(known.width - known.ticks, known.width)
 
 
 def as_it_is(window: Window) -> Window:
