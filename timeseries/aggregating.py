@@ -12,9 +12,9 @@ from timeseries.aggregates import (
     STANDARD,
     Aggregate,
     AggregateConfiguration,
-    Aggregates,
     Intervals,
     Long,
+    Processed,
     Results,
     at_times,
 )
@@ -24,20 +24,20 @@ from timeseries.uniting import Recorded
 
 AT_ONCE = 1_000_000
 """Samples, about: some 100 MB, and a tenth of a second."""
-Steps = Generator[None, None, Aggregates]
+Steps = Generator[None, None, Processed]
 """Returns the results after some steps, between which others may have their turn."""
 
 
 def aggregated(
     history: Recorded, number: int, info: SignalInfo, intervals: Intervals, aggregate: Aggregate
-) -> Aggregates:
+) -> Processed:
     """Return one result for each interval, in the order asked for."""
     steps = in_steps(history, number, info, intervals, aggregate)
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: Aggregates = end.value
+            found: Processed = end.value
             return found
 
 
@@ -55,7 +55,7 @@ def in_steps(history: Recorded, number: int, info: SignalInfo, intervals: Interv
             series = around(history, number, info, *ends, aggregate.configuration)
             found.append(aggregate.of(series, part.intervals))
         yield
-    results = Aggregates.joined(found)
+    results = Processed.joined(found)
     return results.turned() if intervals.backward else results
 
 

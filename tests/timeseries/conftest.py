@@ -11,7 +11,7 @@ import pytest
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from plant.sample import Sample, Scalar
-from timeseries.aggregates import Aggregates
+from timeseries.aggregates import Processed
 from timeseries.columns import Columns
 from timeseries.reader import Reader
 from timeseries.signals import SignalInfo
@@ -43,7 +43,7 @@ class Row(NamedTuple):
     start: int
 
 
-def results_of(found: Aggregates) -> list[Row]:
+def results_of(found: Processed) -> list[Row]:
     columns = (found.times, found.values, found.statuses, found.starts)
     every = zip(*(column.tolist() for column in columns), strict=True)
     return [Row(time, None if quality.is_bad(status) else value, status, start) for time, value, status, start in every]

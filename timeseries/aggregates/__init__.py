@@ -5,7 +5,7 @@ Where the text and the part's examples differ, `tests/timeseries/test_annex_a.py
 """
 
 from timeseries.aggregates.at_times import at_times
-from timeseries.aggregates.computing import Aggregate, Aggregates, aggregates
+from timeseries.aggregates.computing import Aggregate, Processed, aggregates
 from timeseries.aggregates.configuration import STANDARD, AggregateConfiguration
 from timeseries.aggregates.functions import ACTUAL_TIME, FUNCTIONS, OF_TEXT, refuse_unknown
 from timeseries.aggregates.intervals import MOST_INTERVALS, Intervals, ticks_of_interval
@@ -21,9 +21,9 @@ __all__ = [
     "STANDARD",
     "Aggregate",
     "AggregateConfiguration",
-    "Aggregates",
     "Intervals",
     "Long",
+    "Processed",
     "Results",
     "Series",
     "aggregates",

@@ -31,7 +31,7 @@ _NEVER_PARTIAL = frozenset({"Average", "Interpolative"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Aggregates:
+class Processed:
     """Results for several intervals, as columns of one length in the order asked for."""
 
     times: Times
@@ -41,14 +41,14 @@ class Aggregates:
     starts: Times
 
     @classmethod
-    def joined(cls, parts: Sequence[Aggregates]) -> Aggregates:
+    def joined(cls, parts: Sequence[Processed]) -> Processed:
         """Return those of several parts, one after the other."""
         columns = [[getattr(part, name) for part in parts] for name in ("times", "values", "statuses", "starts")]
         return parts[0] if len(parts) == 1 else cls(*(np.concatenate(each) for each in columns))
 
-    def turned(self) -> Aggregates:
+    def turned(self) -> Processed:
         """Return them in the other order."""
-        return Aggregates(self.times[::-1], self.values[::-1], self.statuses[::-1], self.starts[::-1])
+        return Processed(self.times[::-1], self.values[::-1], self.statuses[::-1], self.starts[::-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +99,7 @@ class Aggregate:
     def __post_init__(self) -> None:
         refuse_unknown(self.name)
 
-    def of(self, series: Series, intervals: Intervals) -> Aggregates:
+    def of(self, series: Series, intervals: Intervals) -> Processed:
         """Return one result for each interval, in order of time.
 
         The series has at least the samples of the intervals, and the nearest on either side, also the nearest that are
@@ -118,11 +118,11 @@ class Aggregate:
         first, is_ordinal = int(series.times[0]), series.is_text or series.is_ranked
         return Seen(facts, first, window.end, series.stepped, series.decode, is_ordinal)
 
-    def answered(self, seen: Seen | None, intervals: Intervals) -> Aggregates:
+    def answered(self, seen: Seen | None, intervals: Intervals) -> Processed:
         """Return the results of what was seen, a row for each interval."""
         starts = intervals.starts
         if seen is None:
-            return Aggregates(starts, np.zeros(len(starts)), np.full(len(starts), NO_DATA), starts)
+            return Processed(starts, np.zeros(len(starts)), np.full(len(starts), NO_DATA), starts)
         results = self._function.answer(Asked(intervals, self.configuration, seen.stepped), *seen.facts)
         results = self._finished(results, seen, intervals)
         times = results.times
@@ -131,7 +131,7 @@ class Aggregate:
         values = results.values
         if results.own_type:
             values = own_type(values, results.statuses < quality.BAD, seen.decode)
-        return Aggregates(times, values, results.statuses, starts)
+        return Processed(times, values, results.statuses, starts)
 
     @property
     def _function(self) -> Function:
@@ -159,7 +159,7 @@ def aggregates(
     configuration: AggregateConfiguration = STANDARD,
     *,
     as_query: bool = False,
-) -> Aggregates:
+) -> Processed:
     """Return one result for each interval of `interval` ticks from `start` to `end`; 0 makes one of all.
 
     With an end before the start time runs backward.

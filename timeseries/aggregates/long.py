@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from timeseries.aggregates.computing import Aggregate, Aggregates, Seen
+from timeseries.aggregates.computing import Aggregate, Processed, Seen
 from timeseries.aggregates.intervals import Intervals
 from timeseries.aggregates.series import Series
 
@@ -39,6 +39,6 @@ class Long:
             self._seen = Seen.whole([seen] if self._seen is None else [self._seen, seen])
         self._low = high
 
-    def result(self) -> Aggregates:
+    def result(self) -> Processed:
         """Return it."""
         return self._aggregate.answered(self._seen, self._interval)
