@@ -19,7 +19,7 @@ from timeseries.aggregates import (
     at_times,
 )
 from timeseries.signals import SignalInfo
-from timeseries.spans import around, runs_around
+from timeseries.spans import Spans
 from timeseries.uniting import Recorded
 
 AT_ONCE = 1_000_000
@@ -42,17 +42,13 @@ def aggregated(
 
 
 def in_steps(history: Recorded, number: int, info: SignalInfo, intervals: Intervals, aggregate: Aggregate) -> Steps:
-    """Return the same, after a step for every so many samples.
-
-    A stretch of which nothing is known is looked through for each part in it.
-    """
-    found = []
+    """Return the same, after a step for every so many samples."""
+    found, spans = [], Spans(history, number, info, aggregate.configuration)
     for part in _parts(history, number, intervals):
         if part.cuts:
-            found.append((yield from _of_one(history, number, info, part, aggregate)))
+            found.append((yield from _of_one(spans, part, aggregate)))
         else:
-            ends = int(part.intervals.low[0]), int(part.intervals.high[-1])
-            series = around(history, number, info, *ends, aggregate.configuration)
+            series = spans.around(int(part.intervals.low[0]), int(part.intervals.high[-1]))
             found.append(aggregate.of(series, part.intervals))
         yield
     results = Processed.joined(found)
@@ -69,7 +65,7 @@ def values_at(
     configuration: AggregateConfiguration = STANDARD,
 ) -> Results:
     """Return the value at each time, in the order asked; what it is does not depend on the other times."""
-    parts = runs_around(history, number, info, times, configuration)
+    parts = Spans(history, number, info, configuration).runs_around(times)
     return at_times(times, parts, simple=simple, configuration=configuration)
 
 
@@ -100,13 +96,13 @@ def _parts(history: Recorded, number: int, intervals: Intervals) -> Iterator[_Pa
         yield _Part(intervals[done:])
 
 
-def _of_one(history: Recorded, number: int, info: SignalInfo, part: _Part, aggregate: Aggregate) -> Steps:
+def _of_one(spans: Spans, part: _Part, aggregate: Aggregate) -> Steps:
     """Return the result for a long interval; it is cut where samples stand, so that no part divides what is between."""
     long, high = Long(aggregate, part.intervals), int(part.intervals.high[0])
     for cut in (*part.cuts, high):
         if cut <= long.low:
             continue
-        series = around(history, number, info, long.low, cut, aggregate.configuration)
+        series = spans.around(long.low, cut)
         place = int(np.searchsorted(series.times, cut))
         edge = int(series.times[place]) if place < len(series.times) else high
         if cut == high or edge < high:

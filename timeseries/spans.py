@@ -35,46 +35,104 @@ def near(times: NDArray[np.int64]) -> list[NDArray[np.intp]]:
     return [run for run in np.split(order, np.flatnonzero(is_cut) + 1) if len(run)]
 
 
-def runs_around(
-    history: Recorded,
-    number: int,
-    info: SignalInfo,
-    times: NDArray[np.int64],
-    configuration: AggregateConfiguration = STANDARD,
-) -> Iterator[tuple[NDArray[np.intp], Series]]:
-    """Yield the places of some of the times, and the samples around these, until all are there.
+class Spans:
+    """The samples around some of the times of one signal, asked for in order of time.
 
-    However far from each other, times between the same two samples take one look, as do all in front of the first
-    sample and all behind the last.
+    A long stretch in which nothing is known is looked through once, however many spans are in it.
     """
-    runs = deque(near(times))
-    present = history.newest_time() if info.stepped else FOREVER
-    while runs:
-        together = [runs.popleft()]
-        found = _around(history, number, info, *_ends(times, together), configuration)
-        place = int(np.searchsorted(found.times, times[together[0][-1]]))
-        reach = found.times[place] if place < len(found) else FOREVER
-        while runs and times[runs[0][-1]] <= reach:
-            together.append(runs.popleft())
-        yield np.concatenate(together), series_of(info, found, min(_ends(times, together)[1], present))
 
+    def __init__(
+        self, history: Recorded, number: int, info: SignalInfo, configuration: AggregateConfiguration = STANDARD
+    ) -> None:
+        self._history, self._number, self._info = history, number, info
+        self._configuration = configuration
+        self._known_before = -FOREVER, Columns.of(0)
+        """The last samples in front of a time that are not bad, as many as are ever wanted."""
+        self._known_from = FOREVER, Columns.of(0)
+        """The first one at or after a time that is not bad."""
 
-def around(
-    history: Recorded,
-    number: int,
-    info: SignalInfo,
-    low: int,
-    high: int,
-    configuration: AggregateConfiguration = STANDARD,
-) -> Series:
-    """Return a span's samples, the nearest on either side, and the nearest that are not bad; it may run backward.
+    def around(self, low: int, high: int) -> Series:
+        """Return a span's samples, the nearest on either side, and the nearest that are not bad.
 
-    What is stepped holds up to the end of the span, or to the present of the history if that is earlier.
-    """
-    low, high = min(low, high), max(low, high)
-    # Asked before the samples are read: what is set meanwhile is of a later time.
-    covered_to = min(high, history.newest_time()) if info.stepped else high
-    return series_of(info, _around(history, number, info, low, high, configuration), covered_to)
+        What is stepped holds up to the end of the span, or to the present of the history if that is earlier.
+        """
+        # Asked before the samples are read: what is set meanwhile is of a later time.
+        covered_to = min(high, self._history.newest_time()) if self._info.stepped else high
+        return series_of(self._info, self._around(low, high), covered_to)
+
+    def runs_around(self, times: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.intp], Series]]:
+        """Yield the places of some of the times, and the samples around these, until all are there.
+
+        However far from each other, times between the same two samples take one look, as do all in front of the first
+        sample and all behind the last.
+        """
+        runs = deque(near(times))
+        present = self._history.newest_time() if self._info.stepped else FOREVER
+        while runs:
+            together = [runs.popleft()]
+            found = self._around(*_ends(times, together))
+            place = int(np.searchsorted(found.times, times[together[0][-1]]))
+            reach = found.times[place] if place < len(found) else FOREVER
+            while runs and times[runs[0][-1]] <= reach:
+                together.append(runs.popleft())
+            yield np.concatenate(together), series_of(self._info, found, min(_ends(times, together)[1], present))
+
+    def _around(self, low: int, high: int) -> Columns:
+        """Return the samples of a span, the nearest on either side, and the nearest of those that are not bad."""
+        found = latest(self._framed(low, high))
+        if not len(found):
+            return found
+        before, after = lacking(found, low, high, self._configuration)
+        parts = [found]
+        if before:
+            parts.insert(0, some_of(self._before(int(found.times[0])), before, backward=True))
+        if after:
+            parts.append(self._from(int(found.times[-1]) + 1))
+        return Columns.joined([part for part in parts if len(part)])
+
+    def _framed(self, low: int, high: int) -> Columns:
+        """Return the samples from the last before a time to the first at or after another."""
+        early, late = low - _NEXT, high + _NEXT + 1
+        found = self._history.read(self._number, self._info, early, late, lean=True)
+        if not len(found) or found.times[0] >= low:
+            page = next(self._pages(-FOREVER, early, 1, backward=True), Columns.of(0))
+            found = Columns.joined([page, found])
+        if not len(found) or found.times[-1] < high:
+            page = next(self._pages(late, FOREVER, 1), Columns.of(0))
+            found = Columns.joined([found, page])
+        if not len(found):
+            return found
+        times = found.times
+        first = times[max(0, int(np.searchsorted(times, low)) - 1)]
+        last = times[min(len(times) - 1, int(np.searchsorted(times, high)))]
+        return found.between(int(first), int(last) + 1)
+
+    def _before(self, place: int) -> Columns:
+        since, found = self._known_before if self._known_before[0] <= place else (-FOREVER, Columns.of(0))
+        most = wanted_before(self._configuration)
+        found = some_of(Columns.joined([found, self._known(since, place, most, backward=True)]), most, backward=True)
+        self._known_before = place, found
+        return found
+
+    def _from(self, place: int) -> Columns:
+        since, found = self._known_from
+        if since > place or (len(found) and found.times[0] < place):
+            found = self._known(place, FOREVER, 1)
+            self._known_from = place, found
+        return found
+
+    def _known(self, low: int, high: int, count: int, *, backward: bool = False) -> Columns:
+        """Return so many samples of a span that are not bad, the first ones or the last."""
+        found = Columns.of(0)
+        for page in self._pages(low, high, _AT_ONCE, backward=backward):
+            some = known(latest(page), self._configuration)
+            found = Columns.joined([some, found] if backward else [found, some])
+            if len(found) >= count:
+                break
+        return some_of(found, count, backward=backward)
+
+    def _pages(self, low: int, high: int, most: int, *, backward: bool = False) -> Iterator[Columns]:
+        return self._history.pages(self._number, self._info, low, high, most, backward=backward, lean=True)
 
 
 def lacking(found: Columns, low: int, high: int, configuration: AggregateConfiguration) -> tuple[int, int]:
@@ -87,8 +145,14 @@ def lacking(found: Columns, low: int, high: int, configuration: AggregateConfigu
     times, least_bad = found.times, np.uint32(configuration.least_bad << 30)
     before = int(np.count_nonzero(found.statuses[: np.searchsorted(times, low)] < least_bad))
     after = int(np.count_nonzero(found.statuses[np.searchsorted(times, high) :] < least_bad))
-    wanted = 2 if configuration.use_sloped_extrapolation else 1
-    return max(0, wanted - before) if times[0] < low else 0, max(0, 1 - after) if times[-1] >= high else 0
+    return max(0, wanted_before(configuration) - before) if times[0] < low else 0, max(0, 1 - after) if times[
+        -1
+    ] >= high else 0
+
+
+def wanted_before(configuration: AggregateConfiguration) -> int:
+    """Return how many samples that are not bad a bounding value may be made of, that are in front of it."""
+    return 2 if configuration.use_sloped_extrapolation else 1
 
 
 def known(columns: Columns, configuration: AggregateConfiguration) -> Columns:
@@ -135,60 +199,3 @@ def series_of(info: SignalInfo, columns: Columns, covered_to: int) -> Series:
 
 def _ends(times: NDArray[np.int64], runs: list[NDArray[np.intp]]) -> tuple[int, int]:
     return int(times[runs[0][0]]), int(times[runs[-1][-1]])
-
-
-def _around(
-    history: Recorded, number: int, info: SignalInfo, low: int, high: int, configuration: AggregateConfiguration
-) -> Columns:
-    """Return the samples of a span, the nearest on either side, and the nearest of those that are not bad."""
-    found = latest(_framed(history, number, info, low, high))
-    if not len(found):
-        return found
-    before, after = lacking(found, low, high, configuration)
-    first, behind = int(found.times[0]), int(found.times[-1]) + 1
-    parts = [
-        _nearest(history, number, info, (-FOREVER, first), before, configuration, backward=True),
-        found,
-        _nearest(history, number, info, (behind, FOREVER), after, configuration, backward=False),
-    ]
-    return Columns.joined([part for part in parts if len(part)])
-
-
-def _framed(history: Recorded, number: int, info: SignalInfo, low: int, high: int) -> Columns:
-    """Return the samples from the last before a time to the first at or after another."""
-    early, late = low - _NEXT, high + _NEXT + 1
-    found = history.read(number, info, early, late, lean=True)
-    if not len(found) or found.times[0] >= low:
-        page = next(history.pages(number, info, -FOREVER, early, 1, backward=True, lean=True), Columns.of(0))
-        found = Columns.joined([page, found])
-    if not len(found) or found.times[-1] < high:
-        page = next(history.pages(number, info, late, FOREVER, 1, lean=True), Columns.of(0))
-        found = Columns.joined([found, page])
-    if not len(found):
-        return found
-    times = found.times
-    first = times[max(0, int(np.searchsorted(times, low)) - 1)]
-    last = times[min(len(times) - 1, int(np.searchsorted(times, high)))]
-    return found.between(int(first), int(last) + 1)
-
-
-def _nearest(
-    history: Recorded,
-    number: int,
-    info: SignalInfo,
-    span: tuple[int, int],
-    count: int,
-    configuration: AggregateConfiguration,
-    *,
-    backward: bool,
-) -> Columns:
-    """Return so many samples that are not bad, from the late end of a span or the early one."""
-    found = Columns.of(0)
-    if not count:
-        return found
-    for page in history.pages(number, info, *span, _AT_ONCE, backward=backward, lean=True):
-        some = known(latest(page), configuration)
-        found = Columns.joined([some, found] if backward else [found, some])
-        if len(found) >= count:
-            break
-    return some_of(found, count, backward=backward)

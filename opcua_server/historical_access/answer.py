@@ -24,7 +24,7 @@ from timeseries.aggregating import in_steps
 from timeseries.kinds import is_sensible, kind_of
 from timeseries.reading import History
 from timeseries.signals import SignalInfo
-from timeseries.spans import runs_around
+from timeseries.spans import Spans
 
 _NO_TIME_BELOW = TICKS_PER_SECOND
 """A time that is not given arrives as DateTime.MinValue."""
@@ -111,7 +111,7 @@ class Answer:
             return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
         page = np.array(times[done : done + room], np.int64)
         values, statuses = np.full(len(page), None, object), np.zeros(len(page), np.uint32)
-        for places, series in runs_around(self.history, self.number, self.info, page):
+        for places, series in Spans(self.history, self.number, self.info).runs_around(page):
             run = [(np.arange(len(places)), series)]
             found = at_times(page[places], run, simple=bool(details.UseSimpleBounds))
             values[places], statuses[places] = found.values, found.statuses

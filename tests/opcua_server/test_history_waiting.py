@@ -12,15 +12,15 @@ import pytest
 from asyncua import ua
 from numpy.typing import NDArray
 
-from opcua_server.historical_access import answer
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import FileTime
-from timeseries.spans import LONG, runs_around
+from timeseries.spans import LONG, Spans
 
 from .conformity.services import BOTH, T, node, step
 from .conformity.wire import ANSWER_S, Connection, Session, begin, connected
 from .conftest import Serving
 
+runs_around = Spans.runs_around
 LOOK_S = 0.02
 FAR_TIMES = 200
 """Some seconds long."""
@@ -32,18 +32,18 @@ class Looks:
     def __init__(self) -> None:
         self.count = 0
 
-    def around(self, history: Any, number: int, info: Any, times: NDArray[np.int64]) -> Iterator[Any]:
+    def around(self, spans: Spans, times: NDArray[np.int64]) -> Iterator[Any]:
         for place in range(len(times)):
             self.count += 1
             time.sleep(LOOK_S)
-            for _, series in runs_around(history, number, info, times[place : place + 1]):
+            for _, series in runs_around(spans, times[place : place + 1]):
                 yield np.array([place]), series
 
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     looks = Looks()
-    monkeypatch.setattr(answer, "runs_around", looks.around)
+    monkeypatch.setattr(Spans, "runs_around", lambda spans, times: looks.around(spans, times))
     return looks
 
 

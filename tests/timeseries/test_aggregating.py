@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
-from timeseries import aggregating, spans
-from timeseries.aggregates import FUNCTIONS, OF_TEXT, Aggregate, Intervals, Series
+from timeseries import aggregating
+from timeseries.aggregates import FUNCTIONS, OF_TEXT, Aggregate, AggregateConfiguration, Intervals, Series
 from timeseries.aggregates.functions import AS_IS_STEPPED
 from timeseries.columns import Columns
 from timeseries.reader import Reader
+from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
+from timeseries.spans import Spans
 from timeseries.store import Store
 from timeseries.upkeep import Upkeep
 
@@ -44,7 +47,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
         times[COUNT // 2 :] += 900 * TICKS_PER_SECOND
         odd = random.choice([BAD, quality.UNCERTAIN, quality.BAD_NO_DATA], COUNT)
         statuses = np.where(random.random(COUNT) < 0.02, odd, 0)
-        statuses[2000:3500] = BAD
+        statuses[2000:5500] = BAD
         if name in (STEPPED, WIDE):
             statuses[:1500] = quality.BAD_NO_DATA
         if name == TEXT:
@@ -102,16 +105,40 @@ def test_a_step_is_of_so_many_samples(
     number, info = reader.find(SLOPED)
     most: list[int] = []
 
-    def around(*asked: Any) -> Series:
-        most.append(len((series := spans.around(*asked)).times))
-        return series
+    class Counted(Spans):
+        def around(self, low: int, high: int) -> Series:
+            most.append(len((series := super().around(low, high)).times))
+            return series
 
-    monkeypatch.setattr(aggregating, "around", around)
+    monkeypatch.setattr(aggregating, "Spans", Counted)
     span = (T0, T0 + 12_000 * TICKS_PER_SECOND)
     intervals = Intervals.between(*(reversed(span) if backward else span), interval_s * TICKS_PER_SECOND)
     steps = list(aggregating.in_steps(reader.history, number, info, intervals, Aggregate("Average")))
     assert len(steps) > 5
     assert max(most) < COUNT / 2
+
+
+@pytest.mark.parametrize("sloped", [False, True])
+def test_a_stretch_of_which_nothing_is_known_is_looked_through_once(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, sloped: bool
+) -> None:
+    monkeypatch.setattr(aggregating, "AT_ONCE", 500)
+    number, info = reader.find(SLOPED)
+    looked_at, pages = [], History.pages
+
+    def counted(history: History, *args: Any, **kwargs: Any) -> Iterator[Columns]:
+        for page in pages(history, *args, **kwargs):
+            looked_at.append(len(page))
+            yield page
+
+    monkeypatch.setattr(History, "pages", counted)
+    first, last = (int(time) for time in reader.page(SLOPED, T0, FOREVER, COUNT).times[[2000, 5499]])
+    looked_at.clear()
+    configuration = AggregateConfiguration(use_sloped_extrapolation=sloped)
+    aggregate = Aggregate("DurationBad", configuration)
+    steps = list(aggregating.in_steps(reader.history, number, info, Intervals.between(first, last, 0), aggregate))
+    assert len(steps) >= 3
+    assert sum(looked_at) < 2 * COUNT
 
 
 def test_whether_the_first_sample_is_a_transition_tells_the_one_before(store: Store, folder: Path) -> None:
