@@ -145,9 +145,9 @@ def lacking(found: Columns, low: int, high: int, configuration: AggregateConfigu
     times, least_bad = found.times, np.uint32(configuration.least_bad << 30)
     before = int(np.count_nonzero(found.statuses[: np.searchsorted(times, low)] < least_bad))
     after = int(np.count_nonzero(found.statuses[np.searchsorted(times, high) :] < least_bad))
-    return max(0, wanted_before(configuration) - before) if times[0] < low else 0, max(0, 1 - after) if times[
-        -1
-    ] >= high else 0
+    in_front = wanted_before(configuration) if times[0] < low else 0
+    behind = 1 if times[-1] >= high else 0
+    return max(0, in_front - before), max(0, behind - after)
 
 
 def wanted_before(configuration: AggregateConfiguration) -> int:
