@@ -16,7 +16,6 @@ from timeseries.aggregates import STANDARD, AggregateConfiguration
 from timeseries.answers import Answer
 from timeseries.signals import SignalInfo
 
-STORE = Path("historian") / "history"
 SOURCES = ("store", "opcua", "influxdb")
 
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from gateway.history.source import STORE
 from runtime.errors import BadInput, CouldNotRun
 from timeseries.aggregates import STANDARD, AggregateConfiguration
 from timeseries.answers import Answer
@@ -18,6 +17,9 @@ from timeseries.signals import SignalInfo
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+STORE = Path("historian") / "history"
+"""In the data of a plant."""
 
 
 class StoreHistory:

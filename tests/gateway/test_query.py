@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from gateway import progress
 from gateway.cli import make_app
-from gateway.history import STORE
+from gateway.history.store import STORE
 from gateway.trend import MOST_POINTS, STRIPES
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, datetime_from_ticks, ticks_from_text
