@@ -63,6 +63,8 @@ class Collector:
         self._listed = {each.name: each for each in settings.nodes}
         """What is told of the nodes of a server that is none of ours."""
         self._ahead = LATEST
+        self._times_repeat = False
+        """Whether another value may come with the time of the one before it: our plant's times rise."""
         self._live = Intake((), self._sampling)
         self._infos: dict[str, VariableInfo] = {}
         self._next_overflow_said = 0.0
@@ -82,6 +84,7 @@ class Collector:
         infos = [info for info in await link.variables() if info.historizing or not link.is_plant]
         self._infos = {info.name: info for info in infos}
         self._ahead = LATEST if link.is_plant else AHEAD
+        self._times_repeat = not link.is_plant
         self._live = Intake(infos, self._sampling, self._ahead)
         self._epochs = Epochs()
         if link.is_plant:
@@ -224,7 +227,7 @@ class Collector:
 
     def _commit(self, columns: Columns, received: int, rejected: Mapping[str, int], *, historical: bool) -> int:
         """Store samples, and count them in the same breath, also where nobody waits for it any more."""
-        fresh = self._store.append(columns, historical=historical)
+        fresh = self._store.append(columns, historical=historical, times_repeat=self._times_repeat)
         numbers, counts = np.unique(fresh.signals, return_counts=True)
         self._metrics.received(received)
         self._metrics.stored(zip(self._store.names_of(numbers), counts.tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from timeseries.answers.answer import Answer
 from timeseries.columns import Columns
 from timeseries.kinds import refuse_senseless
 from timeseries.merging import merged
+from timeseries.packing import Damaged
 from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
 from timeseries.uniting import united
@@ -73,24 +75,32 @@ class Reader:
         return next(iter(signals.samples(self._newest(number, info), {number: info})), None)
 
     def lasts(self, names: Iterable[str]) -> dict[str, Sample]:
-        """Return the newest samples of all of some signals that have one, by name; many cost little more than one."""
+        """Return the newest samples of all of some signals that have one, by name; many cost little more than one.
+
+        One that is damaged is left out.
+        """
         known = {name: self.find(name) for name in names}
+        found: dict[str, Sample] = {}
         if self.history.amendments.are_there():
-            return {name: last for name in known if (last := self.last(name)) is not None}
+            for name in known:
+                with contextlib.suppress(Damaged):
+                    if (last := self.last(name)) is not None:
+                        found[name] = last
+            return found
         logged = self.history.arrived()
         logged = logged.take(np.lexsort((logged.times, logged.epochs, logged.signals)))
         logged = logged.take(np.diff(logged.signals, append=-1) != 0)
         rows = {signal: row for row, signal in enumerate(logged.signals.tolist())}
         query = "SELECT signal, epoch, time FROM newest"
         archived = {signal: (epoch, time) for signal, epoch, time in self.history.archive.execute(query)}
-        found = {}
         for name, (number, info) in known.items():
             newest = logged.take(np.array([rows[number]] if number in rows else [], np.intp))
             place = archived.get(number)
-            if place is not None and (not len(newest) or place > _place(newest)):
-                newest = self.history.sample(number, info, *place)
-            if len(newest):
-                (found[name],) = signals.samples(newest, {number: info})
+            with contextlib.suppress(Damaged):
+                if place is not None and (not len(newest) or place > _place(newest)):
+                    newest = self.history.sample(number, info, *place)
+                if len(newest):
+                    (found[name],) = signals.samples(newest, {number: info})
         return found
 
     def pages(self, name: str, start: int, end: int, after: Place | None = None, most: int = PAGE) -> Iterator[Answer]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from plant.names import split_signal
 from plant.sample import Sample, Scalar
 from timeseries import archive, log, recovery, signals
+from timeseries.arriving import Arriving, Newest, one_behind_the_other
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
 from timeseries.outbox import Outbox
@@ -42,10 +43,11 @@ class Store:
         log.begin_behind(self._log, archive.progress(self._history.archive))
         self.outbox = Outbox(self._log)
         self._numbering = _Numbering()
-        self._newest = _Newest()
+        self._newest = Newest()
         self._known: dict[str, tuple[int, SignalInfo]] = {}
         self._infos: dict[int, SignalInfo] = {}
         """The same, by number."""
+        self._arriving = Arriving(self._history, self._infos, self._newest)
         self._learn()
         for signal, epoch, time in self._history.archive.execute("SELECT signal, epoch, time FROM newest"):
             self._newest.note(np.array([signal]), np.array([epoch]), np.array([time]))
@@ -114,15 +116,18 @@ class Store:
         with transaction(self._log) as connection:
             connection.executemany("DELETE FROM gap WHERE signal = ?", [(self._known[name][0],) for name in names])
 
-    def append(self, columns: Columns, *, historical: bool = False) -> Columns:
+    def append(self, columns: Columns, *, historical: bool = False, times_repeat: bool = False) -> Columns:
         """Store samples, all of them or none, and return the new ones, numbered; what was there already is left out.
 
-        `historical` marks what was read back from a source's history.
+        `historical` marks what was read back from a source's history. Where `times_repeat`, another value may have the
+        time of one that is there: it is stored, a tick behind that.
 
         Raises:
             sqlite3.Error: when nothing of it was stored, e.g. on a full disk; it may be tried again.
         """
-        fresh = self._fresh(columns)
+        if times_repeat:
+            columns = one_behind_the_other(columns) if historical else self._arriving.behind_newest(columns)
+        fresh = self._arriving.fresh(columns)
         if not len(fresh):
             return fresh
         fresh, seqs = self._numbering.numbered(fresh)
@@ -179,7 +184,8 @@ class Store:
 
     def _learn(self) -> None:
         self._known = signals.present(self._log)
-        self._infos = dict(self._known.values())
+        self._infos.clear()
+        self._infos.update(self._known.values())
         numbers = [(number, split_signal(name)[0]) for number, name in self._log.execute("SELECT id, name FROM signal")]
         self._numbering.learn(numbers)
         self._newest.grow(max([self._archived_signals(), *(number for number, _ in numbers)]))
@@ -188,58 +194,6 @@ class Store:
         """Return the highest number of a signal in the archive: a log that was lost or put back may not know it."""
         (highest,) = self._history.archive.execute("SELECT coalesce(max(signal), 0) FROM newest").fetchone()
         return int(highest)
-
-    def _fresh(self, columns: Columns) -> Columns:
-        """Return what is not there yet: by far the most is newer than all of its signal."""
-        is_newer = self._newest.is_newer(columns)
-        if is_newer.all() and columns.goes_on():
-            return columns
-        order = np.lexsort((columns.epochs, columns.times, columns.signals))
-        is_fresh = np.ones(len(columns), np.bool_)
-        is_fresh[order] = ~columns.take(order).repeats()
-        late = np.flatnonzero(is_fresh & ~is_newer)
-        for signal in np.unique(columns.signals[late]).tolist():
-            rows = late[columns.signals[late] == signal]
-            times = columns.times[rows]
-            there = self._history.read(signal, self._infos[signal], int(times.min()), int(times.max()) + 1)
-            known = set(zip(there.times.tolist(), there.epochs.tolist(), strict=True))
-            places = zip(times.tolist(), columns.epochs[rows].tolist(), strict=True)
-            is_fresh[rows] = [place not in known for place in places]
-        return columns.take(is_fresh)
-
-
-class _Newest:
-    """Epoch and time of the newest sample of each signal, by the signals' numbers."""
-
-    def __init__(self) -> None:
-        self._epochs = np.full(1, -1, np.int64)
-        self._times = np.zeros(1, np.int64)
-
-    def grow(self, highest: int) -> None:
-        """Make room for signals up to a number."""
-        more = highest + 1 - len(self._epochs)
-        if more > 0:
-            self._epochs = np.append(self._epochs, np.full(more, -1, np.int64))
-            self._times = np.append(self._times, np.zeros(more, np.int64))
-
-    def of(self, signal: int) -> tuple[int, int] | None:
-        """Return those of a signal, if it has samples."""
-        epoch = int(self._epochs[signal])
-        return (epoch, int(self._times[signal])) if epoch >= 0 else None
-
-    def is_newer(self, columns: Columns) -> NDArray[np.bool_]:
-        """Tell which samples are newer than all that is known of their signals."""
-        epochs, times = self._epochs[columns.signals], self._times[columns.signals]
-        newer: NDArray[np.bool_] = (columns.epochs > epochs) | ((columns.epochs == epochs) & (columns.times > times))
-        return newer
-
-    def note(self, numbers: NDArray[np.integer], epochs: NDArray[np.integer], times: NDArray[np.int64]) -> None:
-        """Learn of samples."""
-        order = np.lexsort((times, epochs, numbers))
-        last = order[np.flatnonzero(np.diff(numbers[order], append=-1))]
-        which, epoch, time = numbers[last], epochs[last].astype(np.int64), times[last]
-        newer = (epoch > self._epochs[which]) | ((epoch == self._epochs[which]) & (time > self._times[which]))
-        self._epochs[which[newer]], self._times[which[newer]] = epoch[newer], time[newer]
 
 
 class _Numbering:
