@@ -77,6 +77,8 @@ class Collector:
         """Epoch and time of the newest sample of each signal when the connection was made."""
         self._lost: set[str] = set()
         """Signals without a history, of which that was said over this connection."""
+        self._wrong: set[str] = set()
+        """Signals of which values were not kept over this connection."""
         self._epochs = Epochs()
 
     async def run(self, link: OpcuaLink) -> None:
@@ -92,7 +94,8 @@ class Collector:
         declared = [self._signal_info(info) for info in infos]
         await self._thread.do(self._store.declare, declared)
         await self._listener.declared(declared)
-        self._gaps, self._lost = {}, set()
+        self._gaps, self._lost, self._wrong = {}, set(), set()
+        self._health.trouble("values", "")
         self._reached = await self._thread.do(self._store.newest)
         self._refused.begin()
         await self._open_gaps(list(self._infos))
@@ -218,12 +221,22 @@ class Collector:
     async def _keep(self, data: Notification, intake: Intake, *, historical: bool = False) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""
         self._epochs.learn(intake.jumps(data))
-        accepted, rejected = intake.accepted(data)
-        columns = self._columns(accepted)
-        fresh = await self._thread.do(self._commit, columns, len(data), rejected, historical=historical)
+        taken = intake.taken(data)
+        if taken.wrong:
+            self._tell_wrong({data.signals[place] for place in taken.wrong})
+        columns = self._columns(taken.data)
+        fresh = await self._thread.do(self._commit, columns, len(data), taken.rejected, historical=historical)
         if fresh:
             self._listener.stored()
         return fresh
+
+    def _tell_wrong(self, names: set[str]) -> None:
+        """Say of whose signals values are not kept, of each once over a connection."""
+        if new := names - self._wrong:
+            self._wrong |= new
+            why = "of another type than the signal's, no finite number, or of a time that cannot be"
+            log.warning("values of %s are not kept: %s", some(new), why)
+            self._health.trouble("values", f"values of {some(self._wrong)} are not kept: {why}")
 
     def _commit(self, columns: Columns, received: int, rejected: Mapping[str, int], *, historical: bool) -> int:
         """Store samples, and count them in the same breath, also where nobody waits for it any more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,16 @@ def timed(data: Notification, arrival: int) -> Notification:
     return replace(data, source_time=np.where(is_lacking, received, data.source_time))
 
 
+class Taken(NamedTuple):
+    """What is kept of some samples."""
+
+    data: Notification
+    rejected: dict[str, int]
+    """How many are not kept, for which reason."""
+    wrong: list[int]
+    """Places of the signals of those that are not for their type, their value or their time."""
+
+
 class Intake:
     """Of samples whose `index` is into these signals."""
 
@@ -70,8 +81,8 @@ class Intake:
         rows = data.index == self._epoch
         return data.take(rows).readings() if rows.any() else []
 
-    def accepted(self, data: Notification) -> tuple[Notification, dict[str, int]]:
-        """Return what is kept, and how much is not for which reason."""
+    def taken(self, data: Notification) -> Taken:
+        """Return what is kept, and what is not."""
         measured = data.source_time != 0
         in_time = measured & (data.source_time >= EARLIEST) & (data.source_time <= LATEST)
         in_time &= (data.server_time == 0) | (data.source_time - data.server_time <= self._ahead)
@@ -80,7 +91,8 @@ class Intake:
         kept[typed] = self._thinning.keeps(data.index[typed], data.source_time[typed])
         stages = (len(data), *(int(np.count_nonzero(rows)) for rows in (measured, in_time, typed, kept)))
         rejected = [before - after for before, after in itertools.pairwise(stages)]
-        return data.take(kept), dict(zip(("never_measured", "time", "type", "thinned"), rejected, strict=True))
+        reasons = dict(zip(("never_measured", "time", "type", "thinned"), rejected, strict=True))
+        return Taken(data.take(kept), reasons, np.unique(data.index[measured & ~typed]).tolist())
 
     def _is_sample(self, data: Notification) -> NDArray[np.bool_]:
         """Tell which values are what their type says, finite, and text that can be written; a Bad one needs none."""

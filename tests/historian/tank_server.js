@@ -27,9 +27,10 @@ async function main() {
   const pump = add("Pump", "Boolean", false);
   const count = add("Count", "UInt16", 0);
   const name = add("Name", "String", "tank");
+  const valve = add("Valve", "Double", 0);
   add("Setpoint", "Double", 1, { accessLevel: "CurrentRead | CurrentWrite", userAccessLevel: "CurrentRead | CurrentWrite" });
   add("Table", "Double", 1, { value: { dataType: DataType.Double, arrayType: 1, value: new Float64Array([1, 2]) }, valueRank: 1, arrayDimensions: [0] });
-  for (const node of [level, count]) space.installHistoricalDataNode(node, { maxOnlineValues: 100_000 });
+  for (const node of [level, count, valve]) space.installHistoricalDataNode(node, { maxOnlineValues: 100_000 });
   await server.start();
   say("ready", namespace.namespaceUri);
   let number = 0;
@@ -42,6 +43,9 @@ async function main() {
     if (number % 5 === 0) {
       count.setValueFromSource({ dataType: DataType.UInt16, value: number }, StatusCodes.Good, when);
       say("Count", when.toISOString(), number);
+      for (const status of [StatusCodes.Good, StatusCodes.UncertainLastUsableValue, StatusCodes.Good])
+        valve.setValueFromSource({ dataType: DataType.Double, value: number }, status, when);
+      say("Valve", when.toISOString(), number);
       pump.setValueFromSource({ dataType: DataType.Boolean, value: number % 2 === 0 }, StatusCodes.Good, when);
       name.setValueFromSource({ dataType: DataType.String, value: `tank ${number}` }, StatusCodes.Good, when);
     }

@@ -182,6 +182,7 @@ async def test_what_is_no_value_is_refused_and_a_bad_one_needs_none(plant, serve
         assert plant.stored("R101.T") == [None, 1.0]
         assert plant.stored("R101.Detector.Cause") == ["zu heiß"]
     assert plant.count("rejected", reason="type") == len(wrong) + 1
+    assert plant.health.last_error.startswith("values of R101.Detector.Cause, R101.T are not kept")
 
 
 async def test_a_gap_is_filled_as_thinly_as_live_samples_are_kept(plant, server) -> None:

@@ -69,7 +69,7 @@ def test_columns_are_taken_as_their_readings_would_be(notifications: list[list[R
     kept: dict[str, int] = {}
     for received in notifications:
         wanted, reasons = one_by_one(received, kept)
-        accepted, rejected = intake.accepted(Notification.of(received, list(TYPES)))
+        accepted, rejected, _ = intake.taken(Notification.of(received, list(TYPES)))
         assert [repr(each) for each in accepted.readings()] == [repr(each) for each in wanted]
         assert rejected == reasons
 
@@ -87,7 +87,7 @@ def test_where_the_source_gives_no_time_the_servers_stands_in_then_that_of_arriv
     ]
     found = timed(Notification.of(rows, list(TYPES)), T0 + 2)
     assert found.source_time.tolist() == [T0, T0 + 1, T0 + 2, T0 + 3, 0, 0, T0 + 6]
-    accepted, rejected = Intake(INFOS, 0).accepted(found)
+    accepted, rejected, _ = Intake(INFOS, 0).taken(found)
     assert (len(accepted), rejected["never_measured"]) == (5, 2)
 
 
@@ -96,7 +96,7 @@ def test_a_datetime_is_ticks_and_no_text() -> None:
     both = [Reading(name, 7, quality.GOOD, T0, 5), Reading(name, "now", quality.GOOD, T0 + 1, 5)]
     received = Notification.of(both, [name])
     received = replace(received, types=np.array([DATETIME, STRING], np.uint8))
-    accepted, rejected = Intake([VariableInfo(name, 13, "", True)], 0).accepted(received)
+    accepted, rejected, _ = Intake([VariableInfo(name, 13, "", True)], 0).taken(received)
     assert (accepted.words.tolist(), rejected["type"]) == ([7], 1)
 
 
@@ -111,6 +111,6 @@ def test_jumps_of_plant_time_are_found_wherever_they_stand() -> None:
 def test_a_time_far_ahead_of_the_servers_clock_is_refused() -> None:
     received = [Reading("R101.T", 1.0, 0, T0 + ahead, T0) for ahead in (-INTERVAL, 1000, 1001)]
     received.append(replace(received[2], server_time=0))
-    accepted, rejected = Intake(INFOS, 0, ahead=1000).accepted(Notification.of(received, list(TYPES)))
+    accepted, rejected, _ = Intake(INFOS, 0, ahead=1000).taken(Notification.of(received, list(TYPES)))
     assert accepted.source_time.tolist() == [T0 - INTERVAL, T0 + 1000, T0 + 1001]
     assert rejected["time"] == 1

@@ -22,7 +22,7 @@ from timeseries.reader import Reader
 from ..opcua_server.node import start
 
 SCRIPT = Path(__file__).with_name("tank_server.js")
-LEAVES = ("Level", "Count", "Pump", "Name", "Setpoint")
+LEAVES = ("Level", "Count", "Valve", "Pump", "Name", "Setpoint")
 pytestmark = pytest.mark.component
 
 Said = dict[str, list[tuple[int, float | None]]]
@@ -35,7 +35,7 @@ class Tank:
         self._process = process
         self.endpoint = f"opc.tcp://127.0.0.1:{port}/tank"
         self.namespace = self.why = ""
-        self.said: Said = {"Level": [], "Count": []}
+        self.said: Said = {"Level": [], "Count": [], "Valve": []}
 
     async def read(self) -> None:
         assert self._process.stdout is not None
@@ -73,8 +73,8 @@ async def tank(component: Callable[[str], Path], tmp_path: Path) -> AsyncIterato
 
 def nodes(tank: Tank) -> list[NodeSettings]:
     """By namespace URI and by index, as people have them."""
-    by_uri = [{"node": f"nsu={tank.namespace};s=Tank.{leaf}", "name": f"Tank.{leaf}"} for leaf in LEAVES[:3]]
-    by_index = [{"node": f"ns=1;s=Tank.{leaf}", "name": f"Tank.{leaf}", "unit": "m"} for leaf in LEAVES[3:]]
+    by_uri = [{"node": f"nsu={tank.namespace};s=Tank.{leaf}", "name": f"Tank.{leaf}"} for leaf in LEAVES[:4]]
+    by_index = [{"node": f"ns=1;s=Tank.{leaf}", "name": f"Tank.{leaf}", "unit": "m"} for leaf in LEAVES[4:]]
     return [NodeSettings.model_validate(each) for each in (*by_uri, *by_index)]
 
 
@@ -103,6 +103,15 @@ async def test_what_it_publishes_is_stored_and_what_was_missed_is_read_back(tank
             said = [each for each in tank.said[leaf] if found[1].source_time <= each[0] <= found[-1].source_time]
             stored = [(each.source_time, each.value) for each in found if each.source_time >= said[0][0]]
             assert stored == said, leaf
+        valve = reader.raw("Tank.Valve", 0, 2**62)[1:]
+        first, last = valve[0].source_time, valve[-1].source_time
+        states = [(0, quality.GOOD), (1, quality.UNCERTAIN_LAST_USABLE_VALUE), (2, quality.GOOD)]
+        assert [(each.source_time, each.value, each.quality) for each in valve if each.source_time < last - 2] == [
+            (time + behind, value, status)
+            for time, value in tank.said["Valve"]
+            for behind, status in states
+            if first <= time < last - 2
+        ]
         bad = [each for each in reader.raw("Tank.Level", 0, 2**62) if each.value is None]
         assert {quality.name_of(each.quality) for each in bad} == {"BadSensorFailure"}
         assert str(reader.raw("Tank.Name", 0, 2**62)[-1].value).startswith("tank ")
@@ -110,6 +119,7 @@ async def test_what_it_publishes_is_stored_and_what_was_missed_is_read_back(tank
     assert kinds == {
         "Tank.Level": (11, "", False),
         "Tank.Count": (5, "", True),
+        "Tank.Valve": (11, "", False),
         "Tank.Pump": (1, "", True),
         "Tank.Name": (12, "m", True),
         "Tank.Setpoint": (11, "m", False),
