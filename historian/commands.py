@@ -171,11 +171,20 @@ def read_command(payload: bytes) -> dict[str, object] | None:
     if len(payload) > LARGEST_PAYLOAD:
         return None
     try:
-        command = json.loads(payload)
+        command = json.loads(payload, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
         return None
     number = command.get("id") if isinstance(command, dict) else None
     return command if isinstance(number, str) or _is_number(number) else None
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return a JSON object; which of two values of one key is meant nobody can tell."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        message = "a key is there twice"
+        raise ValueError(message)
+    return found
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

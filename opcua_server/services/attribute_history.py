@@ -107,6 +107,8 @@ class HistoryReader:
             return Result(status)
         if node.IndexRange:
             return Result(index_range.refusal_in_history(node.IndexRange))
+        if node.DataEncoding is not None and node.DataEncoding.Name:  # only structures have one, and none is recorded
+            return Result(int(ua.StatusCodes.BadDataEncodingInvalid))
         function = details.AggregateType[place] if isinstance(details, ua.ReadProcessedDetails) else None
         question = question_of(asked, node.NodeId, function)
         try:

@@ -123,6 +123,14 @@ async def test_an_index_range_is_checked_though_there_is_no_part_of_a_number(cli
         assert (await raw(client, index_range=index_range)).StatusCode.name == f"BadIndexRange{expected}"
 
 
+async def test_a_number_has_no_data_encoding(client: Client) -> None:
+    details = ua.ReadRawModifiedDetails(False, FileTime.of(TICKS_PER_SECOND * 2), FileTime.of(2**61), 1, False)
+    node = ua.HistoryReadValueId(ua.NodeId("R101.X", 2), None, ua.QualifiedName("Default XML", 0))
+    params = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, [node])
+    (found,) = await client.uaclient.history_read(params)
+    assert found.StatusCode.name == "BadDataEncodingInvalid"
+
+
 async def test_a_point_is_of_the_session_that_it_was_given_to(client: Client) -> None:
     await step(client, 1.0)
     point = (await raw(client)).ContinuationPoint

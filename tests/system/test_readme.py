@@ -1,4 +1,4 @@
-"""The examples of the README, of docs/security.md and of docs/mqtt.md, run as they stand there."""
+"""The examples of the README and of docs/, run as they stand there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from influxdb_client.client.influxdb_client import InfluxDBClient
 
 from runtime.pki.store import file_name
 
@@ -21,6 +22,7 @@ pytestmark = [pytest.mark.system, pytest.mark.component]
 
 README = (ROOT / "README.md").read_text()
 MQTT = (ROOT / "docs" / "mqtt.md").read_text()
+INFLUXDB = (ROOT / "docs" / "influxdb.md").read_text()
 TEXTS = README + (ROOT / "docs" / "security.md").read_text() + MQTT
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXTS, re.MULTILINE | re.DOTALL)
 LINES = list(dict.fromkeys(line.split(" #")[0].strip() for block in BLOCKS for line in block.splitlines()))
@@ -76,6 +78,22 @@ def test_a_command_by_mqtt_is_answered_and_in_the_trail(plant: Up) -> None:
     rows = json.loads(plant.command("audit", "--format", "json"))
     (command,) = [row for row in rows if row["event"] == "MqttCommand"]
     assert (command["node"], command["new"], command["status"]) == ("R101.TIC101.SP", 352.5, "Good")
+
+
+def test_influxdb_is_found_and_asked(plant: Up) -> None:
+    (program,) = re.findall(r"^```python\n(.*?)^```$", INFLUXDB, re.MULTILINE | re.DOTALL)
+    program = program.replace('"data/', f'"{plant.data}/')
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("R101 "), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("flux", re.findall(r"^```flux\n(.*?)^```$", INFLUXDB, re.MULTILINE | re.DOTALL))
+def test_a_question_in_flux_has_rows(plant: Up, flux: str) -> None:
+    where = plant.running["influxdb"]
+    token = Path(where["token_file"]).read_text().strip()
+    with InfluxDBClient(where["url"], token, org=where["org"]) as client:
+        tables = client.query_api().query(flux)
+    assert any(record["reactor"] == "R101" for table in tables for record in table)
 
 
 def test_what_the_readme_names_is_there() -> None:

@@ -121,6 +121,8 @@ def test_an_unknown_aggregate_is_refused_by_name() -> None:
 def test_intervals_that_are_none_or_too_many_are_refused(end: int, interval: int) -> None:
     with pytest.raises(ValueError, match="interval"):
         results_of(aggregates(SLOPED, 0, end, interval, "TimeAverage"))
+    with pytest.raises(ValueError, match=f"interval: {2 * MOST_INTERVALS} intervals are asked for, at most"):
+        aggregates(SLOPED, 0, 2 * MOST_INTERVALS, 1, "Count")
     assert len(results_of(aggregates(SLOPED, 0, MOST_INTERVALS, 1, "Count"))) == MOST_INTERVALS
 
 

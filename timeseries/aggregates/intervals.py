@@ -55,9 +55,10 @@ class Intervals:
             raise ValueError(message)
         span = abs(end - start)
         interval = min(interval, span) or span
-        count = min(-(-span // interval) - done, most)
+        left = -(-span // interval) - done
+        count = min(left, most)
         if count > MOST_INTERVALS:
-            message = f"interval: {count} intervals are asked for, at most {MOST_INTERVALS}"
+            message = f"interval: {left} intervals are asked for, at most {MOST_INTERVALS}"
             raise ValueError(message)
         edges = np.minimum(np.arange(done, done + count + 1, dtype=np.int64) * interval, span)
         edges = start + edges if end > start else start - edges[::-1]
