@@ -253,7 +253,8 @@ class History:
     def _chunk(self, number: int) -> Columns:
         data, crc = self.archive.execute("SELECT data, crc FROM chunk WHERE id = ?", (number,)).fetchone()
         if not is_whole(data, crc):
-            message = f"{self._folder.parent / ARCHIVE.file}: chunk {number} is not as it was written"
+            path = self._folder.parent / ARCHIVE.file
+            message = f"{path}: chunk {number} is not as it was written; put the file back from a copy"
             raise Damaged(message)
         return of_chunk(data)
 
