@@ -28,6 +28,7 @@ from runtime.opcua_link.values import Notification, VariableInfo
 from runtime.settings import HistorianSettings
 from timeseries.columns import Columns
 from timeseries.retention import DAY_S
+from timeseries.same_times import SameTimes
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 
@@ -40,6 +41,8 @@ NEVER = (0, 0)
 """Where a gap begins of a signal of which nothing was ever stored."""
 AHEAD = ticks_from_seconds(86_400.0)
 """So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
+BEHIND = TICKS_PER_SECOND // 1000
+"""Ticks that the last sample may stand behind the time that it came with."""
 _DAY = ticks_from_seconds(DAY_S)
 
 
@@ -63,8 +66,8 @@ class Collector:
         self._listed = {each.name: each for each in settings.nodes}
         """What is told of the nodes of a server that is none of ours."""
         self._ahead = LATEST
-        self._times_repeat = False
-        """Whether another value may come with the time of the one before it: our plant's times rise."""
+        self._same_times: SameTimes | None = None
+        """Of what is live, where the server is none of ours: our plant's times rise."""
         self._live = Intake((), self._sampling)
         self._infos: dict[str, VariableInfo] = {}
         self._next_overflow_said = 0.0
@@ -86,7 +89,6 @@ class Collector:
         infos = [info for info in await link.variables() if info.historizing or not link.is_plant]
         self._infos = {info.name: info for info in infos}
         self._ahead = LATEST if link.is_plant else AHEAD
-        self._times_repeat = not link.is_plant
         self._live = Intake(infos, self._sampling, self._ahead)
         self._epochs = Epochs()
         if link.is_plant:
@@ -97,6 +99,8 @@ class Collector:
         self._gaps, self._lost, self._wrong = {}, set(), set()
         self._health.trouble("values", "")
         self._reached = await self._thread.do(self._store.newest)
+        numbers = self._store.numbers(self._reached).tolist()
+        self._same_times = None if link.is_plant else SameTimes(dict(zip(numbers, self._reached.values(), strict=True)))
         self._refused.begin()
         await self._open_gaps(list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
@@ -182,7 +186,9 @@ class Collector:
         self._metrics.refused_gaps(len(self._refused))
 
     def _start(self, epoch: int, last: int, end: int) -> int:
-        """Return from when on something of a signal may be missing, ticks."""
+        """Return from when on something of a signal may be missing, ticks; of the last one's time, too, if that may."""
+        if self._same_times is not None:
+            last -= BEHIND
         begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
         return max(begin, end - self._reach)
 
@@ -191,12 +197,13 @@ class Collector:
     ) -> int:
         """Store what is from each signal's start up to the end; note who is refused, return how many samples it was."""
         start, found = int(starts.min()), 0
+        same_times = None if self._same_times is None else SameTimes()
         intake = Intake([self._infos[name] for name in names], self._sampling, self._ahead)
         if start < end:
             async for page in link.history_pages(names, start, end, on_refusal=refused.__setitem__):
                 dated = timed(page, arrival=0)
                 missed = dated.take(dated.source_time >= starts[dated.index])
-                found += await self._keep(missed, intake, historical=True)
+                found += await self._keep(missed, intake, same_times, historical=True)
         return found
 
     async def _close_gaps(self, names: Sequence[str]) -> None:
@@ -216,16 +223,20 @@ class Collector:
                 log.warning("the server's queues overflowed, this side was too slow; what was lost there is read back")
             self._next_overflow_said = moment + QUIET_S
             await self._open_gaps([data.signals[place] for place in np.unique(data.index[overflows]).tolist()])
-        await self._keep(timed(data, now), self._live)
+        await self._keep(timed(data, now), self._live, self._same_times)
 
-    async def _keep(self, data: Notification, intake: Intake, *, historical: bool = False) -> int:
+    async def _keep(
+        self, data: Notification, intake: Intake, same_times: SameTimes | None, *, historical: bool = False
+    ) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""
         self._epochs.learn(intake.jumps(data))
         taken = intake.taken(data)
         if taken.wrong:
             self._tell_wrong({data.signals[place] for place in taken.wrong})
         columns = self._columns(taken.data)
-        fresh = await self._thread.do(self._commit, columns, len(data), taken.rejected, historical=historical)
+        fresh = await self._thread.do(
+            self._commit, columns, len(data), taken.rejected, same_times, historical=historical
+        )
         if fresh:
             self._listener.stored()
         return fresh
@@ -238,9 +249,17 @@ class Collector:
             log.warning("values of %s are not kept: %s", some(new), why)
             self._health.trouble("values", f"values of {some(self._wrong)} are not kept: {why}")
 
-    def _commit(self, columns: Columns, received: int, rejected: Mapping[str, int], *, historical: bool) -> int:
+    def _commit(
+        self,
+        columns: Columns,
+        received: int,
+        rejected: Mapping[str, int],
+        same_times: SameTimes | None,
+        *,
+        historical: bool,
+    ) -> int:
         """Store samples, and count them in the same breath, also where nobody waits for it any more."""
-        fresh = self._store.append(columns, historical=historical, times_repeat=self._times_repeat)
+        fresh = self._store.append(columns, historical=historical, same_times=same_times)
         numbers, counts = np.unique(fresh.signals, return_counts=True)
         self._metrics.received(received)
         self._metrics.stored(zip(self._store.names_of(numbers), counts.tolist(), strict=True))

@@ -56,16 +56,19 @@ class History:
         unpacked: Unpacked | None = None,
         *,
         as_recorded: bool = False,
+        is_lenient: bool = False,
         unwritten: Callable[[], Sequence[Columns]] = tuple,
     ) -> None:
-        """`as_recorded` is without what was changed since; `unwritten` returns samples that wait for the disk."""
+        """`as_recorded` is without what was changed since, `is_lenient` without what is damaged; `unwritten` returns
+        samples that wait for the disk.
+        """
         self.log = open_for_reading(folder, LOG)
         self.archive = open_for_reading(folder, ARCHIVE)
         self._folder = folder / SEGMENTS
         self._files: OrderedDict[str, SegmentFile] = OrderedDict()
         self._unpacked = unpacked if unpacked is not None else Unpacked()
         self.amendments = Amendments(folder)
-        self._as_recorded = as_recorded
+        self._as_recorded, self._is_lenient = as_recorded, is_lenient
         self._unwritten = unwritten
         self._newest_of = -1, (0, 0)
         """Epoch and time of the newest sample of the archive, and at which progress that was."""
@@ -204,7 +207,7 @@ class History:
                     else:
                         high = edge
                     chosen = [part for part in parts if part.last >= low and part.first < high]
-                    whole = [self._columns(part, signal, info, lean=lean) for part in chosen]
+                    whole = [self._readable(part, signal, info, lean=lean) for part in chosen]
                     found = [each.between(low, high) for each in whole]
             except Damaged:
                 if archive.progress(self.archive) == done and self._knows(chosen):
@@ -240,6 +243,14 @@ class History:
 
     def _blocks(self, after: int) -> Iterator[tuple[int, Columns]]:
         return log.blocks(self.log, after)
+
+    def _readable(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
+        try:
+            return self._columns(part, signal, info, lean=lean)
+        except Damaged:
+            if self._is_lenient:
+                return Columns.of(0)
+            raise
 
     def _columns(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
         if part.segment:

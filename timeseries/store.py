@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from plant.names import split_signal
 from plant.sample import Sample, Scalar
 from timeseries import archive, log, recovery, signals
-from timeseries.arriving import Arriving, Newest, one_behind_the_other
+from timeseries.arriving import Arriving, Newest
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_writing, transaction
 from timeseries.outbox import Outbox
 from timeseries.reading import SEGMENTS, History
+from timeseries.same_times import SameTimes
 from timeseries.signals import SignalInfo
 from timeseries.unpacked import Unpacked
 
@@ -39,7 +40,7 @@ class Store:
         self._log = open_for_writing(folder, LOG, fold=False, sync=sync)
         with contextlib.closing(open_for_writing(folder, ARCHIVE, sync=True)) as made:
             recovery.settle(folder / SEGMENTS, made, self._log)
-        self._history = History(folder, unpacked, as_recorded=True)
+        self._history = History(folder, unpacked, as_recorded=True, is_lenient=True)
         log.begin_behind(self._log, archive.progress(self._history.archive))
         self.outbox = Outbox(self._log)
         self._numbering = _Numbering()
@@ -116,25 +117,26 @@ class Store:
         with transaction(self._log) as connection:
             connection.executemany("DELETE FROM gap WHERE signal = ?", [(self._known[name][0],) for name in names])
 
-    def append(self, columns: Columns, *, historical: bool = False, times_repeat: bool = False) -> Columns:
+    def append(self, columns: Columns, *, historical: bool = False, same_times: SameTimes | None = None) -> Columns:
         """Store samples, all of them or none, and return the new ones, numbered; what was there already is left out.
 
-        `historical` marks what was read back from a source's history. Where `times_repeat`, another value may have the
-        time of one that is there: it is stored, a tick behind that.
+        `historical` marks what was read back from a source's history. With `same_times` samples may have the time of
+        another, and stand behind that.
 
         Raises:
             sqlite3.Error: when nothing of it was stored, e.g. on a full disk; it may be tried again.
         """
-        if times_repeat:
-            columns = one_behind_the_other(columns) if historical else self._arriving.behind_newest(columns)
+        if same_times is not None:
+            columns = same_times.apart(columns, self._arriving)
         fresh = self._arriving.fresh(columns)
-        if not len(fresh):
-            return fresh
-        fresh, seqs = self._numbering.numbered(fresh)
-        log.append(self._log, fresh, historical=historical)
-        self._numbering.seqs = seqs
-        self._newest.note(fresh.signals, fresh.epochs, fresh.times)
-        self.outbox.added(len(fresh))
+        if len(fresh):
+            fresh, seqs = self._numbering.numbered(fresh)
+            log.append(self._log, fresh, historical=historical)
+            self._numbering.seqs = seqs
+            self._newest.note(fresh.signals, fresh.epochs, fresh.times)
+            self.outbox.added(len(fresh))
+        if same_times is not None:
+            same_times.stored()
         return fresh
 
     def columns(self, samples: Sequence[Sample]) -> Columns:
@@ -184,7 +186,6 @@ class Store:
 
     def _learn(self) -> None:
         self._known = signals.present(self._log)
-        self._infos.clear()
         self._infos.update(self._known.values())
         numbers = [(number, split_signal(name)[0]) for number, name in self._log.execute("SELECT id, name FROM signal")]
         self._numbering.learn(numbers)
