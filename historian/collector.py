@@ -231,8 +231,8 @@ class Collector:
         """Commit, however long that takes: only then may the notification be acknowledged."""
         self._epochs.learn(intake.jumps(data))
         taken = intake.taken(data)
-        if taken.wrong:
-            self._tell_wrong({data.signals[place] for place in taken.wrong})
+        if taken.wrong_signals:
+            self._tell_wrong({data.signals[place] for place in taken.wrong_signals})
         columns = self._columns(taken.data)
         fresh = await self._thread.do(
             self._commit, columns, len(data), taken.rejected, same_times, historical=historical

@@ -62,7 +62,7 @@ class Taken(NamedTuple):
     data: Notification
     rejected: dict[str, int]
     """How many are not kept, for which reason."""
-    wrong: list[int]
+    wrong_signals: list[int]
     """Places of the signals of those that are not for their type, their value or their time."""
 
 
