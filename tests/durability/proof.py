@@ -136,7 +136,8 @@ async def _settle(rig: Rig, say: Say) -> float:
                 totals.get("cstr_samples_received_total", -1.0),
                 totals.get("cstr_samples_confirmed_total", -1.0),
             )
-            quiet = quiet + 1 if totals and waiting == (0, 0) and present == before else 0
+            is_still = bool(totals) and waiting == (0, 0) and present == before
+            quiet = quiet + 1 if is_still and await rig.is_collecting() else 0
             if quiet >= 10:
                 return time.monotonic() - began
             before = present

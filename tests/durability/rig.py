@@ -223,6 +223,10 @@ class Rig:
         log = (self.data / "log" / "historian.log").read_text(encoding="utf-8")
         return sum(map(int, re.findall(r"(\d+) samples are not in InfluxDB", log)))
 
+    async def is_collecting(self) -> bool:
+        """Tell whether the historian is connected to all that it waits for, the server among it."""
+        return bool((await self.supervisor.parts["historian"].part.facts()).get("ready"))
+
     async def totals(self) -> dict[str, float]:
         """Return the historian's counters."""
         return await asyncio.to_thread(totals, self.health)
