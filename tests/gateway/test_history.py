@@ -16,10 +16,10 @@ from asyncua.common.utils import Buffer
 from prometheus_client import CollectorRegistry
 
 from gateway.components.influxdb import InfluxDB
-from gateway.history import STORE, History, flux
+from gateway.history import History, flux
 from gateway.history.influx import InfluxHistory
 from gateway.history.server import ServerHistory
-from gateway.history.store import StoreHistory
+from gateway.history.store import STORE, StoreHistory
 from historian.messages.line_protocol import LineProtocol
 from opcua_server.access.policies import Policies
 from opcua_server.access.rights import Rights
