@@ -107,10 +107,13 @@ async def test_an_unknown_user_takes_as_long(start: Start, tmp_path: Path) -> No
 async def test_failures_lock_and_others_log_in(start: Start, registry: CollectorRegistry, tmp_path: Path) -> None:
     users = start(login={"failures": 3})
     await asyncio.gather(*(refused(users, "anna", f"wrong{number}") for number in range(3)))
-    began = time.process_time()
-    assert await refused(users, "anna", RIGHT) == (DENIED, "locked")
-    assert time.process_time() - began < 0.01, "no hash is made"
-    assert count(registry, "locked") == 1.0
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        assert await refused(users, "anna", RIGHT) == (DENIED, "locked")
+        took.append(time.process_time() - began)
+    assert min(took) < 0.01, "no hash is made"
+    assert count(registry, "locked") == 3.0
     assert (await users.by_password("anna", RIGHT, THERE)).name == "anna"
     put(tmp_path, "bert", "Observer")
     assert (await users.by_password("bert", RIGHT, HERE)).name == "bert"

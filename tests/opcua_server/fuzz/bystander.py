@@ -43,7 +43,7 @@ async def watch(endpoint: str, ended: asyncio.Event) -> Seen:
     async with connected(endpoint, BYSTANDER) as session:
         subscription = (await subscribe(session, 100.0, keep_alive=100)).SubscriptionId
         await monitor(session, subscription, PLANT_TIME, queue=QUEUE)
-        work = [asyncio.create_task(_listen(session, seen)), asyncio.create_task(_read(session, seen))]
+        work = [asyncio.create_task(_listen(session, seen)), asyncio.create_task(_read(session, seen, ended))]
         ending = asyncio.create_task(ended.wait())
         done, _ = await asyncio.wait([*work, ending], return_when=asyncio.FIRST_COMPLETED)
         for task in (*work, ending):
@@ -74,8 +74,8 @@ async def _listen(session: Session, seen: Seen) -> None:
         heard_at = time.monotonic()
 
 
-async def _read(session: Session, seen: Seen) -> None:
-    while True:
+async def _read(session: Session, seen: Seen, ended: asyncio.Event) -> None:
+    while not ended.is_set():  # a cancellation gets lost where an answer comes at the same moment (Python 3.11)
         began = time.monotonic()
         await read(session, T)
         seen.slowest_read_s = max(seen.slowest_read_s, time.monotonic() - began)
