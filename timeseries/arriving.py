@@ -56,15 +56,15 @@ class Arriving:
     """What arrives, beside what is stored."""
 
     def __init__(self, history: History, infos: Mapping[int, SignalInfo], newest: Newest) -> None:
-        self._history, self._infos, self._newest = history, infos, newest
+        self._history, self._infos, self.newest = history, infos, newest
 
     def fresh(self, columns: Columns) -> Columns:
         """Return what is not there yet: by far the most is newer than all of its signal."""
-        is_newer = self._newest.is_newer(columns)
+        is_newer = self.newest.is_newer(columns)
         if is_newer.all() and columns.goes_on():
             return columns
         order = np.lexsort((columns.epochs, columns.times, columns.signals))
-        is_fresh = ~self._newest.is_it(columns)
+        is_fresh = ~self.newest.is_it(columns)
         is_fresh[order] &= ~columns.take(order).repeats()
         late = np.flatnonzero(is_fresh & ~is_newer)
         for signal in np.unique(columns.signals[late]).tolist():
@@ -79,11 +79,3 @@ class Arriving:
     def stored(self, signal: int, low: int, high: int) -> Columns:
         """Return what is stored of a signal with low <= time < high."""
         return self._history.read(signal, self._infos[signal], low, high)
-
-    def newest(self, signal: int) -> tuple[int, int] | None:
-        """Return epoch and time of the newest sample of a signal, if it has samples."""
-        return self._newest.of(signal)
-
-    def is_newer(self, columns: Columns) -> NDArray[np.bool_]:
-        """Tell which samples are newer than all that is known of their signals."""
-        return self._newest.is_newer(columns)

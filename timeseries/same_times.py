@@ -48,7 +48,7 @@ class SameTimes:
         times, beside = columns.times.copy(), _Beside(columns, arriving)
         rows = zip(
             columns.signals.tolist(), columns.epochs.tolist(), columns.times.tolist(),
-            arriving.is_newer(columns).tolist(), _contents(columns), strict=True,
+            arriving.newest.is_newer(columns).tolist(), _contents(columns), strict=True,
         )  # fmt: skip
         for row, (signal, epoch, time, is_newer, own) in enumerate(rows):
             stands, known = time, self._from(signal, (epoch, time), beside)
@@ -106,7 +106,7 @@ class _Beside:
 
     def newest(self, signal: int) -> Place | None:
         """Return the newest sample of a signal that was stored before."""
-        return self._arriving.newest(signal)
+        return self._arriving.newest.of(signal)
 
     def is_unbroken(self, signal: int, place: Place, reached: Place) -> bool:
         """Tell whether there is a sample at each tick from one to another."""
