@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 from opcua_server.simulator import Simulator
+from runtime import whole_files
 
 log = logging.getLogger("server")
 
@@ -24,11 +25,11 @@ class Checkpoints:
 
     def restore(self, simulator: Simulator, now: int, recorded: tuple[int, int]) -> None:
         """Go on from the last checkpoint, if there is one of this plant, behind what is recorded (epoch, time)."""
+        simulator.begin_behind(recorded)
         try:
-            data = self._path.read_bytes()
-            simulator.restore(data, now, recorded)
+            simulator.restore(self._path.read_bytes(), now, recorded)
         except FileNotFoundError:
-            simulator.begin_behind(recorded)
+            return
         except (ValueError, KeyError, TypeError) as error:
             log.warning("%s: %s; starting anew", self._path, error)
         else:
@@ -36,7 +37,6 @@ class Checkpoints:
 
     async def keep(self, simulator: Simulator) -> None:
         """Write for ever, and once more at the end."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             while True:
                 await asyncio.sleep(EVERY_S)
@@ -45,11 +45,9 @@ class Checkpoints:
             self._write(simulator.checkpoint(last=True))
 
     def _write(self, data: bytes) -> None:
-        temporary = self._path.with_suffix(".tmp")
         try:
             with self._writing:  # the last one comes after the one that was under way
-                temporary.write_bytes(data)
-                temporary.replace(self._path)
+                whole_files.write(self._path, data)
         except OSError as error:
             if not self._failing:
                 log.error("%s: %s; a restart would go on from an older state", self._path, error.strerror)

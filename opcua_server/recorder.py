@@ -64,6 +64,7 @@ class Recorder:
         self._is_refusing = False
         self._again = 0.0
         """When the disk is tried next."""
+        self._has_repeated = False
         self._lost = Counter("cstr_history_lost", "Samples that the history could not take.", registry=registry)
         self._bank.listeners.append(self)
 
@@ -123,7 +124,7 @@ class Recorder:
     def _has_appended(self, columns: Columns) -> bool:
         """Append samples; tell whether the disk has taken them."""
         try:
-            self._store.append(columns)
+            fresh = self._store.append(columns)
         except sqlite3.Error as error:
             if not self._is_refusing:
                 log.error("the history refuses (%s); samples wait in memory until it takes them", error)
@@ -131,7 +132,17 @@ class Recorder:
             self._health.trouble("history", f"history: {error}")
             self._again = time.monotonic() + AGAIN_S
             return False
+        if repeated := len(columns) - len(fresh):
+            self._tell_repeated(repeated)
         return True
+
+    def _tell_repeated(self, count: int) -> None:
+        """Say that plant time was where it had been, in one epoch: the history has each time once."""
+        if not self._has_repeated:
+            log.error("plant time repeats: the history has other samples of these times, and keeps those")
+            self._health.trouble("repeated", "history: plant time has repeated, what was new then is not recorded")
+        self._has_repeated = True
+        self._lost.inc(count)
 
     def _keep(self, columns: Columns) -> None:
         """Keep what the disk has not taken, in parts of some size."""

@@ -229,7 +229,7 @@ class Simulator:
         All that was sent is recorded before; `recorded` is the latest of it, epoch and time.
 
         A killed lockstep plant may have gone anywhere since its checkpoint: what it sent then is of an epoch that
-        is over. So is all that a plant configured otherwise sent.
+        is over. So is all that a plant configured otherwise sent. A `Reset` since then has begun an epoch that goes on.
 
         Raises:
             ValueError: when it is damaged or of a plant configured otherwise; this one then starts anew.
@@ -240,7 +240,7 @@ class Simulator:
             raise ValueError(message)
         facts = json.loads(line)
         jumped = facts["lockstep"] and not facts["last"]
-        latest = facts["time"] if jumped or recorded[0] != facts["epoch"] else max(facts["time"], recorded[1])
+        latest = facts["time"] if jumped or recorded[0] < facts["epoch"] else max(facts["time"], recorded[1])
         begin = latest + self.timing.scan
         if not self.timing.lockstep:
             begin = max(start, begin)

@@ -172,3 +172,17 @@ def test_a_full_disk_is_tried_once_a_second_with_little(recorded: Recorded, monk
     assert not recorded.recorder.is_behind
     assert [time // SCAN for time, *_ in recorded.found("R101.T")] == list(range(1, 501))
     assert recorded.health.as_json()["last_error"] == ""
+
+
+def test_time_that_repeats_is_said_and_counted(tmp_path: Path, recorded: Recorded) -> None:
+    recorded.scan(1)
+    recorded.recorder.flush()
+    again = Recorded(tmp_path / "history")
+    for number in (1, 2):
+        again.scan(number)
+        again.recorder.flush()
+    assert [time for time, *_ in again.found("R101.T")] == [SCAN, 2 * SCAN]
+    assert again.count("cstr_history_lost_total") == 2
+    assert "repeated" in str(again.health.as_json()["last_error"])
+    again.reader.close()
+    again.store.close()
