@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -41,6 +42,8 @@ NEVER = (0, 0)
 """Where a gap begins of a signal of which nothing was ever stored."""
 AHEAD = ticks_from_seconds(86_400.0)
 """So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
+BEYOND = TICKS_PER_SECOND
+"""So far may a value of our plant be ahead of its clock, which is that of the last scan: what is written later is."""
 BEHIND = TICKS_PER_SECOND // 1000
 """Ticks that the last sample may stand behind the time that it came with."""
 _DAY = ticks_from_seconds(DAY_S)
@@ -65,7 +68,8 @@ class Collector:
         self._listener = listener
         self._listed = {each.name: each for each in settings.nodes}
         """What is told of the nodes of a server that is none of ours."""
-        self._ahead = LATEST
+        self._ahead, self._beyond = LATEST, BEYOND
+        """How far a value may be ahead of the server's clock, and how far beyond that is read back."""
         self._same_times: SameTimes | None = None
         """Of what is live, where the server is none of ours: our plant's times rise."""
         self._live = Intake((), self._sampling)
@@ -74,6 +78,8 @@ class Collector:
         """When the next overflow is said, by the monotonic clock."""
         self._gaps: dict[str, tuple[int, int]] = {}
         """Signals of which samples may be missing: epoch and time of the last that is there."""
+        self._opening: Counter[str] = Counter()
+        """Of how many gaps of a signal the store is being told."""
         self._has_gaps = asyncio.Event()
         self._refused = Refused()
         self._reached: dict[str, tuple[int, int]] = {}
@@ -88,7 +94,7 @@ class Collector:
         """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost."""
         infos = [info for info in await link.variables() if info.historizing or not link.is_plant]
         self._infos = {info.name: info for info in infos}
-        self._ahead = LATEST if link.is_plant else AHEAD
+        self._ahead, self._beyond = (LATEST, BEYOND) if link.is_plant else (AHEAD, AHEAD)
         self._live = Intake(infos, self._sampling, self._ahead)
         self._epochs = Epochs()
         if link.is_plant:
@@ -96,7 +102,8 @@ class Collector:
         declared = [self._signal_info(info) for info in infos]
         await self._thread.do(self._store.declare, declared)
         await self._listener.declared(declared)
-        self._gaps, self._lost, self._wrong = {}, set(), set()
+        self._gaps, self._opening = {}, Counter()
+        self._lost, self._wrong = set(), set()
         self._health.trouble("values", "")
         self._reached = await self._thread.do(self._store.newest)
         numbers = self._store.numbers(self._reached).tolist()
@@ -115,7 +122,7 @@ class Collector:
         """Learn all jumps that the server tells of; where its history is refused, the present epoch alone."""
         (epoch,) = await link.read([EPOCH])
         refused: dict[str, int] = {}
-        end = await link.clock() + 1
+        end = await link.clock() + self._beyond
         async for jumps in link.history_pages([EPOCH], UNIX_EPOCH_TICKS, end, on_refusal=refused.__setitem__):
             self._epochs.learn(jumps.readings())
         self._epochs.learn([epoch])
@@ -131,16 +138,19 @@ class Collector:
 
     async def _open_gaps(self, names: list[str]) -> None:
         """Note that after what is stored of some signals there may be more at the server than comes."""
-        self._gaps |= await self._thread.do(self._store.open_gaps, names)
+        self._opening.update(names)
+        opened = await self._thread.do(self._store.open_gaps, names)
+        self._opening.subtract(names)
+        self._gaps |= opened
         self._has_gaps.set()
 
     async def _fetch_missed(self, link: OpcuaLink, gaps: dict[str, tuple[int, int]]) -> None:
-        """Read from the server's history what came between the beginning of each signal's gap and now.
+        """Read from the server's history what came since the beginning of each signal's gap.
 
         A gap stays open until that is stored, so that the next connection begins there again when this one dies; also
         where the server refuses, and is asked again later.
         """
-        end = await link.clock() + 1
+        end = await link.clock() + self._beyond
         unknown = [name for name in gaps if not self._infos[name].historizing]
         if lost := {name for name in unknown if gaps[name] != NEVER} - self._lost:
             log.warning("what was missed is lost, since the server keeps no history of %s", some(lost))
@@ -189,8 +199,8 @@ class Collector:
         """Return from when on something of a signal may be missing, ticks; of the last one's time, too, if that may."""
         if self._same_times is not None:
             last -= BEHIND
-        begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin)
-        return max(begin, end - self._reach)
+        begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin_behind(epoch))
+        return max(begin, end - self._beyond - self._reach)
 
     async def _read_back(
         self, link: OpcuaLink, names: list[str], starts: NDArray[np.int64], end: int, refused: dict[str, int]
@@ -208,8 +218,10 @@ class Collector:
 
     async def _close_gaps(self, names: Sequence[str]) -> None:
         """Note that nothing of some signals is missing any more, but where there is a gap again."""
-        if closed := [name for name in names if name not in self._gaps]:
-            await self._thread.do(self._store.close_gaps, closed)
+        await self._thread.do(self._close, names)
+
+    def _close(self, names: Sequence[str]) -> None:
+        self._store.close_gaps([name for name in names if name not in self._gaps and not self._opening[name]])
 
     async def _take(self, data: Notification) -> None:
         now = ticks_from_unix_ns(time.time_ns())

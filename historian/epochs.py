@@ -14,35 +14,36 @@ EPOCH = f"{PLANT}.Simulation.Epoch"
 
 
 class Epochs:
-    """The jumps of plant time, as the samples of `Plant.Simulation.Epoch` tell them."""
+    """The jumps of plant time, as the samples of `Plant.Simulation.Epoch` tell them, in whatever order."""
 
     def __init__(self) -> None:
-        self._begins: list[tuple[int, int]] = []
+        self._begins: dict[int, int] = {}
+        """When each epoch began, ticks, in order of epoch: a later one may begin at an earlier time."""
 
     def learn(self, readings: Iterable[Reading]) -> None:
         """Take the jumps among these samples."""
         for reading in readings:
             if reading.name == EPOCH and type(reading.value) is int:
-                begin = (reading.source_time, reading.value)
-                if begin not in self._begins:
-                    self._begins.append(begin)
+                known = self._begins.get(reading.value, reading.source_time)
+                self._begins[reading.value] = min(known, reading.source_time)
+        self._begins = dict(sorted(self._begins.items()))
 
     @property
     def present(self) -> int:
         """The epoch of now."""
-        return self._begins[-1][1] if self._begins else 0
+        return max(self._begins, default=0)
 
-    @property
-    def begin(self) -> int:
-        """When the present epoch began, ticks."""
-        return self._begins[-1][0] if self._begins else 0
+    def begin_behind(self, epoch: int) -> int:
+        """Return the earliest time (ticks) of all epochs that came after one; of the present one where none is known."""
+        later = [begin for each, begin in self._begins.items() if each > epoch]
+        return min(later) if later else self._begins.get(self.present, 0)
 
     def at(self, times: ArrayLike) -> NDArray[np.int64]:
         """Return the epoch of each time (ticks): the later one where plant time was there twice."""
         when = np.asarray(times)
-        if self._begins and when.size and when.min() >= self.begin:
+        if self._begins and when.size and when.min() >= self._begins[self.present]:
             return np.full(when.shape, self.present)
-        epochs = np.full(when.shape, self._begins[0][1] if self._begins else 0)
-        for begin, epoch in self._begins:
+        epochs = np.full(when.shape, min(self._begins, default=0))
+        for epoch, begin in self._begins.items():
             epochs[when >= begin] = epoch
         return epochs

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from historian.collector import Collector
+from historian.epochs import EPOCH
 from historian.listener import Listener
 from historian.metrics import Metrics
 from historian.store_thread import StoreThread
@@ -38,6 +39,7 @@ class Server:
         self.is_plant = True
         self.live: list[Reading] = []
         self.past: list[Reading] = []
+        self.epoch = self.measure(EPOCH, 0, 0)
         self.dies_at = ""
         """The signal whose history it does not live to answer."""
         self.refuses: dict[str, int] = {}
@@ -54,6 +56,11 @@ class Server:
     def measure(self, name: str, value: object, second: float, status: int = quality.GOOD) -> Reading:
         return Reading(name, value, status, self.at(second), self.at(second))  # type: ignore[arg-type]
 
+    def jump(self, epoch: int, second: float) -> None:
+        """Begin an epoch at a plant time."""
+        self.epoch = self.measure(EPOCH, epoch, second)
+        self.past.append(self.epoch)
+
     async def variables(self) -> list[VariableInfo]:
         return self.infos
 
@@ -61,8 +68,8 @@ class Server:
         return self.now
 
     async def read(self, names: Sequence[str]) -> list[Reading]:
-        values = {"Plant.Simulation.Epoch": 0}
-        return [Reading(name, values.get(name), quality.GOOD, self.now, self.now) for name in names]
+        assert list(names) == [EPOCH]
+        return [self.epoch]
 
     async def subscribe(self, names: Sequence[str], on_data: Callable[..., object], **options: object) -> int:
         self.send = on_data
@@ -80,11 +87,8 @@ class Server:
             if name in self.refuses and start < self.lost[1] and end > self.lost[0]:
                 on_refusal(name, self.refuses[name])
                 continue
-            past = [
-                each
-                for each in self.past
-                if each.name == name and start <= (each.source_time or each.server_time) < end
-            ]
+            timed = [(each.source_time or each.server_time, each) for each in self.past if each.name == name]
+            past = [each for time, each in sorted(timed, key=lambda pair: pair[0]) if start <= time < end]
             for first in range(0, len(past) + 1, 7):
                 yield Notification.of(past[first : first + 7], names)
 

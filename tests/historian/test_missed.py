@@ -1,0 +1,96 @@
+"""What was missed is read back wherever plant time has been, and a gap is closed by nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from plant import quality
+from runtime.errors import LinkLost
+from runtime.opcua_link.values import Notification, Reading, VariableInfo
+
+T = "R101.T"
+
+
+async def test_an_epoch_that_began_and_ended_while_the_historian_was_away(plant, server) -> None:
+    server.jump(0, 0)
+    server.past += [server.measure(T, float(second), second) for second in range(90, 101)]
+    server.now = server.at(100)
+    async with plant.collecting(server, lambda: len(plant.stored(T)) == 11 and not plant.gaps()):
+        pass
+    server.jump(1, 51)
+    server.past += [server.measure(T, 1000.0 + second, second) for second in range(51, 71)]
+    server.jump(2, 71)
+    server.past += [server.measure(T, 2000.0 + second, second) for second in range(71, 82)]
+    server.now = server.at(81)
+    wanted = {each.value for each in server.past if each.name == T}
+    async with plant.collecting(server, lambda: len(plant.stored(T)) > 11 and not plant.gaps()):
+        assert set(plant.stored(T)) == wanted
+
+
+async def test_the_present_epoch_is_the_latest_though_it_began_at_an_earlier_time(plant, server) -> None:
+    server.jump(0, 0)
+    server.jump(1, 100)
+    server.past += [server.measure(T, 1000.0 + second, second) for second in range(100, 131)]
+    server.now = server.at(130)
+    async with plant.collecting(server, lambda: len(plant.stored(T)) == 31 and not plant.gaps()):
+        pass
+    server.jump(2, 51)
+    server.now, server.send = server.at(120), None
+    async with plant.collecting(server, lambda: server.send is not None and not plant.gaps()):
+        again = [server.measure(T, 2000.0 + second, second) for second in range(121, 126)]
+        await server.send(Notification.of(again, [T]))
+    assert {each.value for each in again} <= set(plant.stored(T))
+    assert plant.count("rejected", reason="duplicate") == 0
+
+
+async def test_what_was_written_since_the_last_scan(plant, server) -> None:
+    server.past, server.now = [server.measure(T, 1.0, 1)], server.at(1)
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        pass
+    server.now = server.at(2)
+    server.past += [Reading(T, 20.0 + tick, quality.GOOD, server.now + tick, server.now) for tick in range(4)]
+    server.live = server.past[-1:]
+    async with plant.collecting(server, lambda: len(plant.stored(T)) > 1 and not plant.gaps()):
+        assert plant.stored(T) == [1.0, 20.0, 21.0, 22.0, 23.0]
+
+
+async def test_values_of_another_server_that_are_ahead_of_its_clock(plant, server) -> None:
+    server.is_plant, server.infos = False, [VariableInfo(T, 11, "K", True)]
+    server.past, server.now = [server.measure(T, 1.0, 1)], server.at(1)
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        pass
+    server.past += [Reading(T, float(minute), quality.GOOD, server.at(60 * minute), server.now) for minute in (2, 3)]
+    async with plant.collecting(server, lambda: len(plant.stored(T)) > 1 and not plant.gaps()):
+        assert plant.stored(T) == [1.0, 2.0, 3.0]
+
+
+async def test_a_gap_that_opens_while_the_one_before_is_closed_outlives_the_connection(
+    plant, server, monkeypatch
+) -> None:
+    server.past, server.now = [server.measure(T, float(second), second) for second in range(1, 11)], server.at(10)
+    sending: list[asyncio.Task[object]] = []
+    pages = server.history_pages
+
+    async def overflowing(names, start, end, *, on_refusal):
+        if sending:
+            raise LinkLost("the server went away before the second gap was read back")
+        async for page in pages(names, start, end, on_refusal=on_refusal):
+            yield page
+        if T in names:
+            server.past += [server.measure(T, float(second), second) for second in range(11, 21)]
+            server.now = server.at(20)
+            overflow = server.measure(T, 20.0, 20, quality.GOOD | 0x480)
+            sending.append(asyncio.create_task(server.send(Notification.of([overflow], names))))
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(server, "history_pages", overflowing)
+    with pytest.raises(LinkLost):
+        async with plant.collecting(server, lambda: False):
+            pass
+    await sending[0]
+    assert T in plant.gaps()
+    monkeypatch.setattr(server, "history_pages", pages)
+    async with plant.collecting(server, lambda: not plant.gaps()):
+        assert plant.stored(T) == [float(second) for second in range(1, 21)]
