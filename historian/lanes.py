@@ -238,7 +238,8 @@ class Lanes:
         """Up to which block it does not tell anything that a sample is counted."""
 
     def __iter__(self) -> Iterator[tuple[str, Lane]]:
-        return iter(self._lanes.items())
+        """Go through those of now: more may come meanwhile."""
+        return iter(list(self._lanes.items()))
 
     @property
     def room(self) -> int:

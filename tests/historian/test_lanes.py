@@ -219,6 +219,16 @@ def test_what_was_dropped_from_the_outbox_is_waited_for_no_more() -> None:
     assert (both.done, both.offered) == (9, 9)
 
 
+def test_a_reactor_that_comes_first_while_all_are_gone_through_is_there_the_next_time() -> None:
+    some, seen = Lanes(), []
+    offer(some, 1, a=1)
+    for reactor, _ in some:
+        seen.append(reactor)
+        offer(some, 2, a=1, b=1)
+    assert seen == ["R100"]
+    assert [reactor for reactor, _ in some] == ["R100", "R101"]
+
+
 class Sea:
     """Takes what is sent, loses some of it, and delivers late, to one who writes it to disk later, or never."""
 
