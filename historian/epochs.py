@@ -34,7 +34,7 @@ class Epochs:
         return max(self._begins, default=0)
 
     def begin_behind(self, epoch: int) -> int:
-        """Return the earliest time (ticks) of all epochs that came after one; of the present one where none is known."""
+        """Return the earliest time (ticks) of all epochs that came after one; of the present one where none did."""
         later = [begin for each, begin in self._begins.items() if each > epoch]
         return min(later) if later else self._begins.get(self.present, 0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -25,12 +25,12 @@ def progress(connection: sqlite3.Connection) -> int:
 
 
 def take_in(
-    connection: sqlite3.Connection, source: sqlite3.Connection, reactors: Mapping[int, str]
+    connection: sqlite3.Connection, source: sqlite3.Connection, reactors: Callable[[], Mapping[int, str]]
 ) -> tuple[int, bool]:
     """Archive what the log has and the archive has not, in one transaction.
 
-    Return how many samples, and whether no block of them was damaged. `reactors` says by whose count a signal's samples
-    are numbered.
+    Return how many samples, and whether no block of them was damaged. `reactors` says by whose count each signal's
+    samples are numbered; it is asked when the samples have been read, and then knows all of their signals.
 
     Raises:
         sqlite3.Error: when nothing of it was archived, e.g. on a full disk; it may be tried again.
@@ -48,7 +48,7 @@ def take_in(
     with transaction(connection):
         for signal, samples in _by_signal(columns):
             put(connection, signal, samples)
-        note(connection, columns, reactors)
+        note(connection, columns, reactors())
         connection.execute("UPDATE progress SET block = ?", (last,))
     return count, are_whole
 

@@ -34,24 +34,24 @@ Say = Callable[..., None]
 def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Event) -> None:
     """Archive, seal, forget and look at checksums until it is to end.
 
-    Says `trouble` when it cannot, and an empty one when it can again; `forgotten` samples; all that is `damaged`, when
-    that is something else than before.
+    Says `trouble` when it cannot, and an empty one when it can, first and again; `forgotten` samples; all that is
+    `damaged`, when that is something else than before.
     """
-    keeper = _Keeper(folder, retention, is_ending)
-    is_failing = False
+    keeper, trouble = None, None
     try:
-        while not is_ending.wait(RETRY_S if is_failing else LOOK_S):
+        while not is_ending.wait(RETRY_S if trouble else LOOK_S):
             try:
+                keeper = keeper or _Keeper(folder, retention, is_ending)
                 damage = keeper.scrub_when_due()
                 forgotten = keeper.do_what_is_due()
             except (sqlite3.Error, OSError) as error:
-                if not is_failing:
-                    say(trouble=str(error))
-                is_failing = True
+                if not trouble:
+                    trouble = str(error)
+                    say(trouble=trouble)
                 continue
-            if is_failing:
-                say(trouble="")
-                is_failing = False
+            if trouble != "":
+                trouble = ""
+                say(trouble=trouble)
             if damage is not None:
                 say(damaged=damage)
             if forgotten:
@@ -59,7 +59,8 @@ def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Even
     except _Ending:
         pass
     finally:
-        keeper.close()
+        if keeper is not None:
+            keeper.close()
 
 
 class _Ending(Exception):  # noqa: N818
@@ -73,6 +74,8 @@ class _Keeper:
         self._archived = self._trimmed = time.monotonic()
         self._is_ending = is_ending
         self._scrubbed = time.monotonic() - SCRUB_S
+        self._left = 0
+        """Bytes that are old enough to be sealed and were not: what is damaged stays where it is."""
         self._damaged: list[str] = []
         self._said: list[str] = []
 
@@ -82,8 +85,8 @@ class _Keeper:
     def scrub_when_due(self) -> list[str] | None:
         """Return what is damaged, None where that is nothing new."""
         if time.monotonic() - self._scrubbed >= (SCRUB_AGAIN_S if self._damaged else SCRUB_S):
-            self._scrubbed = time.monotonic()
             self._damaged = self._upkeep.damaged(self._between)
+            self._scrubbed = time.monotonic()
         found = [*self._damaged, *self._upkeep.lost]
         if found == self._said:
             return None
@@ -122,8 +125,10 @@ class _Keeper:
         """Seal what is older than a day, a day at once."""
         newest = self._present()
         unsealed = self._upkeep.unsealed(newest - 2 * DAY)
-        if unsealed.old:
+        self._left = min(self._left, unsealed.old)
+        if unsealed.old > self._left:
             self._upkeep.seal(newest - DAY, self._between)
+            self._left = self._upkeep.unsealed(newest - 2 * DAY).old
         elif unsealed.all > MOST_UNSEALED:
             self._upkeep.seal(unsealed.middle, self._between)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from timeseries.retention import Retention
 
-AGAIN_S, END_S = 2.0, 10.0
+AGAIN_S, LONGEST_S, END_S = 2.0, 60.0, 10.0
 DAMAGED = "cstr_history_damaged", "Parts of the history that are not as they were written."
 """The metric of it."""
 
@@ -35,6 +35,7 @@ class Telling:
 
 async def keep(folder: Path, retention: Retention, log: logging.Logger, telling: Telling) -> None:
     """Keep a store in order, for ever."""
+    voice, pause = _Voice(log, telling), AGAIN_S
     while True:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "timeseries.keeper", str(folder), str(retention.age), str(retention.bytes),
@@ -43,28 +44,45 @@ async def keep(folder: Path, retention: Retention, log: logging.Logger, telling:
         try:
             assert process.stdout is not None  # noqa: S101
             async for line in process.stdout:
-                _tell(json.loads(line), log, telling)
-            log.error("the upkeep of %s ended with %d; it is begun anew", folder, await process.wait())
+                voice.tell(json.loads(line))
+                pause = AGAIN_S
+            voice.ended(folder, await process.wait())
         finally:
             await asyncio.shield(_end(process))
-        await asyncio.sleep(AGAIN_S)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_S)
 
 
-def _tell(said: dict[str, Any], log: logging.Logger, telling: Telling) -> None:
-    for what, of_it in said.items():
-        if what == "forgotten":
-            log.info("%s samples beyond the retention were deleted", of_it)
-        elif what == "damaged":
-            for each in of_it:
-                log.error("history is damaged: %s; put the file back from a copy", each)
-            telling.trouble("segments", f"history: {', '.join(of_it)}" if of_it else "")
-            telling.damage(len(of_it))
-        elif of_it:
-            log.error("the archive cannot be written (%s); samples stay in the log until it can", of_it)
-            telling.trouble("archive", f"archive: {of_it}")
-        else:
-            log.info("the archive can be written again")
-            telling.trouble("archive", "")
+class _Voice:
+    """Says in the service what the process says, and that it has ended."""
+
+    def __init__(self, log: logging.Logger, telling: Telling) -> None:
+        self._log, self._telling = log, telling
+        self._is_troubled = False
+
+    def ended(self, folder: Path, code: int) -> None:
+        self._log.error("the upkeep of %s ended with %d; it is begun anew", folder, code)
+        self._trouble(f"its upkeep ended with {code}, and is begun anew")
+
+    def tell(self, said: dict[str, Any]) -> None:
+        for what, of_it in said.items():
+            if what == "forgotten":
+                self._log.info("%s samples beyond the retention were deleted", of_it)
+            elif what == "damaged":
+                for each in of_it:
+                    self._log.error("history is damaged: %s; put the file back from a copy", each)
+                self._telling.trouble("segments", f"history: {', '.join(of_it)}" if of_it else "")
+                self._telling.damage(len(of_it))
+            elif of_it:
+                self._log.error("the archive cannot be written (%s); samples stay in the log until it can", of_it)
+                self._trouble(of_it)
+            elif self._is_troubled:
+                self._log.info("the archive can be written again")
+                self._trouble("")
+
+    def _trouble(self, what: str) -> None:
+        self._is_troubled = bool(what)
+        self._telling.trouble("archive", f"archive: {what}" if what else "")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -21,10 +21,10 @@ def append(connection: sqlite3.Connection, columns: Columns, *, historical: bool
     connection.execute("INSERT INTO block (count, data, historical, crc) VALUES (?, ?, ?, ?)", row)
 
 
-def blocks(connection: sqlite3.Connection, after: int, at_most: int = -1) -> Iterator[tuple[int, Columns]]:
+def blocks(connection: sqlite3.Connection, after: int) -> Iterator[tuple[int, Columns]]:
     """Yield the blocks behind a number, in order; one that is damaged has nothing."""
-    query = "SELECT id, data, crc FROM block WHERE id > ? ORDER BY id LIMIT ?"
-    for number, data, crc in connection.execute(query, (after, at_most)):
+    query = "SELECT id, data, crc FROM block WHERE id > ? ORDER BY id"
+    for number, data, crc in connection.execute(query, (after,)):
         yield number, unpacked(data, crc)
 
 

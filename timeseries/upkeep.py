@@ -39,9 +39,8 @@ class Unsealed:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is stored, bytes."""
+    """How much is stored, bytes; the log empties by itself."""
 
-    log_bytes: int
     archive_bytes: int
     segment_bytes: int
     amendment_bytes: int = 0
@@ -49,12 +48,12 @@ class Size:
 
     @property
     def kept(self) -> int:
-        """What retention is about; the log empties by itself."""
+        """What retention is about."""
         return self.archive_bytes + self.segment_bytes + self.amendment_bytes + self.event_bytes
 
 
 class Upkeep:
-    """Used from one thread of the process that has the `Store`, another than that one's."""
+    """Used from one thread; beside the one `Store`, in a process of its own (`timeseries/keeper.py`)."""
 
     def __init__(self, folder: Path) -> None:
         self._log = open_for_writing(folder, LOG)
@@ -81,9 +80,8 @@ class Upkeep:
 
     def take_in(self) -> int:
         """Archive what is in the log only, and let go of what is archived and published; return how many samples."""
-        reactors = {number: split_signal(info.name)[0] for number, info in self._signals().items()}
         before = archive.progress(self._archive)
-        count, are_whole = archive.take_in(self._archive, self._log, reactors)
+        count, are_whole = archive.take_in(self._archive, self._log, self._reactors)
         done = archive.progress(self._archive)
         for number, samples in () if are_whole else log.damaged(self._log, before, done):
             self.lost.append(f"{LOG.file}: block {number} is not as it was written, its {samples} samples are lost")
@@ -178,7 +176,7 @@ class Upkeep:
         (sealed,) = self._archive.execute("SELECT coalesce(sum(bytes), 0) FROM segment").fetchone()
         files = [self._other(layout) for layout in (AMENDMENTS, EVENTS)]
         others = [_used_bytes(file) if file is not None else 0 for file in files]
-        return Size(_used_bytes(self._log), _used_bytes(self._archive), sealed, *others)
+        return Size(_used_bytes(self._archive), sealed, *others)
 
     def damaged(self, tell: Callable[[], None] = lambda: None) -> list[str]:
         """Return the segments and chunks that are not as they were written, each with what is wrong."""
@@ -249,6 +247,9 @@ class Upkeep:
     def _signals(self) -> dict[int, SignalInfo]:
         rows = self._log.execute("SELECT id, name, unit, data_type, stepped FROM signal")
         return {row[0]: SignalInfo(row[1], row[2], row[3], bool(row[4])) for row in rows}
+
+    def _reactors(self) -> dict[int, str]:
+        return {number: split_signal(info.name)[0] for number, info in self._signals().items()}
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:

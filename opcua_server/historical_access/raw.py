@@ -74,10 +74,10 @@ class Page:
 
 def read(history: History, number: int, info: SignalInfo, span: Span, most: int, point: Point | None) -> Page:
     """Return at most so many values of a signal, behind a continuation point if there is one."""
-    low, high, missing = _limits(history, number, info, span)
+    low, high, before, after = _limits(history, number, info, span)
     backward = span.is_backward
-    ends = (span.high, span.low) if backward else (span.low, span.high)
-    before, after = (end if end in missing else None for end in ends)
+    if backward:
+        before, after = after, before
     if point is not None:
         before = None
         low, high = (low, min(high, point.time + 1)) if backward else (max(low, point.time), high)
@@ -90,21 +90,21 @@ def read(history: History, number: int, info: SignalInfo, span: Span, most: int,
     return Page(before, shown, after, _behind(shown, before, point, backward=backward) if has_more else None)
 
 
-def _limits(history: History, number: int, info: SignalInfo, span: Span) -> tuple[int, int, set[int]]:
-    """Return from when to before when samples are wanted, and the bounds of which there is none."""
+def _limits(
+    history: History, number: int, info: SignalInfo, span: Span
+) -> tuple[int, int, int | None, int | None]:
+    """Return from when to before when samples are wanted; and the earlier and the later bound where there is none."""
     if not span.with_bounds:
-        return *span.within, set()
-    low = span.low or -FOREVER
-    high = span.high + 1 if span.high else FOREVER
-    missing: set[int] = set()
+        return *span.within, None, None
     before, after = history.edges(number, info, span.low, span.high)
-    if span.low:
-        low = low if before is None else before
-        missing |= {span.low} if before is None else set()
-    if span.high:
-        high = high if after is None else after + 1
-        missing |= {span.high} if after is None else set()
-    return low, high, missing
+    low = (before or span.low) if span.low else -FOREVER
+    high = (after or span.high) + 1 if span.high else FOREVER
+    return low, high, _missing(span.low, before), _missing(span.high, after)
+
+
+def _missing(end: int, found: int | None) -> int | None:
+    """Return an end that was given, where no sample was found at or beyond it."""
+    return end if end and found is None else None
 
 
 def _first(

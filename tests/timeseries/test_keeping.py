@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ import pytest
 
 from plant.clock import datetime_from_ticks
 from runtime.health import Health
-from timeseries import archive, keeper, keeping
+from timeseries import archive, keeper, keeping, recovery
 from timeseries.reader import Reader
 from timeseries.retention import Retention
 from timeseries.signals import SignalInfo
@@ -48,10 +49,15 @@ def filled(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 @contextlib.contextmanager
 def kept(folder: Path, retention: Retention, until: Callable[[list[dict[str, Any]]], object]) -> Iterator[list[Any]]:
-    """Keep a store until something is so, and a moment longer; what the keeper says is given."""
+    """Keep a store until something is so, and a moment longer; what the keeper says is given, if not all is well."""
     said: list[dict[str, Any]] = []
     is_ending = threading.Event()
-    arguments = (folder, retention, lambda **what: said.append(what), is_ending)
+
+    def say(**what: Any) -> None:
+        if said or what != {"trouble": ""}:
+            said.append(what)
+
+    arguments = (folder, retention, say, is_ending)
     worker = threading.Thread(target=keeper.keep, args=arguments)
     worker.start()
     try:
@@ -155,6 +161,55 @@ def test_what_cannot_be_done_is_said_once_and_tried_again(
         assert said == [{"trouble": "[Errno 28] No space left on device"}, {"trouble": ""}]
 
 
+def test_a_store_that_cannot_be_opened_is_said_once_and_tried_again(
+    filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "RETRY_S", 0.01)
+    left, settle = [5], recovery.settle
+
+    def settling(*arguments: Any) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise sqlite3.OperationalError("database or disk is full")
+        settle(*arguments)
+
+    monkeypatch.setattr(recovery, "settle", settling)
+    with kept(folder, WEEK, lambda said: len(said) == 2) as said:
+        assert said == [{"trouble": "database or disk is full"}, {"trouble": ""}]
+
+
+def test_a_look_at_checksums_that_is_cut_short_is_begun_again(
+    filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "RETRY_S", 0.01)
+    looks = [0]
+
+    def damaged(upkeep: Upkeep, tell: Callable[[], None]) -> list[str]:
+        looks[0] += 1
+        if looks[0] == 1:
+            raise sqlite3.OperationalError("database or disk is full")
+        return ["chunk 7"]
+
+    monkeypatch.setattr(Upkeep, "damaged", damaged)
+    with kept(folder, WEEK, lambda said: len(said) == 3) as said:
+        assert said[1:] == [{"trouble": ""}, {"damaged": ["chunk 7"]}]
+
+
+def test_what_is_damaged_stays_where_it_is_and_a_day_is_one_file_all_the_same(
+    filled: Store, folder: Path, upkeep: Upkeep
+) -> None:
+    upkeep.take_in()
+    upkeep._archive.execute("UPDATE chunk SET crc = crc + 1 WHERE id = (SELECT id FROM chunk ORDER BY first LIMIT 1)")
+    keeping_it = keeper._Keeper(folder, WEEK, threading.Event())
+    for minute in range(60 * 20):
+        put(filled, sample("R101.T", 3600 * HOURS + 60 * minute, 1.0))
+        if minute % 10 == 0:
+            upkeep.take_in()
+            keeping_it._seal()
+    keeping_it.close()
+    assert len(list((folder / "segments").glob("*.parquet"))) == 1
+
+
 def test_the_end_waits_for_no_sealing(filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = threading.Event()
 
@@ -191,10 +246,14 @@ async def test_its_process_archives_and_is_begun_anew_when_it_dies(
     store: Store, folder: Path, upkeep: Upkeep, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(keeping, "AGAIN_S", 0.1)
-    keeping_it = asyncio.create_task(keeping.keep(folder, WEEK, LOG, keeping.Telling()))
+    troubles: list[tuple[str, str]] = []
+    telling = keeping.Telling(lambda *told: troubles.append(told))
+    keeping_it = asyncio.create_task(keeping.keep(folder, WEEK, LOG, telling))
     await eventually(children)
     os.kill(children()[0], signal.SIGKILL)
-    await eventually(lambda: "ended with -9" in caplog.text and children())
+    await eventually(lambda: len(troubles) == 2)
+    assert troubles == [("archive", "archive: its upkeep ended with -9, and is begun anew"), ("archive", "")]
+    assert "ended with -9" in caplog.text
     for place in range(100):
         put(store, sample("R101.T", place, 1.0))
     await eventually(lambda: upkeep.waiting() == (0, 0))
@@ -206,15 +265,16 @@ async def test_its_process_archives_and_is_begun_anew_when_it_dies(
 async def test_what_its_process_says_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     health, counts = Health("s"), list[int]()
-    telling = keeping.Telling(health.trouble, counts.append)
+    voice = keeping._Voice(LOG, keeping.Telling(health.trouble, counts.append))
     troubles = []
     for said in (
-        {"trouble": "disk full"}, {"damaged": ["a.parquet: gone"]}, {"trouble": ""}, {"forgotten": 7}, {"damaged": []},
+        {"trouble": ""}, {"trouble": "disk full"}, {"damaged": ["a.parquet: gone"]}, {"trouble": ""}, {"forgotten": 7},
+        {"damaged": []},
     ):  # fmt: skip
-        keeping._tell(said, LOG, telling)
+        voice.tell(said)
         troubles.append(health.as_json()["last_error"])
     gone = "history: a.parquet: gone"
-    assert troubles == ["archive: disk full", f"archive: disk full; {gone}", gone, gone, ""]
+    assert troubles == ["", "archive: disk full", f"archive: disk full; {gone}", gone, gone, ""]
     assert counts == [1, 0]
     assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR", "INFO", "INFO"]
 

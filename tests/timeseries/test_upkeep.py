@@ -55,6 +55,24 @@ def test_the_log_is_let_go_when_it_is_archived_and_published(store: Store, upkee
     assert values(reader) == [float(place) for place in range(1, 200)]
 
 
+def test_a_signal_that_comes_while_the_log_is_archived(
+    store: Store, upkeep: Upkeep, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, sample("R101.T", 1, 1.0))
+    signals_of = Upkeep._signals
+
+    def racing(upkeep: Upkeep) -> dict[int, SignalInfo]:
+        found = signals_of(upkeep)
+        store.declare([SignalInfo("R105.T", "K", 11)])
+        put(store, sample("R105.T", len(found), 5.0))
+        return found
+
+    monkeypatch.setattr(Upkeep, "_signals", racing)
+    for _ in range(2):
+        upkeep.take_in()
+    assert values(reader, "R105.T") == [5.0, 5.0]
+
+
 def test_what_is_sealed_is_small_and_other_tools_read_it(store: Store, upkeep: Upkeep, folder: Path) -> None:
     fill(store, 0, DAY_S)
     store.declare([SignalInfo("R101.Cause", "", 12)])
