@@ -28,7 +28,7 @@ SEGMENTS = "segments"
 FOREVER = 2**62
 T = TypeVar("T")
 _FILES = 64
-"""How many are kept open for the next question."""
+"""Of so many it is remembered where in them everything is."""
 
 
 @dataclass(frozen=True, slots=True)

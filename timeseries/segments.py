@@ -131,7 +131,7 @@ def footer_crc(path: Path) -> int:
 
 
 class SegmentFile:
-    """An open file.
+    """A file that is opened for each look at it, so that one that was removed takes no space for a reader's sake.
 
     Raises:
         OSError: when it cannot be read.
@@ -144,7 +144,7 @@ class SegmentFile:
         if footer is not None and footer_crc(path) != footer:
             message = "its footer is not that which was written"
             raise ValueError(message)
-        self._file = pq.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+        self._path, self._metadata = path, pq.read_metadata(path)
 
     def infos(self) -> list[SignalInfo]:
         """Return whose samples each row group has.
@@ -152,7 +152,7 @@ class SegmentFile:
         Raises:
             ValueError: where the file does not say.
         """
-        found = (self._file.metadata.metadata or {}).get(_SIGNALS.encode())
+        found = (self._metadata.metadata or {}).get(_SIGNALS.encode())
         if found is None:
             message = f"its metadata has no {_SIGNALS!r}"
             raise ValueError(message)
@@ -161,7 +161,7 @@ class SegmentFile:
     def read(self, row_group: int, signal: int, info: SignalInfo, *, lean: bool = False) -> Columns:
         """Return the samples of a row group; lean ones as `Columns.lean` has them, and twice as fast."""
         values, plain = _value_columns(info), _SHOWN if lean else _PLAIN
-        table = self._file.read_row_group(row_group, columns=[*plain.values(), *values], use_threads=False)
+        table = self._table(row_group, [*plain.values(), *values])
         columns = {ours: table[theirs].to_numpy() for ours, theirs in plain.items() if theirs != "server_time"}
         value = next((table[name] for name in values if table[name].null_count < len(table)), table[values[0]])
         texts: dict[int, str] = {}
@@ -186,8 +186,15 @@ class SegmentFile:
 
     @cached_property
     def _clock(self) -> Clock:
-        table = self._file.read_row_group(self._file.num_row_groups - 1, columns=["time", "server_time"])
+        table = self._table(self._metadata.num_row_groups - 1, ["time", "server_time"])
         return Clock(table["time"].to_numpy(), table["server_time"].to_numpy())
+
+    def _table(self, row_group: int, columns: list[str]) -> Any:
+        import pyarrow.parquet as pq
+
+        options = {"metadata": self._metadata, "memory_map": True, "page_checksum_verification": True}
+        with pq.ParquetFile(self._path, **options) as file:
+            return file.read_row_group(row_group, columns=columns, use_threads=False)
 
 
 def _schema() -> Any:

@@ -90,9 +90,7 @@ def read(history: History, number: int, info: SignalInfo, span: Span, most: int,
     return Page(before, shown, after, _behind(shown, before, point, backward=backward) if has_more else None)
 
 
-def _limits(
-    history: History, number: int, info: SignalInfo, span: Span
-) -> tuple[int, int, int | None, int | None]:
+def _limits(history: History, number: int, info: SignalInfo, span: Span) -> tuple[int, int, int | None, int | None]:
     """Return from when to before when samples are wanted; and the earlier and the later bound where there is none."""
     if not span.with_bounds:
         return *span.within, None, None
