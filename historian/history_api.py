@@ -10,12 +10,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from historian.answers import FORMATS, JSON, MEDIA_TYPES, chosen_media_type
+from historian.media_types import JSON, MEDIA_TYPES, chosen_media_type, writer_of
 from historian.readers import Readers
 from historian.streams import Streams
 from plant.clock import seconds_from_duration, ticks_from_time
 from timeseries.aggregates import AggregateConfiguration, ticks_of_interval
-from timeseries.answers import FORMATS as WRITERS
 from timeseries.answers import Answer, Extra
 from timeseries.answers.writers import json_page
 from timeseries.kinds import kind_of
@@ -158,7 +157,7 @@ def _json(content: bytes) -> Response:
 
 
 def _written(found: list[Answer], media_type: str, extra: Extra, following: str | None = None) -> Response:
-    writer = WRITERS[FORMATS[media_type]](extra)
+    writer = writer_of(media_type, extra)
     content = b"".join((writer.begin(), *(writer.rows(each) for each in found), writer.end()))
     return Response(content, media_type=media_type, headers={"X-Next": following} if following else None)
 

@@ -12,9 +12,8 @@ from fastapi import HTTPException, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from historian.answers import CSV, FORMATS
+from historian.media_types import CSV, writer_of
 from historian.readers import Readers
-from timeseries.answers import FORMATS as WRITERS
 from timeseries.answers import Writer
 from timeseries.unpacked import Unpacked
 
@@ -46,7 +45,7 @@ class Streams:
         Raises:
             HTTPException: before anything is sent.
         """
-        pieces = self._pieces(signal, low, high, limit, WRITERS[FORMATS[media_type]]({}))
+        pieces = self._pieces(signal, low, high, limit, writer_of(media_type, {}))
         try:
             first = list(itertools.islice(pieces, 3))
             if len(first) < 3:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from opcua_server.monitoring.event_filter import EventFilter
 from opcua_server.services import event_filters, index_range
 from plant import quality
 from timeseries.event_log import EventReader
+
+log = logging.getLogger("server")
 
 MAX_EVENTS_PER_READ, MAX_EVENTS_PER_CALL = 1_000, 10_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""
@@ -111,8 +114,9 @@ class EventHistory:
         wanted = Wanted(source, span, most, asked.filter, may_have)
         try:
             found, rest = events.read(self._reader, self._made, wanted, room, point)
-        except sqlite3.Error:
-            return Result(quality.BAD_DATA_LOST)
+        except sqlite3.Error as error:
+            log.error("history of events cannot be read: %s", error)
+            return Result(int(ua.StatusCodes.BadResourceUnavailable))
         return Result(
             quality.GOOD if found or rest is not None else quality.GOOD_NO_DATA,
             asked.seals.sealed(question, rest.packed() if rest is not None else b""),

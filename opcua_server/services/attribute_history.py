@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +26,8 @@ from opcua_server.tags import Tags
 from plant import quality
 from timeseries.packing import Damaged
 from timeseries.reading import History
+
+log = logging.getLogger("server")
 
 MAX_VALUES_PER_READ, MAX_VALUES_PER_CALL = 10_000, 100_000
 """Of one node, and of all nodes together; what is beyond comes by continuation points."""
@@ -129,6 +133,9 @@ class HistoryReader:
                 return (yield from answer.processed(details, function, room))
         except Damaged:
             return Result(quality.BAD_DATA_LOST)
+        except sqlite3.Error as error:
+            log.error("history cannot be read: %s", error)
+            return Result(int(ua.StatusCodes.BadResourceUnavailable))
         return _UNSUPPORTED
 
 

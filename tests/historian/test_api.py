@@ -9,7 +9,7 @@ import pyarrow.ipc
 import pytest
 
 from detector.database import connect
-from historian import answers
+from historian import media_types
 from historian.api import _rows, make_app
 from plant import quality
 from plant.sample import Sample
@@ -78,27 +78,27 @@ async def test_times_out_of_range_are_refused(get: Get, question: str, parameter
 
 
 async def test_nanoseconds_of_arrow_do_not_reach_as_far(get: Get) -> None:
-    answer = await get("history/at", answers.ARROW, signal="R101.T", time="9000-01-01T00:00:00Z")
+    answer = await get("history/at", media_types.ARROW, signal="R101.T", time="9000-01-01T00:00:00Z")
     assert (answer.status_code, "1678 to 2261" in answer.text) == (422, True)
 
 
 @pytest.mark.parametrize(
     ("accept", "chosen"),
     [
-        ("*/*", answers.JSON),
-        ("", answers.JSON),
-        ("text/csv", answers.CSV),
-        ("text/csv, application/json", answers.CSV),
-        ("text/csv;q=0.5, application/json", answers.JSON),
-        ("text/*;q=0.9, application/json;q=0.1", answers.CSV),
-        ("application/json;q=0, */*;q=0.1", answers.CSV),
+        ("*/*", media_types.JSON),
+        ("", media_types.JSON),
+        ("text/csv", media_types.CSV),
+        ("text/csv, application/json", media_types.CSV),
+        ("text/csv;q=0.5, application/json", media_types.JSON),
+        ("text/*;q=0.9, application/json;q=0.1", media_types.CSV),
+        ("application/json;q=0, */*;q=0.1", media_types.CSV),
         ("text/html, application/xml", None),
         ("text/csv;q=0", None),
-        ("TEXT/CSV; charset=utf-8; Q=1.000", answers.CSV),
+        ("TEXT/CSV; charset=utf-8; Q=1.000", media_types.CSV),
     ],
 )
 def test_the_media_type_that_is_liked_best(accept: str, chosen: str | None) -> None:
-    assert answers.chosen_media_type(accept) == chosen
+    assert media_types.chosen_media_type(accept) == chosen
 
 
 async def test_aggregates_as_csv_say_which_and_how_long(get: Get) -> None:
@@ -117,7 +117,7 @@ async def test_the_last_of_several_signals_comes_in_every_format(get: Get) -> No
     assert [row.split(",")[0] for row in rows[1:]] == names
     assert [each["signal"] for each in (await get("history/last", signal=names)).json()] == names
     assert (await get("history/last", signal=names[0])).json()["signal"] == names[0]
-    table = pyarrow.ipc.open_stream((await get("history/last", answers.ARROW, signal=names)).content).read_all()
+    table = pyarrow.ipc.open_stream((await get("history/last", media_types.ARROW, signal=names)).content).read_all()
     assert table["value"].to_pylist() == [403.0, 350.0]
     assert (await get("history/last", "text/csv;q=0", signal=names)).status_code == 406
 

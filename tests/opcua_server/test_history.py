@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from asyncua import Client, ua
 
+from opcua_server.historical_access import raw as pages
 from plant.clock import TICKS_PER_SECOND
 from runtime.opcua_link.filetime import FileTime, ticks_of
+from timeseries.reading import History
+from timeseries.signals import SignalInfo
 
 from .conftest import step, value
 
@@ -219,3 +224,28 @@ async def test_timestamps_are_those_asked_for(client: Client, times: list[int]) 
     assert (server.SourceTimestamp, server.ServerTimestamp) == (None, both.ServerTimestamp)
     with pytest.raises(ua.uaerrors.BadTimestampsToReturnInvalid):
         await read(client, times[3], times[6], 0, 3)
+
+
+async def test_a_disk_that_cannot_be_read_spoils_one_answer_only(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, start = pages.read, await value(client, "Plant.Simulation.Time")
+    await step(client, 0.1)
+
+    def failing(history: History, number: int, info: SignalInfo, *asked: Any) -> pages.Page:
+        if info.name == "R101.Ca":
+            raise sqlite3.OperationalError("disk I/O error")
+        return whole(history, number, info, *asked)
+
+    monkeypatch.setattr(pages, "read", failing)
+    names = ("R101.T", "R101.Ca", "R101.X")
+    params = ua.HistoryReadParameters(
+        HistoryReadDetails=ua.ReadRawModifiedDetails(
+            StartTime=start, EndTime=start + timedelta(seconds=1), IsReadModified=False
+        ),
+        TimestampsToReturn=ua.TimestampsToReturn.Both,
+        ReleaseContinuationPoints=False,
+        NodesToRead=[ua.HistoryReadValueId(NodeId=ua.NodeId(name, 2)) for name in names],
+    )
+    results = await client.uaclient.history_read(params)
+    assert [each.StatusCode.name for each in results] == ["Good", "BadResourceUnavailable", "Good"]

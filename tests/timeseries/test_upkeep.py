@@ -143,7 +143,7 @@ def test_what_is_forgotten_frees_its_file(store: Store, upkeep: Upkeep, folder: 
     assert upkeep.forget(at(10_000)) == 2 * made.pieces[0].count
     assert not (folder / "segments" / made.file).exists()
     assert made.file not in Path("/proc/self/maps").read_text()  # nor is it held by the reader, which has read it
-    held = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    held = [str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
     assert not any(made.file in each for each in held)
     assert upkeep.size().kept == size.archive_bytes
     assert values(reader) == [float(second) for second in range(made.pieces[0].count, 20_000)]

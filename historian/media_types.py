@@ -1,15 +1,16 @@
-"""What is answered in which form: media types of the HTTP API."""
+"""Media types of the HTTP API: which one an answer has, and what writes it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from timeseries.answers import FORMATS, Extra, Writer
+
 JSON, CSV = "application/json", "text/csv"
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"
-FORMATS = {CSV: "csv", ARROW: "arrow stream", PARQUET: "parquet"}
-"""Media type -> what writes it."""
-MEDIA_TYPES = (JSON, *FORMATS)
+_WRITTEN = {CSV: "csv", ARROW: "arrow stream", PARQUET: "parquet"}
+MEDIA_TYPES = (JSON, *_WRITTEN)
 _QUALITY = re.compile(r"^q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$")
 
 
@@ -29,6 +30,11 @@ def chosen_media_type(accept: str) -> str | None:
 
     best = max(MEDIA_TYPES, key=liking)
     return best if liking(best)[0] > 0.0 else None
+
+
+def writer_of(media_type: str, extra: Extra) -> Writer:
+    """Return what writes an answer that is not JSON."""
+    return FORMATS[_WRITTEN[media_type]](extra)
 
 
 def _weight(parameters: Sequence[str]) -> float:
