@@ -70,7 +70,7 @@ class Answer:
         """Return samples as they are."""
         span = span_of(details)
         if span is None:
-            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+            return Result(int(ua.StatusCodes.BadHistoryOperationInvalid))
         point = raw.Point.of(self.point) if self.point else None
         room = min(details.NumValuesPerNode or room, room)
         page = raw.read(self.history, self.number, self.info, span, room, point)
@@ -91,7 +91,7 @@ class Answer:
             return Result(quality.BAD_INVALID_ARGUMENT)
         span = span_of(details)
         if span is None:
-            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+            return Result(int(ua.StatusCodes.BadHistoryOperationInvalid))
         point = modified.Point.of(self.point) if self.point else None
         room = min(details.NumValuesPerNode or room, room)
         page, rest = modified.read(self.history, self.number, span, room, point)
@@ -108,7 +108,7 @@ class Answer:
         times = [ticks_of(time) for time in details.ReqTimes or ()]
         done = _done(self.point)
         if not times or min(times) < _NO_TIME_BELOW:
-            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+            return Result(quality.BAD_INVALID_ARGUMENT)
         page = np.array(times[done : done + room], np.int64)
         values, statuses = np.full(len(page), None, object), np.zeros(len(page), np.uint32)
         for places, series in Spans(self.history, self.number, self.info).runs_around(page):
@@ -127,9 +127,7 @@ class Answer:
         if name is None or not is_sensible(name, self.info):
             return Result(int(ua.StatusCodes.BadAggregateNotSupported))
         start, end = _given(details.StartTime), _given(details.EndTime)
-        if not start or not end or start == end:
-            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
-        if not 0 <= details.ProcessingInterval < 2**63 / _TICKS_PER_MILLISECOND:
+        if not start or not end or start == end or not 0 <= details.ProcessingInterval < 2**63 / _TICKS_PER_MILLISECOND:
             return Result(quality.BAD_INVALID_ARGUMENT)
         try:
             aggregate = Aggregate(name, _configuration(details.AggregateConfiguration))

@@ -96,7 +96,7 @@ class EventHistory:
             return Result(index_range.refusal_in_history(node.IndexRange))
         span = span_of(details)
         if span is None:
-            return Result(int(ua.StatusCodes.BadInvalidTimestampArgument))
+            return Result(int(ua.StatusCodes.BadHistoryOperationInvalid))
         if asked.filter is None:
             return Result(int(ua.StatusCodes.BadEventFilterInvalid))
         question = question_of(asked.asked, node.NodeId)

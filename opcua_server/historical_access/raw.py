@@ -1,4 +1,4 @@
-"""Raw samples with bounds, either way, page by page (OPC 10000-11 v1.05 §6.5.3)."""
+"""Raw samples with bounds, either way, page by page (OPC 10000-11 v1.05 §4.6, §6.5.3)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opcua_server.historical_access.points import ContinuationPoint
+from plant.clock import TICKS_PER_SECOND
 from timeseries.columns import Columns
 from timeseries.reading import FOREVER, History
 from timeseries.signals import SignalInfo
@@ -49,6 +50,11 @@ class Span:
         return max(self.start, self.end) if self.start and self.end else self.end
 
     @property
+    def has_open_bound(self) -> bool:
+        """True when a bound is wanted where no time was given: there is none, at the end of the answer."""
+        return self.with_bounds and not (self.start and self.end)
+
+    @property
     def within(self) -> tuple[int, int]:
         """From when to before when; the end of the interval does not belong to it, whichever way it is read."""
         low, high = self.low or -FOREVER, self.high + 1 if self.high else FOREVER
@@ -84,17 +90,19 @@ def read(history: History, number: int, info: SignalInfo, span: Span, most: int,
     room = most - (before is not None)
     found = _first(history, number, info, low, high, room + 1, point, backward=backward)
     shown = found.take(np.arange(min(room, len(found))))
-    has_more = len(found) > len(shown) or (after is not None and len(shown) == room)
-    if has_more:
-        after = None
-    return Page(before, shown, after, _behind(shown, before, point, backward=backward) if has_more else None)
+    last = _last(shown, before, point, backward=backward)
+    if span.has_open_bound and last is not None:
+        after = last.time + (-1 if backward else 1) * TICKS_PER_SECOND  # §4.6 Table 1, notes b and c
+    if len(found) > len(shown) or (after is not None and len(shown) == room):
+        return Page(before, shown, None, last)
+    return Page(before, shown, after, None)
 
 
 def _limits(history: History, number: int, info: SignalInfo, span: Span) -> tuple[int, int, int | None, int | None]:
     """Return from when to before when samples are wanted; and the earlier and the later bound where there is none."""
     if not span.with_bounds:
         return *span.within, None, None
-    before, after = history.edges(number, info, span.low, span.high)
+    before, after = history.edges(number, info, span.low, span.high + (span.low == span.high))
     low = (before or span.low) if span.low else -FOREVER
     high = (after or span.high) + 1 if span.high else FOREVER
     return low, high, _missing(span.low, before), _missing(span.high, after)
@@ -132,7 +140,7 @@ def _first(
     return Columns.joined(parts)
 
 
-def _behind(shown: Columns, before: int | None, point: Point | None, *, backward: bool) -> Point | None:
+def _last(shown: Columns, before: int | None, point: Point | None, *, backward: bool) -> Point | None:
     if len(shown):
         return Point(int(shown.times[-1]), int(shown.epochs[-1]))
     if before is not None:

@@ -297,7 +297,7 @@ async def test_null_is_as_good_as_an_empty_list(client: Client, since: int) -> N
         await client.uaclient.history_update(ua.HistoryUpdateParameters(None))  # type: ignore[arg-type]
     with pytest.raises(ua.uaerrors.BadAggregateListMismatch):
         await _ask(client, ua.ReadProcessedDetails(AggregateType=None))  # type: ignore[arg-type]
-    assert await _ask(client, ua.ReadAtTimeDetails(ReqTimes=None)) == "BadInvalidTimestampArgument"  # type: ignore[arg-type]
+    assert await _ask(client, ua.ReadAtTimeDetails(ReqTimes=None)) == "BadInvalidArgument"  # type: ignore[arg-type]
 
 
 async def _ask(client: Client, details: Any) -> str:
@@ -326,7 +326,7 @@ async def test_more_than_is_allowed_is_not_deleted(client: Client, since: int, m
 async def test_modified_values_have_no_bounds_and_need_a_time(client: Client, since: int) -> None:
     for details, wanted in (
         (ua.ReadRawModifiedDetails(True, FileTime.of(since), FileTime.of(since + S), 0, True), "BadInvalidArgument"),
-        (ua.ReadRawModifiedDetails(True, FileTime.of(0), FileTime.of(0), 1, False), "BadInvalidTimestampArgument"),
+        (ua.ReadRawModifiedDetails(True, FileTime.of(0), FileTime.of(0), 1, False), "BadHistoryOperationInvalid"),
         (ua.ReadRawModifiedDetails(True, FileTime.of(since), FileTime.of(since + 1), 0, False), "GoodNoData"),
     ):
         node = ua.HistoryReadValueId(NodeId=ua.NodeId("R101.X", 2))

@@ -55,5 +55,5 @@ async def test_a_second_vendors_client_reads_the_events_that_were_told(
         "backward": [told[::2][::-1]],
         "ended": [told[2:4]],
         "variable": "BadHistoryOperationUnsupported",
-        "timeless": "BadInvalidTimestampArgument",
+        "timeless": "BadHistoryOperationInvalid",
     }
