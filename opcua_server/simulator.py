@@ -13,7 +13,7 @@ from opcua_server.loops import Loops
 from opcua_server.ownership import Claim
 from opcua_server.tags import Tag, Tags
 from plant import quality
-from plant.clock import ticks_from_seconds
+from plant.clock import ticks_from_seconds, whole_milliseconds
 from plant.faults import Fault
 from plant.names import loop_name
 from plant.pid import Tuning
@@ -57,7 +57,7 @@ class Simulator:
         self.state = LOCKSTEP if timing.lockstep else RUNNING
         self.speed = timing.speed
         self.epoch = 0
-        self.plant = Plant(config, start)
+        self.plant = Plant(config, whole_milliseconds(start))  # clients cut times to that, or to microseconds
         self._display = Display(reactors, tags, self.plant)
         self.loops = Loops(len(reactors))
         self.gap_from: int | None = None
@@ -241,9 +241,9 @@ class Simulator:
         facts = json.loads(line)
         jumped = facts["lockstep"] and not facts["last"]
         latest = facts["time"] if jumped or recorded[0] < facts["epoch"] else max(facts["time"], recorded[1])
-        begin = latest + self.timing.scan
+        begin = whole_milliseconds(latest) + self.timing.scan
         if not self.timing.lockstep:
-            begin = max(start, begin)
+            begin = max(whole_milliseconds(start), begin)
         try:
             plant = Plant.restored(rest, self.plant.config)
         except ValueError:

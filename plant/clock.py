@@ -30,6 +30,11 @@ def ticks_from_seconds(seconds: float) -> int:
     return round(seconds * TICKS_PER_SECOND)
 
 
+def whole_milliseconds(ticks: int) -> int:
+    """Return the latest time up to this one that has no part of a millisecond."""
+    return ticks - ticks % (TICKS_PER_SECOND // 1000)
+
+
 def ticks_from_unix_ns(unix_ns: int) -> int:
     """Return the tick that contains a Unix time in nanoseconds."""
     return unix_ns // 100 + UNIX_EPOCH_TICKS

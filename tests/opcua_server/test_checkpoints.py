@@ -78,6 +78,18 @@ def test_a_kill_after_a_reset_goes_on_behind_what_was_recorded(
     assert plant.lost == 0
 
 
+def test_scans_are_at_times_that_every_client_can_name(start: Callable[[float], Running], tmp_path: Path) -> None:
+    for second in (1.2345678, 3.4567891, 2.2222222):
+        plant = start(second)
+        plant.scan(1000)
+        assert plant.simulator.now % (TICKS_PER_SECOND // 1000) == 0
+        tag = plant.simulator.tags["R101.TIC101.SP"]
+        plant.simulator.write(tag, 330.0 + second, None)  # between two scans, at a time of its own
+        plant.recorder.flush()
+        (tmp_path / "checkpoint").write_bytes(plant.simulator.checkpoint())
+    assert plant.lost == 0
+
+
 @pytest.mark.parametrize("content", [None, b"", b'{"time": 1', b'{"a": 1}\n', b"[]\n"])
 def test_without_a_checkpoint_time_that_was_recorded_is_of_an_epoch_that_is_over(
     start: Callable[[float], Running], tmp_path: Path, content: bytes | None

@@ -80,3 +80,7 @@ def test_the_edges_of_time() -> None:
     assert clock.ticks_from_time("9999-12-31T23:59:59.9999999Z", NOW) == clock.LATEST_TICKS
     with pytest.raises(ValueError, match="99999999999w"):
         clock.seconds_from_duration("99999999999w")
+
+
+def test_whole_milliseconds_are_cut_and_not_rounded() -> None:
+    assert [clock.whole_milliseconds(ticks) for ticks in (0, 9_999, 10_000, 123_456_789)] == [0, 0, 10_000, 123_450_000]
