@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from historian.media_types import JSON, MEDIA_TYPES, chosen_media_type, writer_of
 from historian.readers import Readers
 from historian.streams import Streams
-from plant.clock import seconds_from_duration, ticks_from_time
+from plant.clock import seconds_from_duration, text_from_ticks, ticks_from_time
 from timeseries.aggregates import AggregateConfiguration, ticks_of_interval
 from timeseries.answers import Answer, Extra
 from timeseries.answers.writers import json_page
@@ -29,7 +29,8 @@ _TOKEN = re.compile(r"^([0-9]{1,18})\.([0-9]{1,10})$", re.ASCII)
 
 Signals = Annotated[list[str], Query(description="E.g. R101.T; may be given several times.")]
 Signal = Annotated[str, Query(description="E.g. R101.T.")]
-Start = Annotated[str, Query(description="ISO 8601, or relative to the newest sample, e.g. -1h.")]
+START = "ISO 8601, or relative to the newest sample, e.g. -1h."
+Start = Annotated[str, Query(description=START)]
 End = Annotated[str, Query(description="As `start`; `now` is the newest sample.")]
 Accept = Annotated[str, Header(description=f"One of {', '.join(MEDIA_TYPES)}.")]
 UncertainIsBad = Annotated[bool, Query(description="AggregateConfiguration (OPC 10000-13 §4.2.1.2).")]
@@ -56,7 +57,7 @@ def make_router(store: Path, readers: Readers) -> APIRouter:
     def raw(
         request: Request,
         signal: Signal,
-        start: Start = "-5min",
+        start: Annotated[str | None, Query(description=f"{START} Without: -5min, or where `next` goes on.")] = None,
         end: End = "now",
         limit: Limit = None,
         next: Annotated[str | None, Query(description="Of the page before.")] = None,  # noqa: A002
@@ -69,10 +70,13 @@ def make_router(store: Path, readers: Readers) -> APIRouter:
         """
         media_type = _media_type(accept)
         with readers.lend() as reader:
+            place = _place(next)
+            if start is None:
+                start = "-5min" if place is None else text_from_ticks(place[0])
             low, high = _span(reader, start, end, is_newest_in=True)
             if media_type == JSON or next is not None or (limit is not None and limit <= MOST_SAMPLES):
                 most = min(limit or MOST_SAMPLES, MOST_SAMPLES)
-                found = reader.page(signal, low, high, most + 1, _place(next))
+                found = reader.page(signal, low, high, most + 1, place)
                 following = _token(found, most - 1) if len(found) > most else None
                 if media_type == JSON:
                     return _json(_page(reader, found[:most], following))

@@ -47,6 +47,15 @@ async def test_pages_drop_nothing_and_repeat_nothing_where_plant_time_was_there_
     assert values == [300.0, 301.0, 302.0, 402.0, 303.0, 403.0, 304.0, 305.0]
 
 
+async def test_without_a_start_a_page_goes_on_where_the_one_before_ended(get: Get, plant, server) -> None:
+    plant.put(Sample(server.at(3600), "R101.T", 500.0, epoch=1))
+    page = (await get("history/raw", **SPAN, limit=6)).json()
+    rest = (await get("history/raw", signal="R101.T", next=page["next"])).json()
+    assert [sample["v"] for sample in rest["samples"]] == [304.0, 305.0, 500.0]
+    (newest,) = (await get("history/raw", signal="R101.T")).json()["samples"]
+    assert newest["v"] == 500.0
+
+
 @pytest.mark.parametrize("token", ["9" * 23, "5", "1.", "x.1", "\u00b2.1", "1.99999999999"])
 async def test_a_token_of_no_page_is_refused(get: Get, token: str) -> None:
     answer = await get("history/raw", **SPAN, next=token)
