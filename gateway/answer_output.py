@@ -79,8 +79,9 @@ class AnswerOutput:
             message = "nothing found; is --start early enough?"
             raise GatewayError(message)
         if self._out is not None and self._temporary is not None:
-            self._file.close()
-            self._temporary.replace(self._out)
+            with self._told():
+                self._file.close()
+                self._temporary.replace(self._out)
             self._temporary = None
             print(f"{self.rows:,} rows in {self._out}", file=sys.stderr)
 

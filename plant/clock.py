@@ -70,7 +70,7 @@ def ticks_from_text(text: str) -> int:
     Raises:
         ValueError: naming the text and what is allowed.
     """
-    match = re.match(r"^(.*?[T ]\d\d:\d\d:\d\d)\.(\d+)(.*)$", text)
+    match = re.match(r"^(.*?[T ]\d\d:?\d\d:?\d\d)[.,](\d+)(.*)$", text)
     whole, digits = (match[1] + match[3], match[2]) if match else (text, "")
     try:
         when = datetime.fromisoformat(whole)

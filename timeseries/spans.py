@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from plant.clock import TICKS_PER_SECOND
 from plant.sample import Scalar
-from timeseries.aggregates import STANDARD, AggregateConfiguration, Series
+from timeseries.aggregates import STANDARD, AggregateConfiguration, Series, is_no_data
 from timeseries.columns import Columns
 from timeseries.reading import FOREVER
 from timeseries.signals import BOOLEAN, DATETIME, UINT64, SignalInfo
@@ -88,7 +88,20 @@ class Spans:
             parts.insert(0, some_of(self._before(int(found.times[0])), before, backward=True))
         if after:
             parts.append(self._from(int(found.times[-1]) + 1))
-        return Columns.joined([part for part in parts if len(part)])
+        around = Columns.joined([part for part in parts if len(part)])
+        return Columns.joined([self._begun_before(around), around])
+
+    def _begun_before(self, around: Columns) -> Columns:
+        """Return the last sample in front of some that says other than BadNoData, where these begin with that.
+
+        What begins with it is of a time before all data, unless there is such a one.
+        """
+        if is_no_data(around.statuses[:1]).any():
+            for page in self._pages(-FOREVER, int(around.times[0]), _AT_ONCE, backward=True):
+                some = latest(page)
+                if len(begun := some.take(~is_no_data(some.statuses))):
+                    return some_of(begun, 1, backward=True)
+        return Columns.of(0)
 
     def _framed(self, low: int, high: int) -> Columns:
         """Return the samples from the last before a time to the first at or after another."""

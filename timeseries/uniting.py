@@ -8,11 +8,14 @@ from typing import Protocol
 
 import numpy as np
 
+from plant import quality
 from timeseries.columns import Columns
 from timeseries.merging import united_pages
 from timeseries.reading import FOREVER, History
 from timeseries.signals import BOOLEAN, DATETIME, DOUBLE, SignalInfo
 
+_AT_ONCE = 1000
+"""Samples that are looked at at once for a Good one."""
 Kind = tuple[int, SignalInfo]
 """A signal's number, and what it is."""
 
@@ -50,15 +53,16 @@ class Recorded(Protocol):
 def united(history: History, kinds: Sequence[Kind], low: int, high: int) -> tuple[Recorded, int, SignalInfo]:
     """Return what to ask about a span, either way, and by which number and kind: the last of them is the present one.
 
-    Earlier kinds are numbers like it, and have something of the span, or just before or behind it; a double is what
-    they are together where they are not alike.
+    Earlier kinds are numbers like it, and have something of the span, or nearer to it than the next Good sample on
+    either side; a double is what they are together where they are not alike.
     """
     number, info = kinds[-1]
     low, high = min(low, high), max(low, high)
     if len(kinds) == 1 or not _is_number(info):
         return history, number, info
-    before, after = history.edges(number, info, low, high, lean=True)
-    first, last = -FOREVER if before is None else before, FOREVER if after is None else after
+    in_front = history.pages(number, info, -FOREVER, low + 1, _AT_ONCE, backward=True, lean=True)
+    behind = history.pages(number, info, high, FOREVER, _AT_ONCE, lean=True)
+    first, last = max(_good_times(in_front), default=-FOREVER), min(_good_times(behind), default=FOREVER)
     earlier = [kind for kind in kinds[:-1] if _is_number(kind[1]) and _has(history, kind, first, last)]
     if not earlier:
         return history, number, info
@@ -68,6 +72,15 @@ def united(history: History, kinds: Sequence[Kind], low: int, high: int) -> tupl
 
 def _is_number(info: SignalInfo) -> bool:
     return not info.is_text and info.data_type != DATETIME
+
+
+def _good_times(pages: Iterator[Columns]) -> list[int]:
+    """Return the times of the first page that has a Good sample."""
+    for page in pages:
+        times: list[int] = page.times[page.statuses < quality.UNCERTAIN].tolist()
+        if times:
+            return times
+    return []
 
 
 def _has(history: History, kind: Kind, low: int, high: int) -> bool:

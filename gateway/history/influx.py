@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.history.computed import Computed, FindInfo, plant_info
 from gateway.history.flux import Flux
@@ -15,7 +16,7 @@ from plant.names import split_signal
 from timeseries.aggregates import AggregateConfiguration
 from timeseries.answers import Answer
 from timeseries.columns import Columns
-from timeseries.signals import DATETIME, SignalInfo
+from timeseries.signals import DATETIME, UINT64, SignalInfo
 from timeseries.spans import known, latest
 
 FIRST_NS, LAST_NS = 0, 9_214_646_400_000_000_000
@@ -126,6 +127,15 @@ def _within(ticks: int) -> int:
     return min(max(unix_ns_from_ticks(ticks), FIRST_NS), LAST_NS)
 
 
+def _whole(info: SignalInfo, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return doubles as words of integers; one that was rounded beyond the type's last is that."""
+    limits = np.iinfo(np.uint64 if info.data_type == UINT64 else np.int64)
+    is_beyond = numbers >= float(limits.max)
+    found = np.where(is_beyond, 0.0, np.nan_to_num(numbers)).astype(limits.dtype)
+    found[is_beyond] = limits.max
+    return found.view(np.int64)
+
+
 def _columns(info: SignalInfo, table: Mapping[str, Any]) -> Columns:
     """Return samples in the signal's own type; an empty text is no field at all once Telegraf has written it."""
     if not table:
@@ -140,7 +150,7 @@ def _columns(info: SignalInfo, table: Mapping[str, Any]) -> Columns:
         words[list(dates)] = list(dates.values())
     else:
         numbers = table["v"].to_numpy()[is_known]
-        words[is_known] = numbers.view(np.int64) if info.is_float else np.nan_to_num(numbers)
+        words[is_known] = numbers.view(np.int64) if info.is_float else _whole(info, numbers)
     times = table["ns"].to_numpy() // 100 + UNIX_EPOCH_TICKS
     return Columns.of(
         len(statuses), texts, times=times, epochs=table["epoch"].to_numpy(), statuses=statuses, words=words

@@ -31,6 +31,8 @@ _NO_TIME_BELOW = TICKS_PER_SECOND
 _TICKS_PER_MILLISECOND = TICKS_PER_SECOND // 1000
 _DONE = struct.Struct("<I")
 """Continuation point of what is answered by number: how many."""
+_NO_SERVER_TIMES = Result(int(ua.StatusCodes.BadTimestampsToReturnInvalid))
+"""What is computed has a SourceTimestamp only (OPC 10000-13 v1.05 §5.4.3.1); with both asked for, that is given."""
 Steps = Generator[None, None, Result]
 """Returns the answer after some steps, between which others may have their turn."""
 
@@ -109,6 +111,8 @@ class Answer:
         done = _done(self.point)
         if not times or min(times) < _NO_TIME_BELOW:
             return Result(quality.BAD_INVALID_ARGUMENT)
+        if self.wanted == ua.TimestampsToReturn.Server:
+            return _NO_SERVER_TIMES
         page = np.array(times[done : done + room], np.int64)
         values, statuses = np.full(len(page), None, object), np.zeros(len(page), np.uint32)
         for places, series in Spans(self.history, self.number, self.info).runs_around(page):
@@ -119,20 +123,22 @@ class Answer:
         more = done + len(page) < len(times)
         point = _DONE.pack(done + len(page)) if more else b""
         columns = columns_of(page, values, statuses, self.info)
-        return Result(quality.GOOD, point, samples(columns, self.info, self.wanted), len(columns))
+        return Result(quality.GOOD, point, samples(columns, self.info, ua.TimestampsToReturn.Source), len(columns))
 
     def processed(self, details: ua.ReadProcessedDetails, function: ua.NodeId, room: int) -> Steps:
         """Return an aggregate of each interval; a step is of so many samples."""
         name = processed.AGGREGATES.get(function)
         if name is None or not is_sensible(name, self.info):
             return Result(int(ua.StatusCodes.BadAggregateNotSupported))
+        if self.wanted == ua.TimestampsToReturn.Server:
+            return _NO_SERVER_TIMES
         start, end = _given(details.StartTime), _given(details.EndTime)
         if not start or not end or start == end or not 0 <= details.ProcessingInterval < 2**63 / _TICKS_PER_MILLISECOND:
             return Result(quality.BAD_INVALID_ARGUMENT)
         try:
             aggregate = Aggregate(name, _configuration(details.AggregateConfiguration))
         except ValueError:
-            return Result(int(ua.StatusCodes.BadAggregateConfigurationRejected))
+            return Result(int(ua.StatusCodes.BadAggregateInvalidInputs))
         try:
             interval = ticks_of_interval(details.ProcessingInterval / 1000)
         except ValueError:
@@ -144,9 +150,8 @@ class Answer:
         kind = kind_of(name, self.info)
         columns = columns_of(found.times, found.values, found.statuses, kind)
         done += len(columns)
-        return Result(
-            quality.GOOD, _DONE.pack(done) if done < count else b"", samples(columns, kind, self.wanted), len(columns)
-        )
+        point = _DONE.pack(done) if done < count else b""
+        return Result(quality.GOOD, point, samples(columns, kind, ua.TimestampsToReturn.Source), len(columns))
 
 
 def _given(time: Any) -> int:

@@ -15,7 +15,7 @@ from timeseries.signals import SignalInfo
 def columns_of(
     times: NDArray[np.int64], values: NDArray[Any], statuses: NDArray[np.uint32], info: SignalInfo
 ) -> Columns:
-    """Return results as samples of a kind of signal; a Bad one has no value, ServerTimestamps are their own times."""
+    """Return results as samples of a kind of signal; a Bad one has no value, and none a ServerTimestamp."""
     count = len(times)
     words, texts = np.zeros(count, np.int64), {}
     for row, (value, status) in enumerate(zip(values.tolist(), statuses.tolist(), strict=True)):
@@ -25,4 +25,4 @@ def columns_of(
             texts[row] = str(value)
         else:
             words[row] = info.word(value)
-    return Columns.of(count, texts, times=times, server_times=times, statuses=statuses, words=words)
+    return Columns.of(count, texts, times=times, statuses=statuses, words=words)

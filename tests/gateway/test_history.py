@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
@@ -17,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.components.influxdb import InfluxDB
 from gateway.history import History, flux
-from gateway.history.influx import InfluxHistory
+from gateway.history.influx import InfluxHistory, _whole
 from gateway.history.server import ServerHistory
 from gateway.history.store import STORE, StoreHistory
 from historian.messages.line_protocol import LineProtocol
@@ -235,3 +236,18 @@ async def test_influxdb_answers_as_the_store_does(store: History, influxdb: Hist
         assert rows(found[0]) == rows(found[1]), name
         assert len(found[0]) == 1
     assert await influxdb.now() == await store.now()
+
+
+@pytest.mark.parametrize(
+    ("info", "stored", "shown"),
+    [
+        (SignalInfo("R101.Int", "", 8), [2**63 - 1, -(2**63), 5], [2**63 - 1, -(2**63), 5]),
+        (SignalInfo("R101.UInt", "", 9), [2**64 - 1, 2**63 + 4096, 5], [2**64 - 1, 2**63 + 4096, 5]),
+        (SignalInfo("R101.Int", "", 8), [2**53 + 1], [2**53]),
+    ],
+)
+def test_from_influxdb_whole_numbers_are_as_near_as_a_double_is(
+    info: SignalInfo, stored: list[int], shown: list[int]
+) -> None:
+    found = _whole(info, np.array(stored, np.float64))
+    assert [info.scalar(word) for word in found.tolist()] == shown

@@ -163,6 +163,15 @@ def test_a_file_is_not_there_when_something_went_wrong(data: Path, tmp_path: Pat
         assert list(tmp_path.glob("*found*")) == []
 
 
+def test_a_folder_is_no_file_to_write_to(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "found.csv"
+    out.mkdir(parents=True)
+    result = CliRunner().invoke(make_app(), ["query", "raw", "R101.T", *SPAN, "--out", str(out), "--data", str(data)])
+    assert isinstance(result.exception, GatewayError)
+    assert f"--out {out}" in str(result.exception)
+    assert list(out.parent.iterdir()) == [out]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

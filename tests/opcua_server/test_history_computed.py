@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,11 +138,26 @@ async def test_types_are_the_standards(plant: Client) -> None:
         assert found.Value.VariantType == wanted, function
 
 
+async def test_what_is_computed_has_no_server_timestamp(plant: Client) -> None:
+    now = ticks_of(await value(plant, "Plant.Simulation.Time"))
+    at = ua.ReadAtTimeDetails(ReqTimes=[FileTime.of(now - S)], UseSimpleBounds=True)
+    node = ua.HistoryReadValueId(NodeId=ua.NodeId(T, 2))
+    for details in (processed("Average", now - 10 * S, now, 0), at):
+        params = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, [node])
+        (result,) = await plant.uaclient.history_read(params)
+        (found,) = result.HistoryData.DataValues
+        assert found.SourceTimestamp is not None
+        assert found.ServerTimestamp is None
+        (result,) = await plant.uaclient.history_read(replace(params, TimestampsToReturn=ua.TimestampsToReturn.Server))
+        assert result.StatusCode.name == "BadTimestampsToReturnInvalid"
+
+
 async def test_the_configuration_counts(plant: Client) -> None:
     now = ticks_of(await value(plant, "Plant.Simulation.Time"))
-    strict = {"TreatUncertainAsBad": True, "PercentDataBad": 0, "PercentDataGood": 100}
-    for configuration, wanted in ((strict, "Bad"), ({}, "UncertainDataSubNormal")):
-        ((found,),) = await asked(plant, processed("Average", now - 30 * S, now, 0, **configuration), T)
+    strict = {"TreatUncertainAsBad": True, "PercentDataBad": 10, "PercentDataGood": 100}
+    equal = {**strict, "PercentDataGood": 90}
+    for configuration, wanted in ((strict, "Bad"), (equal, "UncertainDataSubNormal"), ({}, "UncertainDataSubNormal")):
+        ((found,),) = await asked(plant, processed("TimeAverage2", now - 30 * S, now, 0, **configuration), T)
         assert quality.name_of(found.StatusCode.value) == wanted
 
 
@@ -211,7 +227,7 @@ async def test_what_cannot_be_answered_says_why(plant: Client) -> None:
         (processed("Average", now - S, now, 4e-8), ua.uaerrors.BadInvalidArgument),
         (
             processed("Average", now - S, now, 1, PercentDataBad=101, PercentDataGood=100),
-            ua.uaerrors.BadAggregateConfigurationRejected,
+            ua.uaerrors.BadAggregateInvalidInputs,
         ),
         (ua.ReadAtTimeDetails(ReqTimes=[], UseSimpleBounds=True), ua.uaerrors.BadInvalidArgument),
         (ua.ReadEventDetails(), ua.uaerrors.BadHistoryOperationUnsupported),

@@ -26,6 +26,21 @@ def test_unix_nanoseconds_keep_every_tick(ticks: int) -> None:
     assert clock.ticks_from_unix_ns(clock.unix_ns_from_ticks(ticks)) == ticks
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-22T04:00:00.1234567Z",
+        "2026-11-22 05:00:00,1234567+01:00",
+        "20261122T040000.1234567Z",
+        "20261122T040000,1234567",
+    ],
+)
+def test_seven_digits_are_read_in_every_form(text: str) -> None:
+    assert clock.ticks_from_text(text) == NOW + 1234567
+    with pytest.raises(ValueError, match="at most seven digits"):
+        clock.ticks_from_text(text.replace("34567", "345678"))
+
+
 def test_datetimes_are_utc_with_or_without_zone() -> None:
     when = datetime(2026, 11, 22, 4, 0, 0, 123456)
     assert clock.ticks_from_datetime(when) == clock.ticks_from_datetime(when.replace(tzinfo=UTC)) == NOW + 1234560

@@ -146,12 +146,11 @@ class SlowInterval:
         return good == whole or good * (100.0 / whole) >= self.configuration.percent_data_good
 
     def enough_bad(self, bad: float, whole: float) -> bool:
-        return bad > 0 and bad * (100.0 / whole) >= self.configuration.percent_data_bad
+        bad_from, good_from = self.configuration.percent_data_bad, self.configuration.percent_data_good
+        return bad_from + good_from != 100 and bad > 0 and bad * (100.0 / whole) >= bad_from
 
     def by_count(self) -> int:
         good, bad, whole = len(self.goods()), sum(self.bad(p) for p in self.inside), len(self.inside)
-        if bad and not good and self.enough_bad(bad, whole):
-            return quality.BAD
         if self.enough_good(good, whole):
             return quality.GOOD
         return quality.BAD if self.enough_bad(bad, whole) else SUB_NORMAL
@@ -161,9 +160,9 @@ class SlowInterval:
         regions = self.regions()
         whole = sum(region.ticks for region in regions)
         good = sum(r.ticks for r in regions if r.left is not None and not (strict and r.uncertain))
-        if self.enough_bad(whole - good, whole):
-            return quality.BAD
-        return quality.GOOD if self.enough_good(good, whole) else SUB_NORMAL
+        if self.enough_good(good, whole):
+            return quality.GOOD
+        return quality.BAD if self.enough_bad(whole - good, whole) else SUB_NORMAL
 
     def goods(self) -> list[Point]:
         return [p for p in self.inside if p.severity == 0]

@@ -12,20 +12,11 @@ from .conftest import Row, results_of
 
 TABLES = {(table.function, table.historian): table for table in tables()}
 
-SHORT_OF_HALF = "§5.4.3.2.1: Bad from PercentDataBad on; H3 has 50, and here 60 % are bad (the table: Uncertain)"
 UNCERTAIN_BEYOND = "§5.4.3.11, .13, .14: an Uncertain value beyond the Good ones makes it Uncertain (the table: Good)"
 BEFORE_THE_START = "§5.4.3.32: the first region is that of the sample before, which is treated as bad (the table: 0)"
 NEVER_TREATED = "§5.4.3.36: TreatUncertainAsBad is ignored (the table: BadNoData for uncertain bounds)"
 
 DEVIATIONS: dict[tuple[str, str, int], tuple[str, str]] = {
-    ("TimeAverage2", "H3", 40): ("Bc", SHORT_OF_HALF),
-    ("TimeAverage2", "H3", 45): ("Bc", SHORT_OF_HALF),
-    ("TimeAverage2", "H3", 75): ("Bc", SHORT_OF_HALF),
-    ("TimeAverage2", "H3", 80): ("Bc", SHORT_OF_HALF),
-    ("Total2", "H3", 40): ("Bc", SHORT_OF_HALF),
-    ("Total2", "H3", 45): ("Bc", SHORT_OF_HALF),
-    ("Total2", "H3", 75): ("Bc", SHORT_OF_HALF),
-    ("Total2", "H3", 80): ("Bc", SHORT_OF_HALF),
     ("Maximum", "H5", 64): ("30Sc", UNCERTAIN_BEYOND),
     ("MaximumActualTime", "H5", 64): ("30@72S", UNCERTAIN_BEYOND),
     ("Range", "H5", 64): ("0Sc", UNCERTAIN_BEYOND),

@@ -36,6 +36,13 @@ def test_in_aggregates_and_at_times(store: Store, reader: Reader, name: str, val
     assert reader.at(name, [at(0), at(1.5), at(3)]).plain == [values[0], values[1], values[3]]
 
 
+def test_of_a_sloped_signal_at_their_own_times(store: Store, reader: Reader) -> None:
+    store.declare([SignalInfo("R101.Sloped", "", 8)])
+    values = [BIG + 1, BIG + 2, BIG + 3]
+    put(store, *(sample("R101.Sloped", place, value) for place, value in enumerate(values)))
+    assert reader.at("R101.Sloped", [at(0), at(1), at(2)]).plain == values
+
+
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
 def test_in_tables(store: Store, reader: Reader, kind: str) -> None:
     store.declare([INT, UINT])

@@ -10,7 +10,7 @@ from timeseries.aggregates.configuration import STANDARD, AggregateConfiguration
 from timeseries.aggregates.functions import ACTUAL_TIME, FUNCTIONS, OF_TEXT, refuse_unknown
 from timeseries.aggregates.intervals import MOST_INTERVALS, Intervals, ticks_of_interval
 from timeseries.aggregates.long import Long
-from timeseries.aggregates.series import Series
+from timeseries.aggregates.series import Series, is_no_data
 from timeseries.aggregates.window import Results
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Series",
     "aggregates",
     "at_times",
+    "is_no_data",
     "refuse_unknown",
     "ticks_of_interval",
 ]

@@ -29,7 +29,7 @@ def at_times(
     """
     values, statuses = np.full(len(times), None, object), np.full(len(times), NO_DATA)
     for places, series in parts:
-        compared = series.ranked() if series.stepped else replace(series, exact=None)
+        compared = series.ranked() if series.stepped else series
         found = _of_one(compared.from_first_data(), times[places], configuration, simple=simple)
         values[places], statuses[places] = found.values, found.statuses
     return Results(values, statuses, times)
@@ -38,7 +38,8 @@ def at_times(
 def _of_one(series: Series, times: Times, configuration: AggregateConfiguration, *, simple: bool) -> Results:
     if not len(series.times):
         return Results(np.zeros(len(times)), np.full(len(times), NO_DATA))
-    window = Window(series, Intervals.between(int(times.min()), int(times.max()) + 1, 0), configuration)
+    intervals = Intervals.between(int(times.min()), int(times.max()) + 1, 0)
+    window = Window(replace(series, exact=None), intervals, configuration)
     segments = window.simple if simple else window.interpolated(stepped=series.stepped)
     bounds = segments.at(times)
     bits = np.where(bounds.raw | bounds.bad, 0, quality.INTERPOLATED).astype(np.uint32)
@@ -46,4 +47,7 @@ def _of_one(series: Series, times: Times, configuration: AggregateConfiguration,
     there: NDArray[np.bool_] = (series.times[place] == times) & (series.statuses[place] < quality.BAD)
     values = np.where(there, series.values[place], bounds.values)
     statuses = np.where(there, series.statuses[place], bounds.statuses | bits)
-    return Results(own_type(values, statuses < quality.BAD, series.decode), statuses)
+    own = own_type(values, statuses < quality.BAD, series.decode)
+    if series.exact is not None:
+        own[there] = series.exact[place[there]].tolist()
+    return Results(own, statuses)

@@ -84,12 +84,8 @@ class Counts(Summed):
         return cls(window.good.counts, window.bad.counts, window.counts)
 
     def statuses(self, configuration: AggregateConfiguration) -> Statuses:
-        """Return PercentValues: an Uncertain value is not Good, and Bad where it is treated so (§5.4.3.2.1).
-
-        Where there is enough of both, it is Good, as in the examples of Count and NumberOfTransitions.
-        """
-        is_good, is_bad = _enough(self.good, self.bad, self.all, configuration)
-        return np.where(is_good & ((self.good > 0) | ~is_bad), GOOD, np.where(is_bad, BAD, UNCERTAIN))
+        """Return PercentValues: an Uncertain value is not Good, and Bad where it is treated so (§5.4.3.2.1)."""
+        return _by_percentages(self.good, self.bad, self.all, configuration)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,12 +108,8 @@ class Ticks(Summed):
         return cls(window.pieces.ticks(~window.simple.bad & ~window.simple.uncertain), window.pieces.width)
 
     def statuses(self, configuration: AggregateConfiguration) -> Statuses:
-        """Return PercentTime over regions of simple bounding values, of what is `sufficient`.
-
-        Where there is enough of both, it is Bad, as in the text of §5.4.3.2.1.
-        """
-        is_good, is_bad = _enough(self.ticks, self.width - self.ticks, self.width, configuration)
-        return np.where(is_bad, BAD, np.where(is_good, GOOD, UNCERTAIN))
+        """Return PercentTime over regions of simple bounding values, of what is `sufficient` (§5.4.3.2.1)."""
+        return _by_percentages(self.ticks, self.width - self.ticks, self.width, configuration)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,10 +202,16 @@ class Bound(Facts):
         return replace(self, values=own_type(self.values, ~self.bad, decode, 0))
 
 
-def _enough(
+def _by_percentages(
     good: NDArray[Any], bad: NDArray[Any], all_of_it: NDArray[Any], configuration: AggregateConfiguration
-) -> tuple[Mask, Mask]:
-    """Tell where there is enough good data for Good, and enough bad data for Bad; never of what is not there."""
+) -> Statuses:
+    """Return Good where there is enough good data, Bad where there is enough bad data, and else Uncertain.
+
+    Where good and bad data are all there is by configuration, only the good counts (§4.2.1.2).
+    """
     percent = 100.0 / np.maximum(all_of_it, 1)
     is_good = (good * percent >= configuration.percent_data_good) | (good == all_of_it)
-    return is_good, (bad * percent >= configuration.percent_data_bad) & (bad > 0)
+    is_bad = (bad * percent >= configuration.percent_data_bad) & (bad > 0)
+    if configuration.percent_data_good == 100 - configuration.percent_data_bad:
+        is_bad[:] = False
+    return np.where(is_good, GOOD, np.where(is_bad, BAD, UNCERTAIN))

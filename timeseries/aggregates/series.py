@@ -75,9 +75,9 @@ class Series:
 
     def from_first_data(self) -> Series:
         """Return the series without what says at its beginning that there is no data yet."""
-        if not len(self.times) or self.statuses[0] & _CODE != quality.BAD_NO_DATA:
+        if not is_no_data(self.statuses[:1]).any():
             return self
-        begun = (self.statuses & _CODE) != quality.BAD_NO_DATA
+        begun = ~is_no_data(self.statuses)
         first = int(np.argmax(begun)) if begun.any() else len(begun)
         columns = (self.times[first:], self.values[first:], self.statuses[first:])
         exact = self.exact[first:] if self.exact is not None else None
@@ -93,6 +93,12 @@ class Series:
             values=np.append(self.values, self.values[-1]),
             statuses=np.append(self.statuses, self.statuses[-1]),
         )
+
+
+def is_no_data(statuses: Statuses) -> Mask:
+    """Tell which StatusCodes say that there is no data."""
+    found: Mask = np.equal(statuses & _CODE, quality.BAD_NO_DATA)
+    return found
 
 
 def own_type(values: Values, there: Mask, decode: Decode, nothing: float | None = None) -> NDArray[Any]:
