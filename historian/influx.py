@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import NamedTuple
 
+from influxdb_client.client.flux_csv_parser import FluxCsvParserException, FluxQueryException
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
@@ -30,6 +32,9 @@ _TAKES_NO_SUCH_LINES = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LA
 _READ_ONLY = "the historian's token has to be one that may write, too, or InfluxDB be started anew"
 _ADVICE: dict[int, str] = {HTTPStatus.UNAUTHORIZED: _READ_ONLY, HTTPStatus.FORBIDDEN: _READ_ONLY}
 
+_NO_ANSWERS = (ValueError, TypeError, LookupError, FluxQueryException, FluxCsvParserException)
+"""What becomes of bytes that are no answer, and of an error that stands within one."""
+
 Range = tuple[str, Shipment]
 """Of a reactor's numbers."""
 
@@ -43,6 +48,14 @@ class State(NamedTuple):
 
     started: str
     refused: int
+
+
+def _start_of(ready: object) -> str:
+    started = getattr(ready, "started", None)
+    if not isinstance(started, datetime):
+        message = "/ready does not say since when"
+        raise TypeError(message)
+    return str(started)
 
 
 class Influx:
@@ -65,7 +78,7 @@ class Influx:
         try:
             client = self._connected()
             refused = refusals(MetricsService(client.api_client).get_metrics())  # type: ignore[no-untyped-call]
-            started = str(client.ready().started)
+            started = _start_of(client.ready())
         except ApiException as error:
             if self._tells_of_itself or error.status not in _TELLS_NOTHING:
                 raise self._unanswered(error) from None
@@ -77,7 +90,7 @@ class Influx:
             )
             self._tells_of_itself = False
             return State("", 0)
-        except (BadInput, HTTPError, OSError) as error:
+        except (BadInput, HTTPError, OSError, *_NO_ANSWERS) as error:
             raise self._unanswered(error) from None
         self._tells_of_itself = True
         return State(started, refused)
@@ -97,7 +110,7 @@ class Influx:
                 return False
             advice = _ADVICE.get(error.status or 0, "make room on its disk, and start it anew where that does not help")
             raise Unanswered(f"{self._unanswered(error)} to a write: {advice}") from None
-        except (BadInput, HTTPError, OSError) as error:
+        except (BadInput, HTTPError, OSError, *_NO_ANSWERS) as error:
             raise self._unanswered(error) from None
         return True
 
@@ -110,11 +123,11 @@ class Influx:
         flux = "\n".join(self._count(place, *asked) for place, asked in enumerate(ranges))
         try:
             tables = self._connected().query_api().query(flux)
-        except (BadInput, ApiException, HTTPError, OSError) as error:
+            found = [0] * len(ranges)
+            for record in itertools.chain.from_iterable(table.records for table in tables):
+                found[int(record.values["result"])] = int(record.values["_value"])
+        except (BadInput, ApiException, HTTPError, OSError, *_NO_ANSWERS) as error:
             raise self._unanswered(error) from None
-        found = [0] * len(ranges)
-        for record in itertools.chain.from_iterable(table.records for table in tables):
-            found[int(record.values["result"])] = int(record.values["_value"])
         return found
 
     def close(self) -> None:
@@ -131,11 +144,13 @@ class Influx:
     def _count(self, place: int, reactor: str, asked: Shipment) -> str:
         first, last = asked.seqs
         start, stop = (unix_ns_from_ticks(ticks) for ticks in (asked.times[0], asked.times[1] + 1))
+        # Counting each series by itself is fast, but of one before 1970 InfluxDB 2.7 takes minutes, and gigabytes.
+        counted = "count() |> group() |> sum()" if start >= 0 else "group() |> count()"
         return (
             f'from(bucket: "{self._settings.bucket}") |> range(start: time(v: {start}), stop: time(v: {stop}))'
             f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}" and r.reactor == "{reactor}"'
             f' and r._field == "seq" and r._value >= {first} and r._value <= {last})'
-            f' |> count() |> group() |> sum() |> yield(name: "{place}")'
+            f' |> {counted} |> yield(name: "{place}")'
         )
 
     def _unanswered(self, error: Exception) -> Unanswered:
@@ -148,4 +163,5 @@ class Influx:
             why = f"no answer within {TIMEOUT_MS // 1000} s"
         else:
             why = str(getattr(error, "reason", None) or error).split(" object at ")[0]
+            why = f"no answer that can be read: {why}" if isinstance(error, _NO_ANSWERS) else why
         return Unanswered(f"InfluxDB at {self._settings.url}: {why}")

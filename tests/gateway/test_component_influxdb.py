@@ -14,7 +14,13 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from gateway.components.component import ComponentError
 from gateway.components.influxdb import InfluxDB
 from gateway.components.influxdb_log import begin_new_segments
+from historian.influx import Influx
+from historian.lanes import Shipment
+from historian.messages.line_protocol import LineProtocol
+from plant.clock import ticks_from_text
 from runtime.ports import free_port
+from runtime.settings import InfluxSettings
+from timeseries.columns import Columns
 
 pytestmark = pytest.mark.component
 
@@ -99,3 +105,17 @@ async def test_what_is_written_after_a_kill_in_the_midst_of_a_write_is_there_aft
             child.kill()
         await child.start()
         assert count(influx) == 1500
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "1899-12-30T00:00:00Z"])
+async def test_samples_of_long_ago_are_counted_like_others(component, serving, tmp_path: Path, text: str) -> None:
+    component("influxd")
+    database, tank = InfluxDB(tmp_path / "influx", free_port()), ["Tank.Level", "Tank.Level"]
+    async with serving(database):
+        settings = InfluxSettings(url=database.url, token_file=database.token_file, org="plant", bucket="plant")
+        influx, first = Influx(settings, "main"), ticks_from_text(text)
+        some = Columns.of(2, times=[first, first + 36_000_000_000], seqs=[1, 2], words=1)
+        assert influx.write([LineProtocol("main").lines(tank, some, [1.0, 2.0])])
+        asked = Shipment.of([(1, some)])
+        assert influx.counts([("Tank", asked), ("Mixer", asked)]) == [2, 0]
+        influx.close()

@@ -11,6 +11,7 @@ from typing import ClassVar
 import pytest
 
 from historian.influx import Influx, State, Unanswered
+from historian.lanes import Shipment
 from runtime.influx_refusals import refusals
 from runtime.settings import InfluxSettings
 
@@ -34,15 +35,15 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self._answer("write")
+        self._answer(self.path.split("?")[0].rpartition("/")[2])
 
     def _answer(self, question: str) -> None:
         status, body = self.answers[question]
         self.send_response(status)
-        kind = "application/json" if body.startswith("{") else "text/plain"
+        kind = "application/json" if body.startswith("{") else "text/csv" if question == "query" else "text/plain"
         self.send_header("Content-Type", kind)
         self.end_headers()
-        self.wfile.write(body.encode())
+        self.wfile.write(body.encode(errors="surrogateescape"))
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
@@ -112,6 +113,50 @@ def test_lines_that_it_does_not_take_at_all_are_no_trouble_of_its_own(influx: In
     assert influx.write([b"opc seq=1i 1", b"opc seq=2i 2"])
     Answers.answers = {"write": (422, "beyond the retention")}
     assert not influx.write([b"opc seq=1i 1"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html>log in first</html>",
+        '{"status": "ready"}',
+        '{"status": "ready", "started": "soon", "up": "1s"}',
+        '{"status": "rea',
+    ],
+)
+def test_a_start_that_is_none_is_no_answer(influx: Influx, body: str) -> None:
+    Answers.answers = {"/metrics": (200, ""), "/ready": (200, body)}
+    with pytest.raises(Unanswered, match="no answer that can be read|Failed to parse"):
+        influx.state()
+
+
+@pytest.mark.parametrize("body", ['storage_wal_writes_err{id="1"} NaN', "\udcff\udcfe storage"])
+def test_metrics_that_are_none_are_no_answer(influx: Influx, body: str) -> None:
+    Answers.answers = {"/metrics": (200, body), "/ready": (200, READY)}
+    with pytest.raises(Unanswered, match="no answer that can be read"):
+        influx.state()
+
+
+ASKED = ("R101", Shipment((1, 1), (1, 10), (134_000_000_000_000_000, 134_000_000_000_000_100)))
+HEAD = "#datatype,string,long,{}\r\n#group,false,false,false\r\n#default,0,,\r\n,result,table,_value\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "#datatype,string,string\r\n#group,true,true\r\n#default,,\r\n,error,reference\r\n,deadline exceeded,\r\n",
+        HEAD.format("long") + ",,0,\r\n",
+        HEAD.format("string") + ",,0,many\r\n",
+        HEAD.format("long") + ",7,0,10\r\n",
+        "<html>\n<body>log in first</body></html>\n",
+    ],
+)
+def test_a_count_that_is_none_is_no_answer(influx: Influx, body: str) -> None:
+    Answers.answers = {"query": (200, HEAD.format("long") + ",0,0,10\r\n")}
+    assert influx.counts([ASKED]) == [10]
+    Answers.answers = {"query": (200, body)}
+    with pytest.raises(Unanswered, match="no answer that can be read"):
+        influx.counts([ASKED])
 
 
 def test_one_that_hangs_is_told_of_in_the_same_words_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
