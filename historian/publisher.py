@@ -11,6 +11,7 @@ import numpy as np
 
 from historian.lanes import Lane, Lanes, Shipment
 from historian.messages.line_protocol import LineProtocol
+from historian.messages.size import most_samples
 from historian.metrics import Metrics
 from historian.pace import Pace
 from historian.publishing import Messages, publish_all
@@ -24,8 +25,6 @@ from timeseries.store import Store
 
 READ_AT_ONCE = 20_000
 """Samples: while they are read, nothing is stored."""
-MOST_IN_A_MESSAGE = 500
-"""Samples; `config/telegraf.conf` counts on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +141,9 @@ class Publisher:
     def _lines(self, reactor: str, columns: Columns) -> Messages:
         """Return what InfluxDB is fed with."""
         where, found = topic(reactor, "lp", self._site), []
-        for start in range(0, len(columns), MOST_IN_A_MESSAGE):
-            some = columns.take(np.arange(start, min(start + MOST_IN_A_MESSAGE, len(columns))))
+        most = most_samples(columns.texts.values())
+        for start in range(0, len(columns), most):
+            some = columns.take(np.arange(start, min(start + most, len(columns))))
             lines = self._line_protocol.lines(self._store.names_of(some.signals), some, self._store.values(some))
             found.append((where, lines))
         return found

@@ -46,10 +46,12 @@ async def keep_status(url: str, reactor: str, site: str, source: Source) -> None
 
     async def work(link: MqttLink) -> None:
         try:
-            while True:
-                changed = source.changed
-                await link.publish(where, source.online(), retain=True)
-                await changed.wait()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(link.lost(), name="is the broker there")
+                while True:
+                    changed = source.changed
+                    await link.publish(where, source.online(), retain=True)
+                    await changed.wait()
         finally:
             with contextlib.suppress(LinkLost):
                 await asyncio.shield(link.publish(where, OFFLINE, retain=True))

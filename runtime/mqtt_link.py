@@ -88,6 +88,15 @@ class MqttLink:
         except aiomqtt.MqttError as error:
             raise LinkLost(f"MQTT subscribe: {error}") from error
 
+    async def lost(self) -> None:
+        """Wait until the broker goes away, over a session that has subscribed to nothing.
+
+        Raises:
+            LinkLost: then.
+        """
+        async for _ in self.messages():
+            pass
+
     async def messages(self) -> AsyncIterator[Message]:
         """Yield what arrives.
 

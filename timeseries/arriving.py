@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +56,11 @@ class Newest:
 class Arriving:
     """What arrives, beside what is stored."""
 
-    def __init__(self, history: History, infos: Mapping[int, SignalInfo], newest: Newest) -> None:
-        self._history, self._infos, self.newest = history, infos, newest
+    def __init__(
+        self, history: History, kinds: Callable[[int], Sequence[tuple[int, SignalInfo]]], newest: Newest
+    ) -> None:
+        """`kinds` returns all that the name of a signal has stood for: a sample of another type is the same one."""
+        self._history, self._kinds, self.newest = history, kinds, newest
 
     def fresh(self, columns: Columns) -> Columns:
         """Return what is not there yet: by far the most is newer than all of its signal."""
@@ -77,5 +81,16 @@ class Arriving:
         return columns.take(is_fresh)
 
     def stored(self, signal: int, low: int, high: int) -> Columns:
-        """Return what is stored of a signal with low <= time < high."""
-        return self._history.read(signal, self._infos[signal], low, high)
+        """Return what is stored of a signal with low <= time < high, each as a value of its present type."""
+        kinds = self._kinds(signal)
+        found = [_as(kinds[-1][1], info, self._history.read(number, info, low, high)) for number, info in kinds]
+        return Columns.joined(found)
+
+
+def _as(present: SignalInfo, info: SignalInfo, columns: Columns) -> Columns:
+    """Return samples of another type with the words that they have in this one."""
+    if info.is_float == present.is_float or info.is_text or present.is_text:
+        return columns
+    numbers = info.numbers(np.ascontiguousarray(columns.words))
+    words = numbers.view(np.int64) if present.is_float else numbers.astype(np.int64)
+    return replace(columns, words=words)

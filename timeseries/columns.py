@@ -71,7 +71,8 @@ class Columns:
     def bytes(self) -> int:
         """How much memory they take, about."""
         columns: list[NDArray[Any]] = [getattr(self, name) for name in DTYPES]
-        return sum(column.nbytes for column in columns if any(column.strides)) + 100 * len(self.texts)
+        texts = sum(100 + len(text) for text in self.texts.values())
+        return sum(column.nbytes for column in columns if any(column.strides)) + texts
 
     def take(self, rows: Rows) -> Columns:
         """Return the rows that are chosen: by a mask, or by their places in another order."""

@@ -48,7 +48,7 @@ class Store:
         self._known: dict[str, tuple[int, SignalInfo]] = {}
         self._infos: dict[int, SignalInfo] = {}
         """The same, by number."""
-        self._arriving = Arriving(self._history, self._infos, self._newest)
+        self._arriving = Arriving(self._history, self._kinds, self._newest)
         self._learn()
         for signal, epoch, time in self._history.archive.execute("SELECT signal, epoch, time FROM newest"):
             self._newest.note(np.array([signal]), np.array([epoch]), np.array([time]))
@@ -56,6 +56,7 @@ class Store:
         for columns in self._history.logged():
             self._newest.note(columns.signals, columns.epochs, columns.times)
             self._numbering.note(columns)
+        self._go_on()
 
     def close(self) -> None:
         """Fold the log's journal into its file; on a full disk it stays for the next start."""
@@ -68,6 +69,7 @@ class Store:
         """Make signals known, or correct what is known of them."""
         signals.declare(self._log, infos, self._archived_signals())
         self._learn()
+        self._go_on()
 
     def numbers(self, names: Iterable[str]) -> NDArray[np.int32]:
         """Return the numbers of signals that are known."""
@@ -190,6 +192,16 @@ class Store:
         numbers = [(number, split_signal(name)[0]) for number, name in self._log.execute("SELECT id, name FROM signal")]
         self._numbering.learn(numbers)
         self._newest.grow(max([self._archived_signals(), *(number for number, _ in numbers)]))
+
+    def _go_on(self) -> None:
+        """Have a signal that has changed its type go on from the newest sample that it had before."""
+        present = {name: number for name, (number, _) in self._known.items()}
+        for number, name in self._log.execute("SELECT id, name FROM signal"):
+            if number != present[name] and (place := self._newest.of(number)) is not None:
+                self._newest.note(*(np.array([each]) for each in (present[name], *place)))
+
+    def _kinds(self, number: int) -> list[tuple[int, SignalInfo]]:
+        return signals.kinds(self._log, self._infos[number].name)
 
     def _archived_signals(self) -> int:
         """Return the highest number of a signal in the archive: a log that was lost or put back may not know it."""

@@ -134,7 +134,8 @@ class Supervisor:
             for task in (ended, ready):
                 task.cancel()
             await asyncio.gather(ended, ready, return_exceptions=True)
-        if isinstance(part, ServicePart) and child.returncode == BAD_INPUT:
+        has_worked = supervised.first_ready.is_set()  # with these settings: it is what it was connected to that changed
+        if isinstance(part, ServicePart) and child.returncode == BAD_INPUT and not has_worked:
             message = f"the {part.name} refuses its settings: {child.last_line()}"
             raise BadInput(message)
         return child.end_reason()

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from historian.messages.size import most_samples
 from historian.sparkplug.payload import (
     OF_BUILT_IN,
     UNIT,
@@ -34,8 +35,6 @@ from timeseries.signals import SignalInfo
 REBIRTH, BDSEQ = "Node Control/Rebirth", "bdSeq"
 SEQS: Final = 256
 """Numbers of messages, and of sessions."""
-MOST_IN_A_MESSAGE = 500
-"""Metrics of a DDATA."""
 
 Message = tuple[str, bytes]
 """Topic and payload."""
@@ -149,8 +148,9 @@ class EdgeNode:
             for alias, time, status, value, historical in rows
             if alias in known
         ]
-        for start in range(0, len(metrics), MOST_IN_A_MESSAGE):
-            yield self.topic("DDATA", device), encode(metrics[start : start + MOST_IN_A_MESSAGE], now_ms, self._next())
+        most = most_samples(columns.texts.values())
+        for start in range(0, len(metrics), most):
+            yield self.topic("DDATA", device), encode(metrics[start : start + most], now_ms, self._next())
 
     def _next(self) -> int:
         seq = self._seq

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from gateway.components.component import ChildSpec, ComponentError
-from gateway.up.parts import Plan
+from gateway.up.parts import Plan, ServicePart
 from gateway.up.process import spawn
 from gateway.up.supervisor import Supervisor
+from runtime.errors import BadInput
 from runtime.settings import Settings
 
 
@@ -67,3 +68,54 @@ async def test_the_reason_of_an_end_is_what_was_said_last(tmp_path: Path, progra
     await child.wait()
     assert child.end_reason().endswith(reason)
     assert "server ERROR" not in child.end_reason()
+
+
+class Service(ServicePart):
+    """Is the program of its data directory; ready at once where there is a file `ready`."""
+
+    def spec(self) -> ChildSpec:
+        return ChildSpec(self.name, (sys.executable, "program.py"), self.data)
+
+    async def wait_ready(self, timeout_s: float) -> None:
+        await asyncio.sleep(0.0 if (self.data / "ready").exists() else timeout_s)
+
+    async def is_alive(self) -> bool:
+        return True
+
+
+def service(folder: Path, program: str) -> Service:
+    (folder / "program.py").write_text(program)
+    return Service("part", folder, folder, 0)
+
+
+FICKLE = """
+# Works for a moment at first, refuses its settings then, and works from the third start on.
+import pathlib, time
+starts = pathlib.Path("starts")
+starts.write_text((starts.read_text() if starts.exists() else "") + "x")
+count = len(starts.read_text())
+time.sleep(1 if count == 1 else 0 if count == 2 else 60)
+raise SystemExit(2)
+"""
+
+
+async def test_a_service_that_has_worked_is_started_again_whatever_it_says_of_its_settings(tmp_path: Path) -> None:
+    (tmp_path / "ready").touch()
+    part = service(tmp_path, FICKLE)
+    supervisor = Supervisor(Plan(Settings(), (), (part,)), tmp_path)
+    running = asyncio.create_task(supervisor.run())
+    async with asyncio.timeout(30):
+        while not (tmp_path / "starts").exists() or len((tmp_path / "starts").read_text()) < 3:
+            assert not running.done()
+            await asyncio.sleep(0.05)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_one_that_refuses_its_settings_at_its_first_start_ends_all(tmp_path: Path) -> None:
+    part = service(tmp_path, "raise SystemExit(2)")
+    with pytest.raises(ExceptionGroup) as raised:
+        await asyncio.wait_for(Supervisor(Plan(Settings(), (), (part,)), tmp_path).run(), 20)
+    (refused,) = raised.value.exceptions
+    assert isinstance(refused, BadInput)
+    assert "the part refuses its settings" in str(refused)

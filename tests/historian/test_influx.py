@@ -126,7 +126,7 @@ def test_lines_that_it_does_not_take_at_all_are_no_trouble_of_its_own(influx: In
 )
 def test_a_start_that_is_none_is_no_answer(influx: Influx, body: str) -> None:
     Answers.answers = {"/metrics": (200, ""), "/ready": (200, body)}
-    with pytest.raises(Unanswered, match="no answer that can be read|Failed to parse"):
+    with pytest.raises(Unanswered, match=r"no answer that can be read|Failed to parse"):
         influx.state()
 
 

@@ -94,3 +94,17 @@ async def test_a_gap_that_opens_while_the_one_before_is_closed_outlives_the_conn
     monkeypatch.setattr(server, "history_pages", pages)
     async with plant.collecting(server, lambda: not plant.gaps()):
         assert plant.stored(T) == [float(second) for second in range(1, 21)]
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 6), (10, 11), (6, 11)])
+async def test_a_node_that_has_changed_its_type_has_no_sample_twice(plant, server, before: int, after: int) -> None:
+    plant.store.outbox.begin()
+    server.is_plant, server.now = False, server.at(11)
+    for kind, until in ((before, 11), (after, 14)):
+        server.infos = [VariableInfo(T, kind, "K", True)]
+        number = float if kind in (10, 11) else int
+        server.past = [server.measure(T, number(second), second) for second in range(1, until)]
+        server.now = server.at(until)
+        async with plant.collecting(server, lambda: not plant.gaps() and len(plant.stored(T)) >= until - 1):  # noqa: B023
+            assert plant.stored(T) == list(range(1, until))
+    assert plant.store.outbox.waiting.samples == 13

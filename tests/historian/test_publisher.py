@@ -16,7 +16,8 @@ from historian.confirmation import Confirmation
 from historian.influx import State, Unanswered
 from historian.json_publisher import JSON, JsonPublisher
 from historian.lanes import Shipment
-from historian.publisher import MOST_IN_A_MESSAGE, Publisher
+from historian.messages.size import MOST_BYTES, MOST_SAMPLES
+from historian.publisher import Publisher
 from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.settings import MqttSettings
@@ -158,12 +159,24 @@ async def test_whenever_the_broker_goes_away_all_arrives_in_order(outbox, server
 
 
 async def test_a_long_block_goes_in_messages_that_telegraf_has_room_for(outbox, server) -> None:
-    samples = [Sample(server.at(second), "R101.T", 1.0) for second in range(2 * MOST_IN_A_MESSAGE + 1)]
+    samples = [Sample(server.at(second), "R101.T", 1.0) for second in range(2 * MOST_SAMPLES + 1)]
     outbox.store.append(outbox.store.columns(samples))
     broker = Broker()
     await publish(publisher(outbox, broker_confirms=True), broker, lambda: not outbox.store.outbox.waiting.blocks)
     sizes = [payload.count(b"\n") + 1 for topic, payload in broker.messages if topic.endswith("/lp")]
-    assert sizes == [MOST_IN_A_MESSAGE, MOST_IN_A_MESSAGE, 1]
+    assert sizes == [MOST_SAMPLES, MOST_SAMPLES, 1]
+
+
+async def test_long_texts_go_in_messages_that_a_broker_takes(outbox, server) -> None:
+    outbox.store.declare([SignalInfo("R101.Report", "", 12)])
+    texts = [f"{number} " + 20_000 * "x" for number in range(300)]
+    samples = [Sample(server.at(second), "R101.Report", text) for second, text in enumerate(texts)]
+    outbox.store.append(outbox.store.columns(samples))
+    broker = Broker()
+    await publish(publisher(outbox, broker_confirms=True), broker, lambda: not outbox.store.outbox.waiting.blocks)
+    sent = [payload for topic, payload in broker.messages if topic.endswith("/lp")]
+    assert max(map(len, sent)) <= MOST_BYTES
+    assert sum(payload.count(b"\n") + 1 for payload in sent) == 300
 
 
 async def test_json_has_every_sample_in_order_whenever_the_broker_goes_away_and_holds_what_it_has_not(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 
@@ -10,24 +11,34 @@ import pytest
 
 from historian import status
 from historian.status import OFFLINE, Source, keep_status
+from runtime.errors import LinkLost
 from runtime.mqtt_link import Will
 
 
 class Broker:
     """Stands where the MQTT link would: keeps what is retained."""
 
-    def __init__(self) -> None:
-        self.retained: list[bytes] = []
-
     async def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
         assert (topic, retain) == ("plant/main/Area1/R101/status", True)
         self.retained.append(payload)
+
+    def __init__(self) -> None:
+        self.retained: list[bytes] = []
+        self.is_cut = asyncio.Event()
+
+    async def lost(self) -> None:
+        await self.is_cut.wait()
+        raise LinkLost("the connection is cut")
 
     async def keep_connected(
         self, url: str, client: str, work: Callable[[Broker], Awaitable[None]], *, will: Will
     ) -> None:
         assert will.payload == OFFLINE
-        await work(self)
+        while True:
+            with contextlib.suppress(LinkLost, ExceptionGroup):
+                await work(self)
+            self.is_cut.clear()
+            self.retained.append(will.payload)
 
 
 async def test_it_says_whether_the_source_is_there_and_since_when(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +56,16 @@ async def test_it_says_whether_the_source_is_there_and_since_when(monkeypatch: p
     assert {each["state"] for each in said[:3]} == {"online"}
     assert said[0]["since"] < said[1]["since"] < said[2]["since"]
     assert broker.retained[-1] == OFFLINE
+
+
+async def test_it_is_told_again_when_the_broker_has_told_the_will(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, source = Broker(), Source()
+    source.is_now(there=True)
+    monkeypatch.setattr(status, "keep_connected", broker.keep_connected)
+    keeping = asyncio.create_task(keep_status("mqtt://x", "R101", "main", source))
+    await asyncio.sleep(0.01)
+    broker.is_cut.set()
+    await asyncio.sleep(0.01)
+    assert [json.loads(payload)["state"] for payload in broker.retained[-2:]] == ["offline", "online"]
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)

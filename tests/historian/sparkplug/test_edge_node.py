@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from historian.messages.size import MOST_SAMPLES
 from historian.sparkplug.bdseq import SessionNumber
-from historian.sparkplug.edge_node import MOST_IN_A_MESSAGE, EdgeNode
+from historian.sparkplug.edge_node import EdgeNode
 from historian.sparkplug.present import Last, Present
 from plant import quality
 from plant.clock import ticks_from_text
@@ -82,7 +83,7 @@ def test_what_was_not_born_is_not_sent_and_a_long_one_goes_in_parts(node, host) 
     host.take(*node.birth(0, 1))
     for message in node.device_births(Present(), 1):
         host.take(*message)
-    count = 2 * MOST_IN_A_MESSAGE + 1
+    count = 2 * MOST_SAMPLES + 1
     rows = columns([(1, second, 0) for second in range(count)] + [(99, 0, 0)])
     for message in node.data("R101", rows, [1.0] * (count + 1), np.ones(count + 1, np.bool_), 1):
         host.take(*message)
