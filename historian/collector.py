@@ -105,12 +105,17 @@ class Collector:
         self._gaps, self._opening = {}, Counter()
         self._lost, self._wrong = set(), set()
         self._health.trouble("values", "")
+        self._health.trouble("queues", "")
         self._reached = await self._thread.do(self._store.newest)
         numbers = self._store.numbers(self._reached).tolist()
         self._same_times = None if link.is_plant else SameTimes(dict(zip(numbers, self._reached.values(), strict=True)))
         self._refused.begin()
         await self._open_gaps(list(self._infos))
         await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
+        if link.unqueued:
+            what = f"the server keeps one value of {some(link.unqueued)} only: others of {PUBLISHING_S:g} s are lost"
+            log.warning("%s", what)
+            self._health.trouble("queues", what)
         self._health.ready("server")
         self._listener.subscribed()
         while True:

@@ -22,7 +22,8 @@ from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
 CLOCK = f"{PLANT}.Simulation.Time"
 PROBE_EVERY_S = 1.0
-PROBE_TIMEOUT_S = 3.0
+PROBE_TIMEOUT_S, PATIENT_PROBE_TIMEOUT_S = 3.0, 12.0
+"""Longer beside a HistoryRead of another server, which may answer that first: it may take 10 s (`connect`)."""
 
 
 class OpcuaLink:
@@ -63,7 +64,7 @@ class OpcuaLink:
         sent = [name for name, status in found.items() if status == quality.GOOD]
         if sent:
             params = ua.WriteParameters(NodesToWrite=[self._writing(name, values[name], types[name]) for name in sent])
-            results = await self._session.answer(self._session.services.write(params))
+            results = await self._session.answers(self._session.services.write(params), len(sent))
             found |= {name: int(result.value) for name, result in zip(sent, results, strict=True)}
         return found
 
@@ -85,7 +86,7 @@ class OpcuaLink:
                 for value in arguments
             ],
         )
-        (result,) = await self._session.answer(self._session.services.call([request]))
+        (result,) = await self._session.answers(self._session.services.call([request]), 1)
         if not result.StatusCode.is_good():
             codes = [int(code.value) for code in result.InputArgumentResults]
             raise CallRefused(f"{object_name}.{method}", int(result.StatusCode.value), codes)
@@ -103,7 +104,10 @@ class OpcuaLink:
         if self.is_plant:
             (clock,) = await self.read([CLOCK])
             return clock.source_time
-        return await self._session.answer(self._read_clock())
+        node = ua.ReadValueId(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime)), ua.AttributeIds.Value)
+        asked = self._session.services.read(ua.ReadParameters(NodesToRead=[node]))
+        (data,) = await self._session.answers(asked, 1)
+        return ticks_of(data.Value.Value if data.Value is not None else None)
 
     async def reactors(self) -> list[str]:
         """Return the names of the reactors that are served, in order."""
@@ -134,6 +138,11 @@ class OpcuaLink:
         """
         return await self._subscriptions.subscribe(names, on_data, publishing_s, queue_size)
 
+    @property
+    def unqueued(self) -> set[str]:
+        """Subscribed signals that the server keeps one value of only: what comes between two publishings is lost."""
+        return self._subscriptions.unqueued
+
     async def unsubscribe(self, subscription: int) -> None:
         """End a subscription."""
         await self._subscriptions.unsubscribe(subscription)
@@ -152,14 +161,9 @@ class OpcuaLink:
     async def _read_state(self) -> None:
         node = [ua.ReadValueId(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_State)), ua.AttributeIds.Value)]
         # Not by wait_for, which forgets that it is cancelled when the answer comes at that moment (Python 3.11).
-        async with asyncio.timeout(PROBE_TIMEOUT_S):
+        is_patient = self._session.is_reading_back and not self.is_plant
+        async with asyncio.timeout(PATIENT_PROBE_TIMEOUT_S if is_patient else PROBE_TIMEOUT_S):
             await self._session.services.read(ua.ReadParameters(NodesToRead=node))
-
-    async def _read_clock(self) -> int:
-        node = ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime))
-        asked = ua.ReadParameters(NodesToRead=[ua.ReadValueId(node, ua.AttributeIds.Value)])
-        (data,) = await self._session.services.read(asked)
-        return ticks_of(data.Value.Value if data.Value is not None else None)
 
     async def _learn_types(self, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in self._types]

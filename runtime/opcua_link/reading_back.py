@@ -19,7 +19,7 @@ from runtime.opcua_link.values import Notification
 AT_ONCE, LONG_AT_ONCE = 50, 10
 """Signals of one call, and of one when there is more of some than an answer holds."""
 
-REFUSALS = frozenset(
+WRONG = frozenset(
     int(code)
     for code in (
         ua.StatusCodes.BadServiceUnsupported,
@@ -30,7 +30,22 @@ REFUSALS = frozenset(
         ua.StatusCodes.BadHistoryOperationUnsupported,
     )
 )
-"""Results of a whole call that are about the question, not about the session (OPC 10000-4 v1.05 §5.11.3.3, §7.38.2)."""
+"""Results of a whole call that are about the question (OPC 10000-4 v1.05 §5.11.3.3, §7.38.2)."""
+LOSSES = frozenset(
+    int(code)
+    for code in (
+        ua.StatusCodes.BadSessionIdInvalid,
+        ua.StatusCodes.BadSessionClosed,
+        ua.StatusCodes.BadSessionNotActivated,
+        ua.StatusCodes.BadSecureChannelIdInvalid,
+        ua.StatusCodes.BadSecureChannelClosed,
+        ua.StatusCodes.BadConnectionClosed,
+        ua.StatusCodes.BadCommunicationError,
+        ua.StatusCodes.BadServerHalted,
+        ua.StatusCodes.BadShutdown,
+    )
+)
+"""Those that are about the session; the others are about what the server can, now or ever."""
 
 OnRefusal = Callable[[str, int], None]
 """Told which signal's history is answered with which Bad StatusCode."""
@@ -89,16 +104,23 @@ async def _page(
     places: Sequence[int],
     on_refusal: OnRefusal,
 ) -> tuple[Notification, list[tuple[int, bytes]]]:
-    """Return the values, and where the rest of each signal begins that has more."""
+    """Return the values, and where the rest of each signal begins that has more.
+
+    What takes too long is refused, too: whether the server is there at all is asked beside it.
+    """
+    session.is_reading_back = True
     try:
         service_result, found = read_remembered(await session.send(request), len(places))
         ua.StatusCode(ua.UInt32(service_result)).check()
-    except ua.UaStatusCodeError as error:
-        if error.code not in REFUSALS:
+    except (ua.UaStatusCodeError, TimeoutError) as error:
+        code = error.code if isinstance(error, ua.UaStatusCodeError) else int(ua.StatusCodes.BadTimeout)
+        if code in LOSSES or (on_refusal is refuse and code not in WRONG):
             raise
         for place in places:
-            on_refusal(names[place], error.code)
+            on_refusal(names[place], code)
         return Notification.of([], names), []
+    finally:
+        session.is_reading_back = False
     answers = list(zip(places, found, strict=True))
     for place, each in answers:
         if quality.is_bad(each.status):

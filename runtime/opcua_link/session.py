@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from asyncua import Client, ua
 from asyncua.client.ua_session import UaSession
 
+from runtime.errors import LinkLost
 from runtime.opcua_link.errors import link_errors
 from runtime.opcua_link.nodes import Nodes
 
@@ -30,6 +31,8 @@ class Session:
         self.nodes = nodes
         self.where = client.server_url.geturl()
         self.services: UaSession = client.uaclient.session
+        self.is_reading_back = False
+        """While a HistoryRead is under way: some servers do one thing after the other."""
 
     def node_id(self, name: str) -> ua.NodeId:
         """Return the NodeId of a name such as `R101.T`."""
@@ -39,6 +42,18 @@ class Session:
         """Return what a service answers."""
         with link_errors(self.where):
             return await call
+
+    async def answers(self, call: Awaitable[Sequence[T]], count: int) -> Sequence[T]:
+        """Return what a service answers about so many things.
+
+        Raises:
+            LinkLost: also when it is about more or fewer.
+        """
+        found = await self.answer(call)
+        if len(found) != count:
+            message = f"OPC UA server {self.where}: {len(found)} results where {count} were asked for"
+            raise LinkLost(message)
+        return found
 
     async def send(self, request: Any, timeout: float | None = None) -> bytes:
         """Return the bytes of a response from its type id on, not decoded; 0 waits for it without end."""
@@ -53,5 +68,5 @@ class Session:
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
                 NodesToRead=[ua.ReadValueId(self.node_id(name), attribute) for name in part],
             )
-            answers += await self.answer(self.services.read(params))
+            answers += await self.answers(self.services.read(params), len(part))
         return answers

@@ -29,7 +29,10 @@ OnData = Callable[[Notification], Awaitable[None]]
 LAST_NUMBER = 2**32 - 1
 """Of NotificationMessages; 1 follows."""
 PUBLISH_REQUESTS = 3
-"""In flight at once, so that the server never waits for one while a notification is being stored."""
+"""In flight at once, so that the server never waits for one while a notification is being stored; fewer where it takes
+no more."""
+SILENCE_S, SILENT_KEEP_ALIVES = 15.0, 3
+"""So long, and for so many keep-alives, nothing at all comes before the link is lost."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,11 @@ class Subscriptions:
         self._session = session
         self._present: dict[int, _Subscription] = {}
         self._is_any = asyncio.Event()
+        self._requests = PUBLISH_REQUESTS
+        self._acknowledge: list[ua.SubscriptionAcknowledgement] = []
+        self._silence_s = SILENCE_S
+        self.unqueued: set[str] = set()
+        """Signals that the server keeps one value of only."""
 
     async def subscribe(self, names: Sequence[str], on_data: OnData, publishing_s: float, queue_size: int) -> int:
         """Have `on_data` awaited with each notification, before it is acknowledged; return the id.
@@ -66,12 +74,15 @@ class Subscriptions:
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
                 ItemsToCreate=[self._item(signals[handle], handle, queue_size) for handle in part],
             )
-            results = await self._session.answer(self._session.services.create_monitored_items(params))
+            made = self._session.services.create_monitored_items(params)
+            results = await self._session.answers(made, len(part))
             for handle, result in zip(part, results, strict=True):
                 if not result.StatusCode.is_good():
                     status = quality.name_of(int(result.StatusCode.value))
                     message = f"{signals[handle]}: cannot be subscribed to: {status}"
                     raise BadInput(message)
+                if result.RevisedQueueSize == 1 < queue_size:
+                    self.unqueued.add(signals[handle])
         return created
 
     async def unsubscribe(self, subscription: int) -> None:
@@ -84,18 +95,17 @@ class Subscriptions:
     async def run(self) -> None:
         """Receive and hand on, for ever; ends with `LinkLost`, also when a NotificationMessage is lacking."""
         waiting: deque[asyncio.Task[Published | None]] = deque()
-        acknowledge: list[ua.SubscriptionAcknowledgement] = []
         try:
             while True:
                 await self._is_any.wait()
-                while len(waiting) < PUBLISH_REQUESTS:
-                    waiting.append(asyncio.create_task(self._publish(acknowledge)))
-                    acknowledge = []
-                message = await self._session.answer(waiting.popleft())
+                while len(waiting) < self._requests:
+                    acknowledgements, self._acknowledge = self._acknowledge, []
+                    waiting.append(asyncio.create_task(self._publish(acknowledgements)))
+                message = await self._session.answer(self._within(waiting.popleft()))
                 if message is None or message.subscription not in self._present or not message.parts:
                     continue  # a keep-alive, or of a subscription that is being made
                 await self._deliver(self._present[message.subscription], message)
-                acknowledge.append(
+                self._acknowledge.append(
                     ua.SubscriptionAcknowledgement(
                         SubscriptionId=ua.UInt32(message.subscription),
                         SequenceNumber=ua.UInt32(message.sequence_number),
@@ -105,6 +115,15 @@ class Subscriptions:
             for task in waiting:
                 task.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
+
+    async def _within(self, answer: asyncio.Task[Published | None]) -> Published | None:
+        """Wait for what is published next, as long as a server that is well may take."""
+        try:
+            async with asyncio.timeout(self._silence_s):
+                return await answer
+        except TimeoutError:
+            message = f"nothing was published for {self._silence_s:g} s, not even a keep-alive"
+            raise TimeoutError(message) from None
 
     async def _deliver(self, subscription: _Subscription, message: Published) -> None:
         number = message.sequence_number
@@ -122,12 +141,18 @@ class Subscriptions:
                 await subscription.on_data(data)
 
     async def _publish(self, acknowledgements: list[ua.SubscriptionAcknowledgement]) -> Published | None:
-        """Return what was published; None when the last subscription has just been ended."""
+        """Return what was published; None when the last subscription has just been ended, or this was one too many."""
         request = ua.PublishRequest()
         request.Parameters.SubscriptionAcknowledgements = acknowledgements
         try:
             message = read_published(await self._session.send(request, timeout=0))
             ua.StatusCode(ua.UInt32(message.service_result)).check()
+        except ua.uaerrors.BadTooManyPublishRequests:
+            if self._requests == 1:
+                raise
+            self._requests -= 1
+            self._acknowledge += acknowledgements
+            return None
         except ua.uaerrors.BadNoSubscription:
             if self._is_any.is_set():
                 raise
@@ -146,7 +171,10 @@ class Subscriptions:
         data = await self._session.services._send_request(request)
         response = struct_from_binary(ua.CreateSubscriptionResponse, data)
         response.ResponseHeader.ServiceResult.check()
-        return int(response.Parameters.SubscriptionId)
+        made = response.Parameters
+        keep_alive_s = made.RevisedPublishingInterval / 1000 * made.RevisedMaxKeepAliveCount
+        self._silence_s = max(self._silence_s, SILENT_KEEP_ALIVES * keep_alive_s)
+        return int(made.SubscriptionId)
 
     def _item(self, name: str, handle: int, queue_size: int) -> ua.MonitoredItemCreateRequest:
         return ua.MonitoredItemCreateRequest(

@@ -37,6 +37,7 @@ class Server:
         self.infos = list(infos)
         self.now = T0
         self.is_plant = True
+        self.unqueued: set[str] = set()
         self.live: list[Reading] = []
         self.past: list[Reading] = []
         self.epoch = self.measure(EPOCH, 0, 0)

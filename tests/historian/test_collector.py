@@ -241,3 +241,13 @@ async def test_what_the_servers_queue_has_lost_is_counted_and_said_once_until_it
             await server.send(Notification.of(server.live[:1], NAMES))
     assert plant.count("overflowed") == 6
     assert len([record for record in caplog.records if "overflowed" in record.message]) == 2
+
+
+async def test_a_server_that_queues_nothing_is_told_of(plant, server, caplog) -> None:
+    server.live, server.unqueued = [server.measure("R101.T", 1.0, 1)], {"R101.T"}
+    async with plant.collecting(server, lambda: plant.health.last_error):
+        assert "keeps one value of R101.T only" in plant.health.last_error
+    server.unqueued = set()
+    async with plant.collecting(server, lambda: not plant.health.last_error):
+        pass
+    assert len([record for record in caplog.records if "keeps one value" in record.message]) == 1

@@ -43,6 +43,7 @@ class Server:
     """Stands where a session would: answers with one page after the other, and remembers what it was asked with."""
 
     nodes = PlantNodes(2)
+    is_reading_back = False
 
     def __init__(self, *pages: bytes) -> None:
         self._pages = list(pages)
@@ -141,6 +142,27 @@ async def test_a_server_that_reads_no_history_is_not_away() -> None:
     pages = history(server, ["a", "b"], 0, 100, bounds=False, on_refusal=refused.__setitem__)  # type: ignore[arg-type]
     assert [len(each) async for each in pages] == [0]
     assert refused == dict.fromkeys(["a", "b"], unsupported)
+
+
+@pytest.mark.parametrize("code", [ua.StatusCodes.BadInternalError, ua.StatusCodes.BadResponseTooLarge, None])
+async def test_what_a_server_cannot_answer_or_not_in_time_is_refused_and_to_who_takes_no_refusals_a_loss(
+    code: int | None,
+) -> None:
+    class Slow(Server):
+        async def send(self, request: Any) -> bytes:
+            raise TimeoutError
+
+    def make() -> Server:
+        return Slow() if code is None else Server(page(service=int(code)))
+
+    refused: dict[str, int] = {}
+    server = make()
+    pages = history(server, ["a"], 0, 100, bounds=False, on_refusal=refused.__setitem__)  # type: ignore[arg-type]
+    assert [len(each) async for each in pages] == [0]
+    assert refused == {"a": int(code or ua.StatusCodes.BadTimeout)}
+    assert not server.is_reading_back
+    with pytest.raises(LinkLost):
+        await read(make())
 
 
 async def test_no_history_is_empty() -> None:

@@ -55,6 +55,11 @@ class Server:
         with link_errors("test"):
             return await call
 
+    async def answers(self, call: Awaitable[Any], count: int) -> Any:
+        found = await self.answer(call)
+        assert len(found) == count
+        return found
+
     async def send(self, request: Any, timeout: float) -> bytes:
         self.acknowledged += [
             (each.SubscriptionId, each.SequenceNumber) for each in request.Parameters.SubscriptionAcknowledgements
@@ -140,6 +145,40 @@ async def test_after_the_last_number_comes_the_first(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(subscriptions, "LAST_NUMBER", 2)
     server = Server(*(response(number, data_changes(float(number))) for number in (1, 2, 1)))
     assert [values for values, _ in await received(server, 3)] == [[1.0], [2.0], [1.0]]
+
+
+async def test_a_server_that_takes_fewer_requests_gets_fewer_and_all_acknowledgements() -> None:
+    too_many = response(0, status=int(ua.StatusCodes.BadTooManyPublishRequests))
+    answers = [response(1, data_changes(1.0)), too_many, response(2, data_changes(2.0)), too_many]
+    server = Server(*answers, response(3, data_changes(3.0)))
+    assert [values for values, _ in await received(server, 3)] == [[1.0], [2.0], [3.0]]
+    assert set(server.acknowledged) == {(SUBSCRIPTION, number) for number in (1, 2, 3)}
+
+
+async def test_one_that_takes_none_is_lost() -> None:
+    too_many = response(0, status=int(ua.StatusCodes.BadTooManyPublishRequests))
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await received(Server(*[too_many] * 3), 1)
+    assert "BadTooManyPublishRequests" in str(ended.value.exceptions[0])
+
+
+async def test_one_that_publishes_nothing_not_even_keep_alives_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "SILENCE_S", 0.1)
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await received(Server(response(1, data_changes(1.0)), response(2)), 2)
+    assert "nothing was published for 0.1 s, not even a keep-alive" in str(ended.value.exceptions[0])
+
+
+async def test_whose_queue_is_none_is_known() -> None:
+    server = Server()
+
+    async def created(params: Any) -> list[ua.MonitoredItemCreateResult]:
+        return [ua.MonitoredItemCreateResult(RevisedQueueSize=ua.UInt32(size)) for size in (1, 10)]
+
+    server.create_monitored_items = created  # type: ignore[method-assign]
+    present = Subscriptions(server)  # type: ignore[arg-type]
+    await present.subscribe(["R101.T", "R101.Ca"], None, 0.1, 10)  # type: ignore[arg-type]
+    assert present.unqueued == {"R101.T"}
 
 
 def test_encodings_are_those_of_the_standard() -> None:
