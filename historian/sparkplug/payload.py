@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from historian.sparkplug.schema import Payload
 from plant import quality
-from plant.clock import unix_ns_from_ticks
+from plant.clock import ticks_from_unix_ns, unix_ns_from_ticks
 from plant.sample import Scalar
 
 
@@ -91,6 +91,15 @@ class Received:
         if bits is None or isinstance(self.raw, bool) or not isinstance(self.raw, int):
             return self.raw
         return self.raw - 2**bits if self.raw >= 2 ** (bits - 1) else self.raw
+
+    def number(self, datatype: DataType) -> Value:
+        """Return the value as commands have those of a metric: a DateTime in ticks, a Boolean as 0 or 1."""
+        value = self.value(datatype)
+        if datatype is DataType.BOOLEAN and isinstance(value, bool):
+            return int(value)
+        if datatype is DataType.DATETIME and isinstance(value, int):
+            return ticks_from_unix_ns(value * 1_000_000)
+        return value
 
 
 class NotSparkplug(ValueError):  # noqa: N818

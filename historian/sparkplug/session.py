@@ -261,5 +261,5 @@ class Sparkplug:
                 log.warning("Sparkplug command for %s: no metric is %r, alias %r", device, metric.name, metric.alias)
                 continue
             signal = self._node.signal(device, alias)
-            command: dict[str, object] = {"signal": signal.full_name, "value": metric.value(signal.datatype)}
+            command: dict[str, object] = {"signal": signal.full_name, "value": metric.number(signal.datatype)}
             await self._commander.carry_out(device, command, f"Sparkplug/{where}")

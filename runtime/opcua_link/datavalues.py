@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from asyncua import ua
 
 from plant import quality
-from plant.clock import text_from_ticks
+from plant.clock import LATEST_TICKS, text_from_ticks
 from plant.sample import Scalar
-from runtime.opcua_link.builtin import BOOLEAN, DATETIME, FORMATS, IS_FLOAT, IS_INTEGER, STRING, UINT64
+from runtime.opcua_link.builtin import BOOLEAN, DATETIME, FLOAT, FORMATS, IS_FLOAT, IS_INTEGER, STRING, UINT64
 from runtime.opcua_link.filetime import FileTime, ticks_of
 from runtime.opcua_link.values import Reading
+
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 
 def reading(name: str, data: ua.DataValue) -> Reading:
@@ -41,16 +44,20 @@ def misfit(value: Any, kind: ua.VariantType) -> int:
     """Return Good for a plain value that a built-in type can hold, or why it cannot."""
     number = kind.value
     is_number = isinstance(value, int | float)
-    if IS_INTEGER[number] or number == UINT64:
+    if IS_INTEGER[number] or number in (UINT64, DATETIME):
         if not is_number or not float(value).is_integer():
             return quality.BAD_TYPE_MISMATCH
-        allowed = np.iinfo(FORMATS[number])
-        return quality.GOOD if allowed.min <= value <= allowed.max else quality.BAD_OUT_OF_RANGE
+        integers = np.iinfo(FORMATS[number])
+        low, high = (0, LATEST_TICKS) if number == DATETIME else (integers.min, integers.max)
+        return quality.GOOD if low <= value <= high else quality.BAD_OUT_OF_RANGE
+    if IS_FLOAT[number]:
+        if not is_number:
+            return quality.BAD_TYPE_MISMATCH
+        is_beyond = number == FLOAT and LARGEST_FLOAT < abs(value) < math.inf
+        return quality.BAD_OUT_OF_RANGE if is_beyond else quality.GOOD
     fits = True
     if number == BOOLEAN:
         fits = is_number and value in (0, 1)
-    elif IS_FLOAT[number]:
-        fits = is_number
     elif number == STRING:
         fits = isinstance(value, str)
     return quality.GOOD if fits else quality.BAD_TYPE_MISMATCH
@@ -63,4 +70,4 @@ def variant(value: Any, kind: ua.VariantType) -> ua.Variant:
         return ua.Variant(int(value), kind)
     if number == BOOLEAN:
         return ua.Variant(bool(value), kind)
-    return ua.Variant(FileTime.of(value) if number == DATETIME else value, kind)
+    return ua.Variant(FileTime.of(int(value)) if number == DATETIME else value, kind)

@@ -7,6 +7,7 @@ from asyncua import ua
 
 from plant import quality
 from runtime.opcua_link.datavalues import misfit, variant
+from runtime.opcua_link.filetime import ticks_of
 
 KINDS = ua.VariantType
 
@@ -27,6 +28,11 @@ KINDS = ua.VariantType
         (7.0, KINDS.String, quality.BAD_TYPE_MISMATCH),
         ("7", KINDS.String, quality.GOOD),
         (5, KINDS.DateTime, quality.GOOD),
+        (1.34e17, KINDS.DateTime, quality.GOOD),
+        (0.5, KINDS.DateTime, quality.BAD_TYPE_MISMATCH),
+        (-1, KINDS.DateTime, quality.BAD_OUT_OF_RANGE),
+        (1e39, KINDS.Float, quality.BAD_OUT_OF_RANGE),
+        (1e39, KINDS.Double, quality.GOOD),
     ],
 )
 def test_what_a_type_can_hold(value: object, kind: ua.VariantType, status: int) -> None:
@@ -36,3 +42,4 @@ def test_what_a_type_can_hold(value: object, kind: ua.VariantType, status: int) 
 def test_a_whole_number_is_sent_as_it_is() -> None:
     assert variant(2**53 + 1, KINDS.Int64) == ua.Variant(2**53 + 1, KINDS.Int64)
     assert variant(1.0, KINDS.Boolean).Value is True
+    assert ticks_of(variant(1.34e17, KINDS.DateTime).Value) == 134_000_000_000_000_000

@@ -18,6 +18,7 @@ from historian.sparkplug.payload import (
 )
 from plant import quality
 from plant.clock import ticks_from_text
+from plant.clock import ticks_from_text
 
 OTHERS = bytes.fromhex(
     "08fbd095ffbc3112410a095449433130312f535010031881d095ffbc31200a4a200a075175616c6974790a07656e67556e6974"
@@ -93,6 +94,19 @@ def test_any_bytes_are_metrics_or_are_refused(octets: bytes) -> None:
             each.value(DataType.INT32)
     except NotSparkplug:
         return
+
+
+def test_a_command_has_numbers_for_datetimes_and_booleans() -> None:
+    commands = [
+        Metric(DataType.DATETIME, 1_795_320_000_123, "a"),
+        Metric(DataType.BOOLEAN, True, "b"),
+        Metric(DataType.DOUBLE, 1.5, "c"),
+        Metric(DataType.STRING, "hot", "d"),
+    ]
+    found = decode(encode(commands, 1, None))
+    numbers = [each.number(wanted.datatype) for each, wanted in zip(found, commands, strict=True)]
+    assert numbers == [ticks_from_text("2026-11-22T04:00:00.123Z"), 1, 1.5, "hot"]
+    assert type(numbers[1]) is int
 
 
 def test_garbage_is_refused() -> None:
