@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from historian.epochs import EPOCH, Epochs
 from historian.gaps import Refused, alike, some
-from historian.intake import Intake, timed
+from historian.intake import Intake
 from historian.listener import Listener
 from historian.messages.line_protocol import LATEST
 from historian.metrics import Metrics
@@ -216,7 +216,7 @@ class Collector:
         intake = Intake([self._infos[name] for name in names], self._sampling, self._ahead)
         if start < end:
             async for page in link.history_pages(names, start, end, on_refusal=refused.__setitem__):
-                dated = timed(page, arrival=0)
+                dated = page.timed()
                 missed = dated.take(dated.source_time >= starts[dated.index])
                 found += await self._keep(missed, intake, same_times, historical=True)
         return found
@@ -240,7 +240,7 @@ class Collector:
                 log.warning("the server's queues overflowed, this side was too slow; what was lost there is read back")
             self._next_overflow_said = moment + QUIET_S
             await self._open_gaps([data.signals[place] for place in np.unique(data.index[overflows]).tolist()])
-        await self._keep(timed(data, now), self._live, self._same_times)
+        await self._keep(data.timed(now), self._live, self._same_times)
 
     async def _keep(
         self, data: Notification, intake: Intake, same_times: SameTimes | None, *, historical: bool = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,20 +39,6 @@ for _text in (STRING, LOCALIZED_TEXT):
     _FITS[_text] = IS_TEXT
     _FITS[_text, DATETIME] = False
 _FITS[DATETIME, DATETIME] = True
-
-
-def timed(data: Notification, arrival: int) -> Notification:
-    """Return data with a time where the source gives none: the server's, else that of arrival (ticks, 0: none).
-
-    A SourceTimestamp is null where what applies it is not available (OPC 10000-4 v1.05 §7.11.3); the server's stands in
-    for it as in OPC 10000-8 v1.05 §A.4.3.4. What was never measured is of no time.
-    """
-    is_never = data.status & np.uint32(quality.CODE_BITS) == quality.BAD_WAITING_FOR_INITIAL_DATA
-    is_lacking = (data.source_time == 0) & ~is_never
-    if not is_lacking.any():
-        return data
-    received = np.where(data.server_time != 0, data.server_time, arrival)
-    return replace(data, source_time=np.where(is_lacking, received, data.source_time))
 
 
 class Taken(NamedTuple):

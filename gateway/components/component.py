@@ -34,8 +34,8 @@ class ChildSpec:
     stop_timeout_s: float = 10.0
     refusal: str = ""
     """What it logs each time that it cannot store something below `cwd`, where only a restart ends that."""
-    refusals: Callable[[], int] | None = None
-    """Tells how often it could not, as far as it does not log that; 0 where it does not answer. May take seconds."""
+    refusals: Callable[[], int | None] | None = None
+    """Tells how often it could not, as far as it does not log that; None where it does not answer. May take seconds."""
 
     def ids(self) -> tuple[int, int] | None:
         """The (uid, gid) to switch to, without supplementary groups, or None to stay."""

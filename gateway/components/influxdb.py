@@ -122,11 +122,11 @@ class InfluxDB:
             "retentionPeriodSeconds": self.retention_s,
         }
 
-    def _refusals(self) -> int:
+    def _refusals(self) -> int | None:
         try:
             return refusals(self._answer("GET", "/metrics")[1].decode())
         except (OSError, http.client.HTTPException, ValueError):
-            return 0
+            return None
 
     def _ask(self, method: str, path: str, body: object | None = None) -> tuple[int, dict[str, Any]]:
         status, octets = self._answer(method, path, body)

@@ -93,4 +93,7 @@ def _columns(octets: bytes) -> dict[str, Any]:
     )
     parsing = csv.ParseOptions(newlines_in_values=True)
     table = csv.read_csv(pa.BufferReader(octets), parse_options=parsing, convert_options=options)
+    if table["ns"].null_count:
+        message = f"its answer has no times: {octets[:100].decode(errors='replace')!r}"
+        raise pa.ArrowInvalid(message)
     return {name: table[name] for name in COLUMNS}

@@ -144,7 +144,9 @@ def _columns(info: SignalInfo, table: Mapping[str, Any]) -> Columns:
     words, texts = np.zeros(len(statuses), np.int64), {}
     is_known = statuses < quality.BAD
     if info.is_text:
-        texts = {row: text or "" for row, text in enumerate(table["s"].to_pylist()) if is_known[row]}
+        # InfluxDB's CSV has each line feed within a text as CRLF.
+        found = enumerate(table["s"].to_pylist())
+        texts = {row: (text or "").replace("\r\n", "\n") for row, text in found if is_known[row]}
     elif info.data_type == DATETIME:
         dates = {row: info.word(text) for row, text in enumerate(table["s"].to_pylist()) if text}
         words[list(dates)] = list(dates.values())

@@ -36,14 +36,16 @@ class ServerHistory(Computed):
         value = None if present.is_bad else present.value
         texts = {0: str(value)} if info.is_text and value is not None else {}
         words = np.array([info.word(value)])
-        columns = Columns.of(1, texts, times=present.source_time, statuses=present.status, words=words)
+        columns = Columns.of(
+            1, texts, times=present.source_time or present.server_time, statuses=present.status, words=words
+        )
         return Answer.of_columns(info, columns)
 
     async def pages(self, name: str, start: int, end: int) -> AsyncIterator[Answer]:
         """Yield samples with start <= time < end."""
         info = self.info(name)
         async for page in self._link.history_pages([name], max(start, EARLIEST), end):
-            columns = _columns(page.take(page.source_time < end))
+            columns = _columns(page, end)
             if len(columns):
                 yield Answer.of_columns(info, columns)
 
@@ -81,11 +83,12 @@ class ServerHistory(Computed):
 
     async def _between(self, name: str, low: int, high: int) -> Columns:
         """Return samples with low <= time < high."""
-        page = await self._link.history(name, low, high)
-        return _columns(page.take(page.source_time < high))
+        return _columns(await self._link.history(name, low, high), high)
 
 
-def _columns(page: Notification) -> Columns:
-    """Return what the server has sent; of which epoch it is, it does not say."""
+def _columns(answer: Notification, end: int = LATEST) -> Columns:
+    """Return what the server has sent of times before an end; of which epoch it is, it does not say."""
+    dated = answer.timed()
+    page = dated.take(dated.source_time < end)
     words = np.where(page.types == 0, 0, page.words)
     return Columns.of(len(page), page.texts, times=page.source_time, statuses=page.status, words=words)

@@ -44,8 +44,11 @@ class Stuck:
     def _has_counted(self) -> bool:
         if self._refusals is None:
             return False
-        before, self._counted = self._counted, self._refusals()
-        return self._counted > before
+        counted = self._refusals()
+        if counted is None:
+            return False
+        before, self._counted = self._counted, counted
+        return counted > before
 
     def _has_said(self) -> bool:
         try:

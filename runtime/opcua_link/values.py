@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -164,6 +164,19 @@ class Notification:
             self.names, self.values, self.status.tolist(), self.source_time.tolist(), self.server_time.tolist(),
         )  # fmt: skip
         return [Reading(*row) for row in zip(*columns, strict=True)]
+
+    def timed(self, arrival: int = 0) -> Notification:
+        """Return the same with a time where the source gives none: the server's, else that of arrival (ticks, 0: none).
+
+        A SourceTimestamp is null where what applies it is not available (OPC 10000-4 v1.05 §7.11.3); the server's
+        stands in for it as in OPC 10000-8 v1.05 §A.4.3.4. What was never measured is of no time.
+        """
+        is_never = self.status & np.uint32(quality.CODE_BITS) == quality.BAD_WAITING_FOR_INITIAL_DATA
+        is_lacking = (self.source_time == 0) & ~is_never
+        if not is_lacking.any():
+            return self
+        received = np.where(self.server_time != 0, self.server_time, arrival)
+        return replace(self, source_time=np.where(is_lacking, received, self.source_time))
 
     def take(self, rows: NDArray[np.bool_]) -> Notification:
         """Return the rows that are chosen."""

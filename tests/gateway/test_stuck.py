@@ -19,7 +19,7 @@ class Server:
         self._log = folder / "server.log"
         self._log.write_text(f"of the run before: {REFUSAL}\n")
         self.is_full = False
-        self.counted = 0
+        self.counted: int | None = 0
         spec = ChildSpec("server", (), folder, refusal=REFUSAL, refusals=lambda: self.counted)
         self.stuck = Stuck(spec, self._log)
         monkeypatch.setattr(self.stuck, "_disk_takes", lambda: not self.is_full)
@@ -57,6 +57,16 @@ def test_one_that_only_counts_what_it_refuses_is_stuck_while_it_counts_on(server
         server.counted += 1
         found += server.looks(second, second + 1, refuses=False)
     assert found == [66, 67, 68, 69]
+
+
+def test_one_that_does_not_answer_now_and_then_has_refused_nothing_new(server: Server) -> None:
+    server.counted = 108
+    assert server.looks(0, 60, refuses=False) == []
+    found = []
+    for second in range(60, 120):
+        server.counted = 108 if second % 3 else None
+        found += server.looks(second, second + 1, refuses=False)
+    assert found == []
 
 
 def test_one_that_recovers_is_not(server: Server) -> None:

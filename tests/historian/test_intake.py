@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from historian.epochs import EPOCH
-from historian.intake import Intake, timed
+from historian.intake import Intake
 from historian.messages.line_protocol import EARLIEST, LATEST
 from plant import quality
 from plant.clock import ticks_from_text
@@ -85,7 +85,7 @@ def test_where_the_source_gives_no_time_the_servers_stands_in_then_that_of_arriv
         Reading("R101.T", None, waiting | 0x480, 0, 0),
         Reading("R101.T", None, waiting, T0 + 6, 7),
     ]
-    found = timed(Notification.of(rows, list(TYPES)), T0 + 2)
+    found = Notification.of(rows, list(TYPES)).timed(T0 + 2)
     assert found.source_time.tolist() == [T0, T0 + 1, T0 + 2, T0 + 3, 0, 0, T0 + 6]
     accepted, rejected, _ = Intake(INFOS, 0).taken(found)
     assert (len(accepted), rejected["never_measured"]) == (5, 2)

@@ -18,7 +18,6 @@ from historian.sparkplug.payload import (
 )
 from plant import quality
 from plant.clock import ticks_from_text
-from plant.clock import ticks_from_text
 
 OTHERS = bytes.fromhex(
     "08fbd095ffbc3112410a095449433130312f535010031881d095ffbc31200a4a200a075175616c6974790a07656e67556e6974"
