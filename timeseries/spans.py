@@ -88,20 +88,19 @@ class Spans:
             parts.insert(0, some_of(self._before(int(found.times[0])), before, backward=True))
         if after:
             parts.append(self._from(int(found.times[-1]) + 1))
-        around = Columns.joined([part for part in parts if len(part)])
-        return Columns.joined([self._begun_before(around), around])
+        return self._with_begin(Columns.joined([part for part in parts if len(part)]))
 
-    def _begun_before(self, around: Columns) -> Columns:
-        """Return the last sample in front of some that says other than BadNoData, where these begin with that.
+    def _with_begin(self, around: Columns) -> Columns:
+        """Return samples that begin with BadNoData with the last one in front that says otherwise, if there is one.
 
-        What begins with it is of a time before all data, unless there is such a one.
+        Without it they are of a time before all data.
         """
         if is_no_data(around.statuses[:1]).any():
             for page in self._pages(-FOREVER, int(around.times[0]), _AT_ONCE, backward=True):
                 some = latest(page)
                 if len(begun := some.take(~is_no_data(some.statuses))):
-                    return some_of(begun, 1, backward=True)
-        return Columns.of(0)
+                    return Columns.joined([some_of(begun, 1, backward=True), around])
+        return around
 
     def _framed(self, low: int, high: int) -> Columns:
         """Return the samples from the last before a time to the first at or after another."""
