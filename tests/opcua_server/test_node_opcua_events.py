@@ -45,7 +45,7 @@ async def test_a_second_vendors_client_reads_the_events_that_were_told(
                 await say(client, reactor, anomaly=number % 2 == 0, cause=f"T {number}", score=1.5 + number)
                 await step(client, 1.0)
         told = [shown(each) for each in await listener.until("all", 6)]
-        argv = (str(SCRIPT), endpoint, TYPE.to_string(), str(first), str(first + 60_000))
+        argv = (str(SCRIPT), endpoint, TYPE.to_string(), str(first - 1), str(first + 60_000))
         printed = await output(await start(tmp_path, modules, *argv))
     lines = [line for line in printed.splitlines() if line.startswith("RESULT ")]
     assert lines, printed
