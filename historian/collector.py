@@ -183,7 +183,7 @@ class Collector:
         later = {name: start for name, start in newest.items() if start > refused[name]}
         starts = {name: later.get(name, end) if name in self._refused else start for name, start in refused.items()}
         first, found = min(starts.values(), default=end), 0
-        midnights = range(first - first % _DAY + _DAY, end, _DAY)
+        midnights = range(first - first % _DAY + _DAY, end - self._beyond, _DAY)
         cuts = {each for each in (*midnights, *later.values()) if first < each < end}
         for low, high in itertools.pairwise(sorted({first, *cuts, end})):
             names = [name for name, start in starts.items() if start < high and (low, high) != (refused[name], end)]

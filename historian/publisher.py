@@ -11,7 +11,7 @@ import numpy as np
 
 from historian.lanes import Lane, Lanes, Shipment
 from historian.messages.line_protocol import LineProtocol
-from historian.messages.size import most_samples
+from historian.messages.size import messages
 from historian.metrics import Metrics
 from historian.pace import Pace
 from historian.publishing import Messages, publish_all
@@ -141,9 +141,9 @@ class Publisher:
     def _lines(self, reactor: str, columns: Columns) -> Messages:
         """Return what InfluxDB is fed with."""
         where, found = topic(reactor, "lp", self._site), []
-        most = most_samples(columns.texts.values())
-        for start in range(0, len(columns), most):
-            some = columns.take(np.arange(start, min(start + most, len(columns))))
+        places = np.arange(len(columns))
+        for part in messages(len(columns), columns.texts):
+            some = columns.take(places[part])
             lines = self._line_protocol.lines(self._store.names_of(some.signals), some, self._store.values(some))
             found.append((where, lines))
         return found

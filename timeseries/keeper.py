@@ -43,6 +43,8 @@ def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Even
             try:
                 keeper = keeper or _Keeper(folder, retention, is_ending)
                 damage = keeper.scrub_when_due()
+                if damage is not None:
+                    say(damaged=damage)
                 forgotten = keeper.do_what_is_due()
             except (sqlite3.Error, OSError) as error:
                 if not trouble:
@@ -52,8 +54,6 @@ def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Even
             if trouble != "":
                 trouble = ""
                 say(trouble=trouble)
-            if damage is not None:
-                say(damaged=damage)
             if forgotten:
                 say(forgotten=forgotten)
     except _Ending:
@@ -84,7 +84,9 @@ class _Keeper:
 
     def scrub_when_due(self) -> list[str] | None:
         """Return what is damaged, None where that is nothing new."""
-        if time.monotonic() - self._scrubbed >= (SCRUB_AGAIN_S if self._damaged else SCRUB_S):
+        wait = SCRUB_AGAIN_S if self._damaged else SCRUB_S
+        if time.monotonic() - self._scrubbed >= wait:
+            self._scrubbed = time.monotonic() - wait + SCRUB_AGAIN_S  # for one that fails: it holds nothing else up
             self._damaged = self._upkeep.damaged(self._between)
             self._scrubbed = time.monotonic()
         found = [*self._damaged, *self._upkeep.lost]

@@ -94,6 +94,12 @@ def present(connection: sqlite3.Connection) -> dict[str, tuple[int, SignalInfo]]
     return {row[1]: (row[0], SignalInfo(row[1], row[2], row[3], bool(row[4]))) for row in rows}
 
 
+def all_of(connection: sqlite3.Connection) -> dict[int, SignalInfo]:
+    """Return the kind of every signal, by number: also of those that have another type by now."""
+    rows = connection.execute("SELECT id, name, unit, data_type, stepped FROM signal")
+    return {row[0]: SignalInfo(row[1], row[2], row[3], bool(row[4])) for row in rows}
+
+
 def kinds(connection: sqlite3.Connection, name: str) -> list[tuple[int, SignalInfo]]:
     """Return all that a name has stood for, the present one last."""
     query = "SELECT id, name, unit, data_type, stepped FROM signal WHERE name = ? ORDER BY declared"

@@ -48,6 +48,8 @@ class Spans:
         self._configuration = configuration
         self._known_before = -FOREVER, Columns.of(0)
         """The last samples in front of a time that are not bad, as many as are ever wanted."""
+        self._begun_before = -FOREVER, Columns.of(0)
+        """The last sample in front of a time that says other than BadNoData."""
         self._known_from = FOREVER, Columns.of(0)
         """The first one at or after a time that is not bad."""
 
@@ -95,12 +97,17 @@ class Spans:
 
         Without it they are of a time before all data.
         """
-        if is_no_data(around.statuses[:1]).any():
-            for page in self._pages(-FOREVER, int(around.times[0]), _AT_ONCE, backward=True):
-                some = latest(page)
-                if len(begun := some.take(~is_no_data(some.statuses))):
-                    return Columns.joined([some_of(begun, 1, backward=True), around])
-        return around
+        if not is_no_data(around.statuses[:1]).any():
+            return around
+        place = int(around.times[0])
+        since, found = self._begun_before if self._begun_before[0] <= place else (-FOREVER, Columns.of(0))
+        for page in self._pages(since, place, _AT_ONCE, backward=True):
+            some = latest(page)
+            if len(begun := some.take(~is_no_data(some.statuses))):
+                found = some_of(begun, 1, backward=True)
+                break
+        self._begun_before = place, found
+        return Columns.joined([found, around]) if len(found) else around
 
     def _framed(self, low: int, high: int) -> Columns:
         """Return the samples from the last before a time to the first at or after another."""

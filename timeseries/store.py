@@ -188,7 +188,7 @@ class Store:
 
     def _learn(self) -> None:
         self._known = signals.present(self._log)
-        self._infos.update(self._known.values())
+        self._infos.update(signals.all_of(self._log))
         numbers = [(number, split_signal(name)[0]) for number, name in self._log.execute("SELECT id, name FROM signal")]
         self._numbering.learn(numbers)
         self._newest.grow(max([self._archived_signals(), *(number for number, _ in numbers)]))

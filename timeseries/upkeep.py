@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from plant.names import split_signal
-from timeseries import amendments, archive, event_log, log, recovery, segments
+from timeseries import amendments, archive, event_log, log, recovery, segments, signals
 from timeseries.columns import Columns
 from timeseries.layout import AMENDMENTS, ARCHIVE, EVENTS, LOG, Layout, open_for_writing, transaction
 from timeseries.packing import is_whole, of_chunk
@@ -245,8 +245,7 @@ class Upkeep:
                 yield infos[signal], Columns.joined(parts).in_order()
 
     def _signals(self) -> dict[int, SignalInfo]:
-        rows = self._log.execute("SELECT id, name, unit, data_type, stepped FROM signal")
-        return {row[0]: SignalInfo(row[1], row[2], row[3], bool(row[4])) for row in rows}
+        return signals.all_of(self._log)
 
     def _reactors(self) -> dict[int, str]:
         return {number: split_signal(info.name)[0] for number, info in self._signals().items()}

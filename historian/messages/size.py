@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 
 MOST_SAMPLES = 500
 """`config/telegraf.conf` counts on it."""
@@ -11,7 +11,14 @@ _SAMPLE_BYTES, _CHARACTER_BYTES = 200, 4
 """At most, of a sample without its text, and of a character of that."""
 
 
-def most_samples(texts: Iterable[str]) -> int:
-    """Return how many samples go into a message, where some have these texts; at least one."""
-    longest = max(map(len, texts), default=0)
-    return max(1, min(MOST_SAMPLES, MOST_BYTES // (_SAMPLE_BYTES + _CHARACTER_BYTES * longest)))
+def messages(count: int, texts: Mapping[int, str]) -> Iterator[slice]:
+    """Yield which of some samples go together, in order; some have a text, by their place."""
+    start = size = 0
+    for place in range(count) if texts else range(0, count, MOST_SAMPLES):
+        own = _SAMPLE_BYTES + _CHARACTER_BYTES * len(texts.get(place, ""))
+        if place > start and (place - start == MOST_SAMPLES or size + own > MOST_BYTES):
+            yield slice(start, place)
+            start, size = place, 0
+        size += own
+    if count:
+        yield slice(start, count)

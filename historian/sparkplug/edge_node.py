@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from historian.messages.size import most_samples
+from historian.messages.size import messages
 from historian.sparkplug.payload import (
     OF_BUILT_IN,
     UNIT,
@@ -148,9 +148,9 @@ class EdgeNode:
             for alias, time, status, value, historical in rows
             if alias in known
         ]
-        most = most_samples(columns.texts.values())
-        for start in range(0, len(metrics), most):
-            yield self.topic("DDATA", device), encode(metrics[start : start + most], now_ms, self._next())
+        texts = {place: metric.value for place, metric in enumerate(metrics) if isinstance(metric.value, str)}
+        for part in messages(len(metrics), texts):
+            yield self.topic("DDATA", device), encode(metrics[part], now_ms, self._next())
 
     def _next(self) -> int:
         seq = self._seq

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from plant import quality
+from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
+from timeseries.signals import SignalInfo
 
 T = "R101.T"
 
@@ -108,3 +110,19 @@ async def test_a_node_that_has_changed_its_type_has_no_sample_twice(plant, serve
         async with plant.collecting(server, lambda: not plant.gaps() and len(plant.stored(T)) >= until - 1):  # noqa: B023
             assert plant.stored(T) == list(range(1, until))
     assert plant.store.outbox.waiting.samples == 13
+
+
+async def test_what_another_server_refuses_of_one_day_is_asked_for_once(plant, server, monkeypatch) -> None:
+    server.is_plant, server.infos, server.now = False, [VariableInfo(T, 11, "K", True)], server.at(600)
+    server.refuses = {T: quality.BAD_DATA_LOST}
+    plant.store.declare([SignalInfo(T, "K", 11)])
+    plant.put(Sample(server.at(1), T, 1.0))
+    asked, pages = [], server.history_pages
+
+    def history_pages(names, start, end, *, on_refusal):
+        asked.append((names, start, end))
+        return pages(names, start, end, on_refusal=on_refusal)
+
+    monkeypatch.setattr(server, "history_pages", history_pages)
+    async with plant.collecting(server, lambda: plant.health.detail.get("gaps")):
+        assert len(asked) == 1

@@ -179,6 +179,18 @@ async def test_long_texts_go_in_messages_that_a_broker_takes(outbox, server) -> 
     assert sum(payload.count(b"\n") + 1 for payload in sent) == 300
 
 
+async def test_one_long_text_leaves_the_others_together(outbox, server) -> None:
+    outbox.store.declare([SignalInfo("R101.Report", "", 12)])
+    samples = [Sample(server.at(second), "R101.T", 1.0) for second in range(1000)]
+    samples[700] = Sample(server.at(700), "R101.Report", 249_000 * "x")
+    outbox.store.append(outbox.store.columns(samples))
+    broker = Broker()
+    await publish(publisher(outbox, broker_confirms=True), broker, lambda: not outbox.store.outbox.waiting.blocks)
+    sizes = [payload.count(b"\n") + 1 for topic, payload in broker.messages if topic.endswith("/lp")]
+    assert sum(sizes) == 1000
+    assert len(sizes) == 4
+
+
 async def test_json_has_every_sample_in_order_whenever_the_broker_goes_away_and_holds_what_it_has_not(
     outbox, server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,7 +98,9 @@ def test_without_a_checkpoint_time_that_was_recorded_is_of_an_epoch_that_is_over
     plant.scan(600)
     if content is not None:
         (tmp_path / "checkpoint").write_bytes(content)
+    (tmp_path / ".checkpoint.4711.tmp").touch()
     plant = start(10)
+    assert list(tmp_path.glob(".*.tmp")) == []
     assert plant.simulator.epoch == 1
     assert plant.simulator.now == WALL + 10 * TICKS_PER_SECOND
     plant.scan(90)

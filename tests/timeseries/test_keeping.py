@@ -53,8 +53,12 @@ def kept(folder: Path, retention: Retention, until: Callable[[list[dict[str, Any
     said: list[dict[str, Any]] = []
     is_ending = threading.Event()
 
+    troubles: list[str] = []
+
     def say(**what: Any) -> None:
-        if said or what != {"trouble": ""}:
+        if "trouble" in what:
+            troubles.append(what["trouble"])
+        if what != {"trouble": ""} or len(troubles) > 1:
             said.append(what)
 
     arguments = (folder, retention, say, is_ending)
@@ -182,7 +186,10 @@ def test_a_look_at_checksums_that_is_cut_short_is_begun_again(
     filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "RETRY_S", 0.01)
-    looks = [0]
+    monkeypatch.setattr(keeper, "SCRUB_AGAIN_S", 0.2)
+    looks, taken = [0], []
+    take_in = Upkeep.take_in
+    monkeypatch.setattr(Upkeep, "take_in", lambda upkeep: taken.append(looks[0]) or take_in(upkeep))
 
     def damaged(upkeep: Upkeep, tell: Callable[[], None]) -> list[str]:
         looks[0] += 1
@@ -193,6 +200,7 @@ def test_a_look_at_checksums_that_is_cut_short_is_begun_again(
     monkeypatch.setattr(Upkeep, "damaged", damaged)
     with kept(folder, WEEK, lambda said: len(said) == 3) as said:
         assert said[1:] == [{"trouble": ""}, {"damaged": ["chunk 7"]}]
+    assert 1 in taken  # nothing else waits for the next look
 
 
 def test_what_is_damaged_stays_where_it_is_and_a_day_is_one_file_all_the_same(

@@ -352,3 +352,15 @@ def test_an_append_is_synced_where_that_is_asked_for_and_the_archive_always(
     with contextlib.closing(Store(folder, sync=sync)) as store, contextlib.closing(Upkeep(folder)) as upkeep:
         assert store._log.execute("PRAGMA synchronous").fetchone() == (mode,)
         assert upkeep._archive.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_what_waits_of_a_type_that_was_is_known_after_a_restart(store: Store, folder: Path) -> None:
+    store.outbox.begin()
+    put(store, sample("R101.T", 0, 1.5))
+    store.declare([SignalInfo("R101.T", "K", 6)])
+    store.close()
+    with contextlib.closing(Store(folder)) as again:
+        (block,) = again.outbox.blocks(0)
+        assert again.names_of(block.columns.signals) == ["R101.T"]
+        assert again.values(block.columns) == [1.5]
+        assert again.types_of(block.columns.signals) == [11]
