@@ -53,7 +53,7 @@ class Recorded(Protocol):
 def united(history: History, kinds: Sequence[Kind], low: int, high: int) -> tuple[Recorded, int, SignalInfo]:
     """Return what to ask about a span, either way, and by which number and kind: the last of them is the present one.
 
-    Earlier kinds are numbers like it, and have something of the span, or nearer to it than the next Good sample on
+    Earlier kinds are numbers like it, and have something of the span, or nearer to it than the next Good samples on
     either side; a double is what they are together where they are not alike.
     """
     number, info = kinds[-1]
@@ -62,7 +62,9 @@ def united(history: History, kinds: Sequence[Kind], low: int, high: int) -> tupl
         return history, number, info
     in_front = history.pages(number, info, -FOREVER, low + 1, _AT_ONCE, backward=True, lean=True)
     behind = history.pages(number, info, high, FOREVER, _AT_ONCE, lean=True)
-    first, last = max(_good_times(in_front), default=-FOREVER), min(_good_times(behind), default=FOREVER)
+    # A line that goes on behind the last sample is that of the last two (`spans.wanted_before`).
+    first = min(_good_times(in_front, 2)[-2:-1], default=-FOREVER)
+    last = min(_good_times(behind, 1), default=FOREVER)
     earlier = [kind for kind in kinds[:-1] if _is_number(kind[1]) and _has(history, kind, first, last)]
     if not earlier:
         return history, number, info
@@ -74,13 +76,14 @@ def _is_number(info: SignalInfo) -> bool:
     return not info.is_text and info.data_type != DATETIME
 
 
-def _good_times(pages: Iterator[Columns]) -> list[int]:
-    """Return the times of the first page that has a Good sample."""
+def _good_times(pages: Iterator[Columns], count: int) -> list[int]:
+    """Return the times of at least so many Good samples, of the first pages that have them; in order."""
+    found: list[int] = []
     for page in pages:
-        times: list[int] = page.times[page.statuses < quality.UNCERTAIN].tolist()
-        if times:
-            return times
-    return []
+        found += page.times[page.statuses < quality.UNCERTAIN].tolist()
+        if len(found) >= count:
+            break
+    return sorted(found)
 
 
 def _has(history: History, kind: Kind, low: int, high: int) -> bool:

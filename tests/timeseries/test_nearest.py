@@ -6,6 +6,7 @@ import pytest
 
 from plant import quality
 from plant.clock import TICKS_PER_SECOND
+from timeseries.aggregates import AggregateConfiguration
 from timeseries.reader import Reader
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
@@ -42,3 +43,15 @@ def test_what_a_changed_type_gives_does_not_depend_on_what_else_is_asked(
     alone = reader.aggregated(OWN, at(30), at(35), 5 * S, function)
     with_more = reader.aggregated(OWN, at(5), at(35), 5 * S, function)
     assert (alone.plain[0], alone.statuses[0]) == (with_more.plain[-1], with_more.statuses[-1])
+
+
+def test_a_line_that_goes_on_behind_a_changed_type_does_not_either(store: Store, reader: Reader) -> None:
+    store.declare([SignalInfo(OWN, "", 11)])
+    put(store, sample(OWN, 0, 1.0), sample(OWN, 10, 11.0))
+    store.declare([SignalInfo(OWN, "", 6)])
+    put(store, sample(OWN, 20, 31))
+    sloped = AggregateConfiguration(use_sloped_extrapolation=True)
+    alone = reader.aggregated(OWN, at(30), at(35), 0, "Interpolative", sloped)
+    with_more = reader.aggregated(OWN, at(5), at(35), 25 * S, "Interpolative", sloped)
+    assert (alone.plain[0], alone.statuses[0]) == (with_more.plain[1], with_more.statuses[1])
+    assert alone.plain == [51.0]
