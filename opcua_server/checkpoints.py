@@ -26,8 +26,7 @@ class Checkpoints:
     def restore(self, simulator: Simulator, now: int, recorded: tuple[int, int]) -> None:
         """Go on from the last checkpoint, if there is one of this plant, behind what is recorded (epoch, time)."""
         simulator.begin_behind(recorded)
-        for left in self._path.parent.glob(f".{self._path.name}.*.tmp"):  # of one that was killed while it wrote
-            left.unlink(missing_ok=True)
+        whole_files.remove_leftovers(self._path)
         try:
             simulator.restore(self._path.read_bytes(), now, recorded)
         except FileNotFoundError:

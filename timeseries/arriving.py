@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from timeseries.columns import Columns
 from timeseries.reading import History
-from timeseries.signals import SignalInfo
+from timeseries.signals import SignalInfo, in_type
 
 
 class Newest:
@@ -83,14 +82,5 @@ class Arriving:
     def stored(self, signal: int, low: int, high: int) -> Columns:
         """Return what is stored of a signal with low <= time < high, each as a value of its present type."""
         kinds = self._kinds(signal)
-        found = [_as(kinds[-1][1], info, self._history.read(number, info, low, high)) for number, info in kinds]
+        found = [in_type(kinds[-1][1], info, self._history.read(number, info, low, high)) for number, info in kinds]
         return Columns.joined(found)
-
-
-def _as(present: SignalInfo, info: SignalInfo, columns: Columns) -> Columns:
-    """Return samples of another type with the words that they have in this one."""
-    if info.is_float == present.is_float or info.is_text or present.is_text:
-        return columns
-    numbers = info.numbers(np.ascontiguousarray(columns.words))
-    words = numbers.view(np.int64) if present.is_float else numbers.astype(np.int64)
-    return replace(columns, words=words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,19 +91,32 @@ def declare(connection: sqlite3.Connection, signals: Iterable[SignalInfo], above
 def present(connection: sqlite3.Connection) -> dict[str, tuple[int, SignalInfo]]:
     """Return number and kind of every signal, by name."""
     rows = connection.execute("SELECT id, name, unit, data_type, stepped FROM signal ORDER BY declared")
-    return {row[1]: (row[0], SignalInfo(row[1], row[2], row[3], bool(row[4]))) for row in rows}
+    return {row[1]: (row[0], _info(*row[1:])) for row in rows}
 
 
 def all_of(connection: sqlite3.Connection) -> dict[int, SignalInfo]:
     """Return the kind of every signal, by number: also of those that have another type by now."""
     rows = connection.execute("SELECT id, name, unit, data_type, stepped FROM signal")
-    return {row[0]: SignalInfo(row[1], row[2], row[3], bool(row[4])) for row in rows}
+    return {row[0]: _info(*row[1:]) for row in rows}
+
+
+def _info(name: str, unit: str, data_type: int, stepped: int) -> SignalInfo:
+    return SignalInfo(name, unit, data_type, bool(stepped))
 
 
 def kinds(connection: sqlite3.Connection, name: str) -> list[tuple[int, SignalInfo]]:
     """Return all that a name has stood for, the present one last."""
     query = "SELECT id, name, unit, data_type, stepped FROM signal WHERE name = ? ORDER BY declared"
-    return [(row[0], SignalInfo(row[1], row[2], row[3], bool(row[4]))) for row in connection.execute(query, (name,))]
+    return [(row[0], _info(*row[1:])) for row in connection.execute(query, (name,))]
+
+
+def in_type(present: SignalInfo, info: SignalInfo, columns: Columns) -> Columns:
+    """Return samples of one type with the words that they have in another; text stays as it is."""
+    if info.is_float == present.is_float or info.is_text or present.is_text:
+        return columns
+    numbers = info.numbers(np.ascontiguousarray(columns.words))
+    words = numbers.view(np.int64) if present.is_float else numbers.astype(np.int64)
+    return replace(columns, words=words)
 
 
 def values(columns: Columns, infos: Mapping[int, SignalInfo]) -> list[Scalar | None]:

@@ -189,16 +189,16 @@ class Store:
     def _learn(self) -> None:
         self._known = signals.present(self._log)
         self._infos.update(signals.all_of(self._log))
-        numbers = [(number, split_signal(name)[0]) for number, name in self._log.execute("SELECT id, name FROM signal")]
+        numbers = [(number, split_signal(info.name)[0]) for number, info in self._infos.items()]
         self._numbering.learn(numbers)
         self._newest.grow(max([self._archived_signals(), *(number for number, _ in numbers)]))
 
     def _go_on(self) -> None:
         """Have a signal that has changed its type go on from the newest sample that it had before."""
         present = {name: number for name, (number, _) in self._known.items()}
-        for number, name in self._log.execute("SELECT id, name FROM signal"):
-            if number != present[name] and (place := self._newest.of(number)) is not None:
-                self._newest.note(*(np.array([each]) for each in (present[name], *place)))
+        for number, info in self._infos.items():
+            if number != present[info.name] and (place := self._newest.of(number)) is not None:
+                self._newest.note(*(np.array([each]) for each in (present[info.name], *place)))
 
     def _kinds(self, number: int) -> list[tuple[int, SignalInfo]]:
         return signals.kinds(self._log, self._infos[number].name)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
-
-import numpy as np
 
 from plant import quality
 from timeseries.columns import Columns
 from timeseries.merging import united_pages
 from timeseries.reading import FOREVER, History
-from timeseries.signals import BOOLEAN, DATETIME, DOUBLE, SignalInfo
+from timeseries.signals import BOOLEAN, DATETIME, DOUBLE, SignalInfo, in_type
 
 _AT_ONCE = 1000
 """Samples that are looked at at once for a Good one."""
@@ -69,7 +68,7 @@ def united(history: History, kinds: Sequence[Kind], low: int, high: int) -> tupl
     if not earlier:
         return history, number, info
     together = replace(info, data_type=DOUBLE, stepped=info.stepped or info.data_type == BOOLEAN)
-    return _United(history, [*earlier, kinds[-1]]), number, together
+    return _United(history, [*earlier, kinds[-1]], together), number, together
 
 
 def _is_number(info: SignalInfo) -> bool:
@@ -91,10 +90,10 @@ def _has(history: History, kind: Kind, low: int, high: int) -> bool:
 
 
 class _United:
-    """All kinds as doubles; number and kind that are asked for tell nothing."""
+    """All kinds in one type; number and kind that are asked for tell nothing."""
 
-    def __init__(self, history: History, kinds: Sequence[Kind]) -> None:
-        self._history, self._kinds = history, kinds
+    def __init__(self, history: History, kinds: Sequence[Kind], together: SignalInfo) -> None:
+        self._history, self._kinds, self._together = history, kinds, together
 
     def read(self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False) -> Columns:
         return Columns.joined(list(self.pages(signal, info, low, high, FOREVER, lean=lean)))
@@ -111,7 +110,10 @@ class _United:
         lean: bool = False,
     ) -> Iterator[Columns]:
         sources = [
-            _as_doubles(kind, self._history.pages(number, kind, low, high, most, backward=backward, lean=lean))
+            map(
+                partial(in_type, self._together, kind),
+                self._history.pages(number, kind, low, high, most, backward=backward, lean=lean),
+            )
             for number, kind in self._kinds
         ]
         return united_pages(sources, backward=backward)
@@ -121,8 +123,3 @@ class _United:
 
     def newest_time(self) -> int:
         return self._history.newest_time()
-
-
-def _as_doubles(info: SignalInfo, pages: Iterator[Columns]) -> Iterator[Columns]:
-    for page in pages:
-        yield replace(page, words=np.ascontiguousarray(info.numbers(page.words)).view(np.int64))

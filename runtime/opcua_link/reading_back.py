@@ -20,29 +20,33 @@ AT_ONCE, LONG_AT_ONCE = 50, 10
 """Signals of one call, and of one when there is more of some than an answer holds."""
 
 WRONG = frozenset(
-    int(code)
-    for code in (
-        ua.StatusCodes.BadServiceUnsupported,
-        ua.StatusCodes.BadUserAccessDenied,
-        ua.StatusCodes.BadTooManyOperations,
-        ua.StatusCodes.BadTimestampsToReturnInvalid,
-        ua.StatusCodes.BadHistoryOperationInvalid,
-        ua.StatusCodes.BadHistoryOperationUnsupported,
+    map(
+        int,
+        (
+            ua.StatusCodes.BadServiceUnsupported,
+            ua.StatusCodes.BadUserAccessDenied,
+            ua.StatusCodes.BadTooManyOperations,
+            ua.StatusCodes.BadTimestampsToReturnInvalid,
+            ua.StatusCodes.BadHistoryOperationInvalid,
+            ua.StatusCodes.BadHistoryOperationUnsupported,
+        ),
     )
 )
 """Results of a whole call that are about the question (OPC 10000-4 v1.05 §5.11.3.3, §7.38.2)."""
 LOSSES = frozenset(
-    int(code)
-    for code in (
-        ua.StatusCodes.BadSessionIdInvalid,
-        ua.StatusCodes.BadSessionClosed,
-        ua.StatusCodes.BadSessionNotActivated,
-        ua.StatusCodes.BadSecureChannelIdInvalid,
-        ua.StatusCodes.BadSecureChannelClosed,
-        ua.StatusCodes.BadConnectionClosed,
-        ua.StatusCodes.BadCommunicationError,
-        ua.StatusCodes.BadServerHalted,
-        ua.StatusCodes.BadShutdown,
+    map(
+        int,
+        (
+            ua.StatusCodes.BadSessionIdInvalid,
+            ua.StatusCodes.BadSessionClosed,
+            ua.StatusCodes.BadSessionNotActivated,
+            ua.StatusCodes.BadSecureChannelIdInvalid,
+            ua.StatusCodes.BadSecureChannelClosed,
+            ua.StatusCodes.BadConnectionClosed,
+            ua.StatusCodes.BadCommunicationError,
+            ua.StatusCodes.BadServerHalted,
+            ua.StatusCodes.BadShutdown,
+        ),
     )
 )
 """Those that are about the session; the others are about what the server can, now or ever."""

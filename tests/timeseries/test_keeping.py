@@ -148,19 +148,24 @@ def test_damage_that_is_mended_is_said(
         assert [len(each["damaged"]) for each in said] == [1, 0]
 
 
+def failing(error: Exception, then: Callable[..., Any]) -> Callable[..., Any]:
+    """Fail five times, and then work."""
+    left = [5]
+
+    def do(*arguments: Any) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise error
+        return then(*arguments)
+
+    return do
+
+
 def test_what_cannot_be_done_is_said_once_and_tried_again(
     filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "RETRY_S", 0.01)
-    left = [5]
-
-    def take_in(upkeep: Upkeep) -> int:
-        left[0] -= 1
-        if left[0] >= 0:
-            raise OSError(28, "No space left on device")
-        return 0
-
-    monkeypatch.setattr(Upkeep, "take_in", take_in)
+    monkeypatch.setattr(Upkeep, "take_in", failing(OSError(28, "No space left on device"), lambda upkeep: 0))
     with kept(folder, WEEK, lambda said: len(said) == 2) as said:
         assert said == [{"trouble": "[Errno 28] No space left on device"}, {"trouble": ""}]
 
@@ -169,15 +174,8 @@ def test_a_store_that_cannot_be_opened_is_said_once_and_tried_again(
     filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "RETRY_S", 0.01)
-    left, settle = [5], recovery.settle
-
-    def settling(*arguments: Any) -> None:
-        left[0] -= 1
-        if left[0] >= 0:
-            raise sqlite3.OperationalError("database or disk is full")
-        settle(*arguments)
-
-    monkeypatch.setattr(recovery, "settle", settling)
+    full = sqlite3.OperationalError("database or disk is full")
+    monkeypatch.setattr(recovery, "settle", failing(full, recovery.settle))
     with kept(folder, WEEK, lambda said: len(said) == 2) as said:
         assert said == [{"trouble": "database or disk is full"}, {"trouble": ""}]
 
