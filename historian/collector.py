@@ -80,6 +80,8 @@ class Collector:
         """Signals of which samples may be missing: epoch and time of the last that is there."""
         self._opening: Counter[str] = Counter()
         """Of how many gaps of a signal the store is being told."""
+        self._asked_at = 0
+        """By the server's clock, when its history was asked for what was missed."""
         self._has_gaps = asyncio.Event()
         self._refused = Refused()
         self._reached: dict[str, tuple[int, int]] = {}
@@ -155,7 +157,8 @@ class Collector:
         A gap stays open until that is stored, so that the next connection begins there again when this one dies; also
         where the server refuses, and is asked again later.
         """
-        end = await link.clock() + self._beyond
+        self._asked_at = await link.clock()
+        end = self._asked_at + self._beyond
         unknown = [name for name in gaps if not self._infos[name].historizing]
         if lost := {name for name in unknown if gaps[name] != NEVER} - self._lost:
             log.warning("what was missed is lost, since the server keeps no history of %s", some(lost))
@@ -217,9 +220,16 @@ class Collector:
         if start < end:
             async for page in link.history_pages(names, start, end, on_refusal=refused.__setitem__):
                 dated = page.timed()
-                missed = dated.take(dated.source_time >= starts[dated.index])
+                missed = dated.take((dated.source_time >= starts[dated.index]) & self._was_there(dated))
                 found += await self._keep(missed, intake, same_times, historical=True)
         return found
+
+    def _was_there(self, data: Notification) -> NDArray[np.bool_]:
+        """Tell what the server had when it was asked; what has come since comes live, and of one time in its order."""
+        if self._same_times is None:
+            return np.ones(len(data), np.bool_)
+        was_received: NDArray[np.bool_] = (data.server_time != 0) & (data.server_time <= self._asked_at)
+        return was_received | (data.source_time <= self._asked_at)
 
     async def _close_gaps(self, names: Sequence[str]) -> None:
         """Note that nothing of some signals is missing any more, but where there is a gap again."""

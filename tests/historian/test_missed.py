@@ -126,3 +126,10 @@ async def test_what_another_server_refuses_of_one_day_is_asked_for_once(plant, s
     monkeypatch.setattr(server, "history_pages", history_pages)
     async with plant.collecting(server, lambda: plant.health.detail.get("gaps")):
         assert len(asked) == 1
+
+
+async def test_what_another_server_gets_while_it_is_asked_comes_live_only(plant, server) -> None:
+    server.is_plant, server.infos, server.now = False, [VariableInfo(T, 11, "K", True)], server.at(3)
+    server.past = [server.measure(T, float(second), second) for second in (1, 2, 3, 4, 5)]
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        assert plant.stored(T) == [1.0, 2.0, 3.0]
