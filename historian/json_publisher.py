@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from historian.messages.data_set import data_set_messages
+from historian.messages.size import sendable
 from historian.pace import Pace
 from historian.publishing import Messages, publish_all
 from historian.store_thread import StoreThread
@@ -44,7 +45,7 @@ class JsonPublisher:
             await self._pace.rest(was_any=bool(blocks), was_all=has_all)
 
     def _messages(self, block: Block) -> Messages:
-        columns = block.columns
+        columns = sendable(block.columns)
         names, types = self._store.names_of(columns.signals), self._store.types_of(columns.signals)
         values = self._store.values(columns)
         messages = data_set_messages(names, types, columns, values, is_historical=block.is_historical)

@@ -11,7 +11,7 @@ import numpy as np
 
 from historian.lanes import Lane, Lanes, Shipment
 from historian.messages.line_protocol import LineProtocol
-from historian.messages.size import messages
+from historian.messages.size import messages, sendable
 from historian.metrics import Metrics
 from historian.pace import Pace
 from historian.publishing import Messages, publish_all
@@ -134,7 +134,7 @@ class Publisher:
     def _parted(self, blocks: Sequence[Block]) -> list[_Parted]:
         for block in blocks:
             if block.number not in self._read_now:
-                parts = dict(self._store.by_reactor(block.columns))
+                parts = dict(self._store.by_reactor(sendable(block.columns)))
                 self._read_now[block.number] = _Parted(block.number, parts)
         return [self._read_now[block.number] for block in blocks]
 

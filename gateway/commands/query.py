@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".svg", ".pdf")
 
-Signals = Annotated[list[str], typer.Argument(help="E.g. R101.T R101.TIC101.SP.")]
+
+def _once(names: list[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+Signals = Annotated[list[str], typer.Argument(help="E.g. R101.T R101.TIC101.SP.", callback=_once)]
 Start = Annotated[str, typer.Option(help="ISO 8601, or relative to the newest sample, e.g. -1h.")]
 End = Annotated[str, typer.Option(help="As --start.")]
 Source = Annotated[

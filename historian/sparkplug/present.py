@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from historian.messages.size import is_too_long
 from plant import quality
 from plant.sample import Sample, Scalar
 from timeseries.columns import Columns
@@ -25,8 +26,9 @@ class Last:
     @classmethod
     def of(cls, sample: Sample) -> Last:
         """Return a sample as one; a Bad one has no value."""
-        value = None if quality.is_bad(sample.quality) else sample.value
-        return cls(sample.epoch, sample.source_time, sample.quality, value)
+        status = quality.BAD_ENCODING_LIMITS_EXCEEDED if is_too_long(sample.value) else sample.quality
+        value = None if quality.is_bad(status) else sample.value
+        return cls(sample.epoch, sample.source_time, status, value)
 
 
 class Present:

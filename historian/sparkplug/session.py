@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from historian.commands import LARGEST_PAYLOAD, Commander
+from historian.messages.size import sendable
 from historian.pace import Pace
 from historian.sparkplug.bdseq import SessionNumber
 from historian.sparkplug.edge_node import REBIRTH, EdgeNode, Message
@@ -186,7 +187,7 @@ class Sparkplug:
 
     def _note(self, block: Block) -> None:
         if block.number > self._known:
-            self._present.learn(block.columns, self._store.values)
+            self._present.learn(sendable(block.columns), self._store.values)
             self._known = block.number
 
     async def _blocks(self, through: int = NEVER) -> list[Block]:
@@ -201,7 +202,7 @@ class Sparkplug:
         parts: dict[str, list[tuple[Columns, NDArray[np.bool_]]]] = {}
         for block in blocks:
             is_past = block.is_historical or block.number <= self._past
-            for device, columns in self._store.by_reactor(block.columns):
+            for device, columns in self._store.by_reactor(sendable(block.columns)):
                 parts.setdefault(device, []).append((columns, np.full(len(columns), is_past)))
             self._note(block)
         for device, mine in parts.items():

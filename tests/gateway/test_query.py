@@ -89,6 +89,11 @@ def test_at_and_aggregate_hold_what_is_stepped(data: Path) -> None:
     assert [float(row.split(",")[2]) for row in rows] == [350.0, pytest.approx(356.6667, abs=1e-4)]
 
 
+def test_a_signal_that_is_named_twice_is_asked_for_once(data: Path) -> None:
+    rows, _ = query(data, "last", "R101.T", "R101.TIC101.SP", "R101.T")
+    assert [row.split(",")[0] for row in rows] == ["R101.T", "R101.TIC101.SP"]
+
+
 def test_a_setpoint_that_did_not_change_is_a_line_over_the_whole_span(data: Path, tmp_path: Path, drawn) -> None:
     query(data, "raw", "R101.T", "R101.TIC101.SP", *SPAN, "--plot", str(tmp_path / "trend.png"))
     shown = lines(drawn())

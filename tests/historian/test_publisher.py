@@ -16,7 +16,7 @@ from historian.confirmation import Confirmation
 from historian.influx import State, Unanswered
 from historian.json_publisher import JSON, JsonPublisher
 from historian.lanes import Shipment
-from historian.messages.size import MOST_BYTES, MOST_SAMPLES
+from historian.messages.size import LONGEST_TEXT, MOST_BYTES, MOST_SAMPLES
 from historian.publisher import Publisher
 from plant.sample import Sample
 from runtime.errors import LinkLost
@@ -182,13 +182,30 @@ async def test_long_texts_go_in_messages_that_a_broker_takes(outbox, server) -> 
 async def test_one_long_text_leaves_the_others_together(outbox, server) -> None:
     outbox.store.declare([SignalInfo("R101.Report", "", 12)])
     samples = [Sample(server.at(second), "R101.T", 1.0) for second in range(1000)]
-    samples[700] = Sample(server.at(700), "R101.Report", 249_000 * "x")
+    samples[700] = Sample(server.at(700), "R101.Report", LONGEST_TEXT * "x")
     outbox.store.append(outbox.store.columns(samples))
     broker = Broker()
     await publish(publisher(outbox, broker_confirms=True), broker, lambda: not outbox.store.outbox.waiting.blocks)
     sizes = [payload.count(b"\n") + 1 for topic, payload in broker.messages if topic.endswith("/lp")]
     assert sum(sizes) == 1000
     assert len(sizes) == 4
+
+
+async def test_a_text_that_no_message_has_room_for_is_bad_in_messages_and_whole_in_the_store(outbox, server) -> None:
+    outbox.store.declare([SignalInfo("R101.Report", "", 12)])
+    texts = ["before", (LONGEST_TEXT + 1) * "\N{BELL}", "after"]
+    samples = [Sample(server.at(second), "R101.Report", text) for second, text in enumerate(texts)]
+    columns = outbox.store.append(outbox.store.columns(samples))
+    outbox.store.outbox.begin((PUBLISHER, JSON))
+    broker, each = Broker(), JsonPublisher(outbox.store, outbox.thread, "main")
+    await publish(publisher(outbox, broker_confirms=True), broker, lambda: broker.messages)
+    await publish(each, broker, lambda: not outbox.store.outbox.waiting.blocks)
+    lines = next(payload for topic, payload in broker.messages if topic.endswith("/lp")).decode()
+    assert re.findall(r'(?:s="(\w*)",)?q=(\d+)u', lines) == [("before", "0"), ("", str(0x80080000)), ("after", "0")]
+    told = [json.loads(payload)["Payload"]["Report"] for topic, payload in broker.messages if "json" in topic]
+    assert [field["Value"] for field in told] == ["before", None, "after"]
+    assert told[1]["StatusCode"] == {"Code": 0x80080000, "Symbol": "BadEncodingLimitsExceeded"}
+    assert outbox.store.values(columns) == texts
 
 
 async def test_json_has_every_sample_in_order_whenever_the_broker_goes_away_and_holds_what_it_has_not(
