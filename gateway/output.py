@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +9,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+
+from runtime.csv_line import csv_line
 
 
 class Format(StrEnum):
@@ -41,10 +42,9 @@ def print_rows(
         json.dump([{column: row.get(column) for column in columns} for row in rows], sys.stdout, default=str, indent=1)
         print()
     elif chosen is Format.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(columns)
+        sys.stdout.write(csv_line(columns))
         for row in rows:
-            writer.writerow(["" if (value := row.get(column)) is None else value for column in columns])
+            sys.stdout.write(csv_line(row.get(column) for column in columns))
     else:
         _print_table(rows, table_columns or columns, table_widths or {})
 

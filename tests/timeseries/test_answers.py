@@ -21,7 +21,7 @@ from timeseries.answers.times import listed
 from timeseries.answers.writers import json_page
 
 T0 = 134_000_000_000_000_000
-TEXTS = np.array(["T high", 'a "word", and\nmore', "", "ü"], object)
+TEXTS = np.array(["T\nhigh", 'a "word", and\nmore', "", "ü\r"], object)
 KINDS = {
     "doubles": np.array([350.0, 0.1 + 0.2, 5e-324, -1e22]),
     "odd doubles": np.array([math.nan, math.inf, -math.inf, -0.0]),
@@ -52,9 +52,8 @@ def test_many_times_are_texts_as_one_is(ticks: list[int]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_csv_is_what_the_csv_module_writes(kind: str) -> None:
     found = answer(KINDS[kind])
-    rows = list(
-        csv.reader(io.StringIO(written("csv", found, extra={"aggregate": "Start", "interval_s": 2.5}).decode()))
-    )
+    text = written("csv", found, extra={"aggregate": "Start", "interval_s": 2.5}).decode()
+    rows = list(csv.reader(io.StringIO(text, newline="")))
     assert rows[0] == ["signal", "source_time", "value", "status", "aggregate", "interval_s"]
     for row, value, time, status in zip(rows[1:], found.plain, found.times.tolist(), STATUSES.tolist(), strict=True):
         assert (row[0], row[1], row[3]) == ("R101.T", text_from_ticks(time), quality.name_of(status))
@@ -88,7 +87,7 @@ def test_tables_hold_every_row_of_every_piece(kind: str) -> None:
     else:
         table = (pa.ipc.open_file(source) if kind == "arrow" else pa.ipc.open_stream(source)).read_all()
     assert table["value"].to_pylist() == [350.0, None, 5e-324, -1e22, *[None] * 4]
-    assert table["text"].to_pylist() == [None] * 4 + ["T high", None, "", "ü"]
+    assert table["text"].to_pylist() == [None] * 4 + ["T\nhigh", None, "", "ü\r"]
     assert table["status"].to_pylist() == STATUSES.tolist() * 2
     assert table["source_time"].cast(pa.int64()).to_pylist()[1] == (T0 + 1 - UNIX_EPOCH_TICKS) * 100
     assert set(table["aggregate"].to_pylist()) == {"Start"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from plant import quality
+from runtime.csv_line import csv_line
 from timeseries.answers.answer import Answer
 from timeseries.answers.times import WIDTH, time_texts
 from timeseries.columns import Ticks
@@ -90,6 +89,4 @@ def _field(value: object) -> str:
         return ""
     if not isinstance(value, str):
         return str(value)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow((value, ""))
-    return text.getvalue()[:-1]
+    return csv_line((value, ""))[:-2]

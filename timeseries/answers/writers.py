@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from plant import quality
 from plant.sample import Scalar
+from runtime.csv_line import csv_line
 from timeseries.answers import tables, text
 from timeseries.answers.answer import Answer
 from timeseries.answers.times import listed
@@ -48,12 +48,12 @@ class CsvWriter:
 
     def begin(self) -> bytes:
         """Return the head."""
-        return _line((*COLUMNS, *self._extra))
+        return csv_line((*COLUMNS, *self._extra)).encode()
 
     def rows(self, answer: Answer) -> bytes:
         """Return a line for each row."""
-        name = _line((answer.signal,))[:-1].decode()
-        tail = f",{_line(tuple(self._extra.values())).decode()}" if self._extra else "\n"
+        name = csv_line((answer.signal,))[:-1]
+        tail = f",{csv_line(self._extra.values())}" if self._extra else "\n"
         parts = []
         for some in answer.slices(AT_ONCE):
             values = text.csv_values(some)
@@ -187,9 +187,3 @@ def names_of(statuses: NDArray[np.uint32]) -> list[str]:
     codes = statuses.tolist()
     names = {code: quality.name_of(code) for code in set(codes)}
     return [names[code] for code in codes]
-
-
-def _line(fields: tuple[object, ...]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(fields)
-    return line.getvalue().encode()
