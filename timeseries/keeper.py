@@ -6,13 +6,16 @@ does, whatever ended the writer, and says on standard output, a line of JSON eac
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
 import signal
 import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from plant.clock import ticks_from_seconds, ticks_from_unix_ns
@@ -25,6 +28,8 @@ BLOCKS, SAMPLES, OLDEST_S = 64, 65_536, 10.0
 TRIM_S, SCRUB_S, SCRUB_AGAIN_S = 60.0, 86_400.0, 3600.0
 """Checksums are looked at more often while something is damaged: it may be put back from a copy."""
 DAY, STEP = ticks_from_seconds(86_400.0), ticks_from_seconds(600.0)
+MOST_NAMED = 20
+"""Of what is damaged."""
 MOST_UNSEALED = 2_000_000_000
 """Bytes of chunks: where a day has more, the older half is sealed."""
 
@@ -34,8 +39,8 @@ Say = Callable[..., None]
 def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Event) -> None:
     """Archive, seal, forget and look at checksums until it is to end.
 
-    Says `trouble` when it cannot, and an empty one when it can, first and again; `forgotten` samples; all that is
-    `damaged`, when that is something else than before.
+    Says `trouble` when it cannot, and an empty one when it can, first and again; `forgotten` samples; the first of what
+    is `damaged`, and how many `parts` that is, when it is something else than before.
     """
     keeper, trouble = None, None
     try:
@@ -44,7 +49,7 @@ def keep(folder: Path, retention: Retention, say: Say, is_ending: threading.Even
                 keeper = keeper or _Keeper(folder, retention, is_ending)
                 damage = keeper.scrub_when_due()
                 if damage is not None:
-                    say(damaged=damage)
+                    say(damaged=damage[:MOST_NAMED], parts=len(damage))
                 forgotten = keeper.do_what_is_due()
             except (sqlite3.Error, OSError) as error:
                 if not trouble:
@@ -67,9 +72,27 @@ class _Ending(Exception):  # noqa: N818
     """Leaves what takes long, and is begun anew by the next start."""
 
 
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have no other: that of a writer that was killed ends a moment later."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"{folder}: another process keeps it in order"
+            raise OSError(message) from None
+        yield
+    finally:
+        os.close(lock)
+
+
 class _Keeper:
     def __init__(self, folder: Path, retention: Retention, is_ending: threading.Event) -> None:
-        self._upkeep = Upkeep(folder)
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(_alone(folder))
+            self._upkeep = opened.enter_context(contextlib.closing(Upkeep(folder)))
+            self._close = opened.pop_all().close
         self._retention = retention
         self._archived = self._trimmed = time.monotonic()
         self._is_ending = is_ending
@@ -80,7 +103,7 @@ class _Keeper:
         self._said: list[str] = []
 
     def close(self) -> None:
-        self._upkeep.close()
+        self._close()
 
     def scrub_when_due(self) -> list[str] | None:
         """Return what is damaged, None where that is nothing new."""

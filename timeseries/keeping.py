@@ -15,6 +15,7 @@ from typing import Any
 from timeseries.retention import Retention
 
 AGAIN_S, LONGEST_S, END_S = 2.0, 60.0, 10.0
+LONGEST_LINE = 1_000_000
 DAMAGED = "cstr_history_damaged", "Parts of the history that are not as they were written."
 """The metric of it."""
 
@@ -39,14 +40,15 @@ async def keep(folder: Path, retention: Retention, log: logging.Logger, telling:
     while True:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "timeseries.keeper", str(folder), str(retention.age), str(retention.bytes),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=LONGEST_LINE,
         )  # fmt: skip
         try:
             assert process.stdout is not None  # noqa: S101
-            async for line in process.stdout:
-                voice.tell(json.loads(line))
-                pause = AGAIN_S
-            voice.ended(folder, await process.wait())
+            with contextlib.suppress(ValueError):  # half a line, of one that was killed
+                async for line in process.stdout:
+                    voice.tell(json.loads(line))
+                    pause = AGAIN_S
+            voice.ended(folder, await _end(process))
         finally:
             await asyncio.shield(_end(process))
         await asyncio.sleep(pause)
@@ -65,33 +67,38 @@ class _Voice:
         self._trouble(f"its upkeep ended with {code}, and is begun anew")
 
     def tell(self, said: dict[str, Any]) -> None:
-        for what, of_it in said.items():
-            if what == "forgotten":
-                self._log.info("%s samples beyond the retention were deleted", of_it)
-            elif what == "damaged":
-                for each in of_it:
-                    self._log.error("history is damaged: %s; put the file back from a copy", each)
-                self._telling.trouble("segments", f"history: {', '.join(of_it)}" if of_it else "")
-                self._telling.damage(len(of_it))
-            elif of_it:
-                self._log.error("the archive cannot be written (%s); samples stay in the log until it can", of_it)
-                self._trouble(of_it)
-            elif self._is_troubled:
-                self._log.info("the archive can be written again")
-                self._trouble("")
+        if "forgotten" in said:
+            self._log.info("%s samples beyond the retention were deleted", said["forgotten"])
+        elif "damaged" in said:
+            self._damaged(said["damaged"], said["parts"])
+        elif said["trouble"]:
+            self._log.error("the archive cannot be written (%s); samples stay in the log until it can", said["trouble"])
+            self._trouble(said["trouble"])
+        elif self._is_troubled:
+            self._log.info("the archive can be written again")
+            self._trouble("")
+
+    def _damaged(self, named: list[str], parts: int) -> None:
+        for each in named:
+            self._log.error("history is damaged: %s; put the file back from a copy", each)
+        if parts > len(named):
+            named = [*named, f"and {parts - len(named)} more"]
+            self._log.error("history is damaged: %s", named[-1])
+        self._telling.trouble("segments", f"history: {', '.join(named)}" if named else "")
+        self._telling.damage(parts)
 
     def _trouble(self, what: str) -> None:
         self._is_troubled = bool(what)
         self._telling.trouble("archive", f"archive: {what}" if what else "")
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process) -> int:
     if process.stdin is not None:
         process.stdin.close()
     try:
         async with asyncio.timeout(END_S):
-            await process.wait()
+            return await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+        return await process.wait()

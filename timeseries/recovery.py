@@ -37,8 +37,9 @@ def settle(folder: Path, connection: sqlite3.Connection, names: sqlite3.Connecti
     for path in reversed(_unknown(folder, connection)):  # the newest samples first
         try:
             with transaction(connection):
-                if path in _unknown(folder, connection):
-                    count = _register(path, connection, names)
+                if path not in _unknown(folder, connection):
+                    continue  # the upkeep of a writer that was killed has registered, or removed, it meanwhile
+                count = _register(path, connection, names)
         except (OSError, ValueError) as error:
             aside = _free(path)
             path.replace(aside)

@@ -229,8 +229,9 @@ class Upkeep:
 
     def _discard(self, made: Segment) -> None:
         """Remove a file that nobody has registered, as a next start does that comes before this has ended."""
-        if not self._archive.execute("SELECT 1 FROM segment WHERE file = ?", (made.file,)).fetchone():
-            (self._folder / made.file).unlink()
+        with transaction(self._archive):
+            if not self._archive.execute("SELECT 1 FROM segment WHERE file = ?", (made.file,)).fetchone():
+                (self._folder / made.file).unlink()
 
     def _groups(self, chunks: dict[int, list[int]]) -> Iterator[tuple[SignalInfo, Columns]]:
         infos = self._signals()

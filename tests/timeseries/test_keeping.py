@@ -21,6 +21,7 @@ import pytest
 from plant.clock import datetime_from_ticks
 from runtime.health import Health
 from timeseries import archive, keeper, keeping, recovery
+from timeseries.layout import ARCHIVE
 from timeseries.reader import Reader
 from timeseries.retention import Retention
 from timeseries.signals import SignalInfo
@@ -145,7 +146,7 @@ def test_damage_that_is_mended_is_said(
         return len(said) == 2
 
     with kept(folder, WEEK, is_mended) as said:
-        assert [len(each["damaged"]) for each in said] == [1, 0]
+        assert [each["parts"] for each in said] == [1, 0]
 
 
 def failing(error: Exception, then: Callable[..., Any]) -> Callable[..., Any]:
@@ -197,7 +198,7 @@ def test_a_look_at_checksums_that_is_cut_short_is_begun_again(
 
     monkeypatch.setattr(Upkeep, "damaged", damaged)
     with kept(folder, WEEK, lambda said: len(said) == 3) as said:
-        assert said[1:] == [{"trouble": ""}, {"damaged": ["chunk 7"]}]
+        assert said[1:] == [{"trouble": ""}, {"damaged": ["chunk 7"], "parts": 1}]
     assert 1 in taken  # nothing else waits for the next look
 
 
@@ -268,14 +269,53 @@ async def test_its_process_archives_and_is_begun_anew_when_it_dies(
     assert children() == []
 
 
+def test_one_waits_for_the_other_to_end(filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper, "RETRY_S", 0.01)
+    with contextlib.ExitStack() as first:
+        first.enter_context(kept(folder, WEEK, lambda said: True))
+
+        def until(said: list[Any]) -> bool:
+            if said:
+                first.close()
+            return len(said) == 2
+
+        with kept(folder, WEEK, until) as said:
+            assert said == [{"trouble": f"{folder}: another process keeps it in order"}, {"trouble": ""}]
+
+
+async def test_much_damage_is_counted_and_the_first_of_it_named(
+    filled: Store, folder: Path, upkeep: Upkeep, caplog: pytest.LogCaptureFixture
+) -> None:
+    upkeep.take_in()
+    upkeep.seal(2**62)
+    with contextlib.closing(sqlite3.connect(folder / ARCHIVE.file)) as connection, connection:
+        for number in range(1000):
+            connection.execute(
+                "INSERT INTO segment (id, file, count, bytes, checksum, first, last, footer) "
+                "SELECT ?1, ?1 || '.parquet', count, bytes, checksum, first, last, footer FROM segment WHERE id = 1",
+                (1000 + number,),
+            )
+    counts, troubles = list[int](), list[str]()
+    telling = keeping.Telling(lambda what, why: troubles.append(why), counts.append)
+    keeping_it = asyncio.create_task(keeping.keep(folder, WEEK, LOG, telling))
+    await eventually(lambda: counts)
+    assert counts == [1000]
+    assert troubles[0].startswith("history: ")
+    assert troubles[0].endswith(", and 980 more")
+    assert len(caplog.records) == 21
+    keeping_it.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await keeping_it
+
+
 async def test_what_its_process_says_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     health, counts = Health("s"), list[int]()
     voice = keeping._Voice(LOG, keeping.Telling(health.trouble, counts.append))
     troubles = []
     for said in (
-        {"trouble": ""}, {"trouble": "disk full"}, {"damaged": ["a.parquet: gone"]}, {"trouble": ""}, {"forgotten": 7},
-        {"damaged": []},
+        {"trouble": ""}, {"trouble": "disk full"}, {"damaged": ["a.parquet: gone"], "parts": 1}, {"trouble": ""},
+        {"forgotten": 7}, {"damaged": [], "parts": 0},
     ):  # fmt: skip
         voice.tell(said)
         troubles.append(health.as_json()["last_error"])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from plant.sample import Sample
+from timeseries import recovery
 from timeseries.layout import ARCHIVE, LOG
 from timeseries.reader import Reader
+from timeseries.segments import Segment
 from timeseries.signals import SignalInfo
 from timeseries.store import Store
 from timeseries.upkeep import Upkeep
@@ -126,3 +131,31 @@ def test_what_cannot_be_read_is_kept_aside_and_said(sealed: Path, caplog: pytest
     assert "00000002.parquet cannot be taken into the history" in caplog.text
     settle(sealed)
     assert caplog.text.count("cannot be taken") == 1
+
+
+def test_a_start_beside_an_upkeep_that_outlives_its_killed_writer(
+    store: Store, upkeep: Upkeep, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, 0, 5000)
+    upkeep.take_in()
+    wanted = all_of(folder)
+
+    def seal(folder: Path) -> Segment | None:
+        with contextlib.closing(Upkeep(folder)) as outliving:
+            return outliving.seal(at(4000))
+
+    put_down, is_sealed = recovery.put_down, threading.Event()
+
+    def slowly(*made: object) -> None:
+        is_sealed.set()
+        time.sleep(0.5)
+        put_down(*made)
+
+    monkeypatch.setattr(recovery, "put_down", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        sealing = pool.submit(seal, folder)
+        assert is_sealed.wait(10)
+        Store(folder).close()
+        assert sealing.result(10) is not None
+    assert segments(folder) == ["00000001.parquet"]
+    assert all_of(folder) == wanted
