@@ -100,6 +100,7 @@ class PlantServer(InternalServer):
         self.diagnostic_nodes: DiagnosticNodes | None = None
         self.publisher: Publisher | None = None
         self._engine: Engine | None = None
+        self._history_updates: HistoryUpdateService | None = None
         self._subscriptions: Subscriptions | None = None
 
     def serve(
@@ -138,6 +139,7 @@ class PlantServer(InternalServer):
             connection_audit,
             self.counts,
         )
+        self._history_updates = history_updates = HistoryUpdateService(history_updater, audit)
         dispatcher = Dispatcher(
             attributes,
             WriteService(nodes, simulator, commands, access, audit, limits, record),
@@ -146,7 +148,7 @@ class PlantServer(InternalServer):
             items,
             subscriptions,
             history,
-            HistoryUpdateService(history_updater, audit),
+            history_updates,
             access,
             sessionless,
             audit,
@@ -246,6 +248,8 @@ class PlantServer(InternalServer):
             await self.listener.stop()
         for session in self.sessions or ():
             session.close(delete_subscriptions=True)
+        if self._history_updates is not None:
+            await self._history_updates.finish()
         if self.publisher is not None:
             self.publisher.stop()
         await super().stop()

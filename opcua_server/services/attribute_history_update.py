@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,9 +24,22 @@ class HistoryUpdateService:
     def __init__(self, updater: HistoryUpdater, audit: Audit) -> None:
         self._updater = updater
         self._audit = audit
+        self._under_way: set[asyncio.Task[list[bytes]]] = set()
 
     async def update(self, session: PlantSession, rights: Rights, details: Sequence[Any], entry_id: str) -> list[bytes]:
-        """Return HistoryUpdateResults."""
+        """Return HistoryUpdateResults; what has begun is done and audited also when the client does not wait for it."""
+        work = asyncio.create_task(self._update(session, rights, details, entry_id), name="history update")
+        self._under_way.add(work)
+        work.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(work)
+
+    async def finish(self) -> None:
+        """Wait for what has begun."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _update(
+        self, session: PlantSession, rights: Rights, details: Sequence[Any], entry_id: str
+    ) -> list[bytes]:
         results = await self._updater.update(rights, session.user.name, details)
         for each, updated in zip(details, results, strict=True):
             node = getattr(each, "NodeId", ua.NodeId())

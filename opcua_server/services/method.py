@@ -6,7 +6,9 @@ called on any Object by anybody; GetMonitoredItems and ResendData (OPC 10000-5 v
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace
@@ -58,23 +60,20 @@ class MethodService:
     ) -> ua.CallMethodResult:
         """Call, after object, permissions, number and types of the arguments were checked.
 
-        The Methods of the Server object change nothing but what the session itself gets, and are not audited.
+        The Methods of the Server object change nothing but what the session itself gets, and are not audited. What ends
+        with its session may be half done, and is audited as such.
         """
         given = list(request.InputArguments or [])
         is_of_server = request.ObjectId == _SERVER and request.MethodId in self._of_server
-        began = now_ticks()
-        result = await self._call(session, request, given, is_of_server=is_of_server)
+        audited = partial(self._audit.called, session, object_id=request.ObjectId, method_id=request.MethodId,
+                          arguments=given, began=now_ticks(), entry_id=entry_id)  # fmt: skip
+        try:
+            result = await self._call(session, request, given, is_of_server=is_of_server)
+        except asyncio.CancelledError:
+            audited(outputs=(), code=int(ua.StatusCodes.BadSessionClosed))
+            raise
         if not is_of_server:
-            self._audit.called(
-                session,
-                object_id=request.ObjectId,
-                method_id=request.MethodId,
-                arguments=given,
-                outputs=result.OutputArguments,
-                code=result.StatusCode.value,
-                began=began,
-                entry_id=entry_id,
-            )
+            audited(outputs=result.OutputArguments, code=result.StatusCode.value)
         return result
 
     async def _call(

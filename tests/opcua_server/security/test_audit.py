@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,17 @@ async def test_a_method_is_told_with_arguments_and_result(endpoint: str, trail: 
         assert good["InputArguments"] == ["bias", '{"signal": "T", "size": 5}']
         assert good["OutputArguments"] == [fault]
         assert bad["status"] == "BadInvalidArgument"
+
+
+async def test_a_method_is_told_of_a_client_that_has_gone_meanwhile(endpoint: str, trail: Trail) -> None:
+    with contextlib.suppress(ConnectionError, TimeoutError):
+        async with Client(endpoint) as gone:
+            stepping = asyncio.create_task(step(gone, 3600.0))
+            await asyncio.sleep(0.2)
+            gone.uaclient.protocol.transport.abort()
+            await asyncio.gather(stepping, return_exceptions=True)
+    (line,) = await eventually(lambda: trail("AuditUpdateMethodEventType"))
+    assert (line["MethodId"], line["status"]) == ("ns=2;s=Plant.Simulation.Step", "BadSessionClosed")
 
 
 async def test_of_a_controller_only_that_it_takes_the_loop_is_told(endpoint: str, trail: Trail) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -96,3 +98,20 @@ async def test_the_name_of_who_changed_a_value_stands_with_what_was_before(servi
         )
         (result,) = await client.uaclient.history_read(params)
         assert [info.UserName for info in result.HistoryData.ModificationInfos] == ["engineer"]
+
+
+async def test_what_is_changed_is_told_of_a_client_that_has_gone_meanwhile(
+    serving: Serving, folder: Path, trail: Trail
+) -> None:
+    async with serving(off_loopback(folder), folder) as endpoint:
+        async with login(endpoint, folder, "engineer") as other:
+            now = ticks_of(await value(other, "Plant.Simulation.Time"))
+        details = ua.UpdateDataDetails(SP, HOW.Insert, [data(now - 1000 + place, 320.0) for place in range(1000)])
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with login(endpoint, folder, "engineer") as gone:
+                asking = asyncio.create_task(update(gone, details))
+                await asyncio.sleep(0.02)
+                gone.uaclient.protocol.transport.abort()
+                await asyncio.gather(asking, return_exceptions=True)
+        (line,) = await eventually(lambda: trail("AuditHistoryValueUpdateEventType"))
+    assert (line["user"], line["status"]) == ("engineer", "GoodEntryInserted")
