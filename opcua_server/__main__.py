@@ -30,7 +30,6 @@ from opcua_server.simulator import Simulator, timing_of
 from opcua_server.tags import Tags
 from opcua_server.users import users_of
 from opcua_server.wire.messages import now_ticks
-from plant.clock import TICKS_PER_SECOND
 from plant.simulation import PlantConfig
 from runtime.addresses import is_unspecified
 from runtime.errors import CouldNotRun
@@ -47,8 +46,6 @@ from timeseries.store import Store
 from timeseries.unpacked import Unpacked
 
 HISTORY = "history"
-CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
-"""A sample that a client adds may be so far ahead of the plant's clock."""
 LAST_PUBLISHING_S = 0.3
 """Plant time has stopped: subscribers get what was sampled last, and that the server ends."""
 
@@ -108,7 +105,7 @@ async def serve(context: Context) -> None:
         recorder,
         Amender(folder, unpacked),
         server.aspace.__contains__,
-        lambda: Storable(simulator.now - retention.age, simulator.now + CLOCKS_DIFFER, simulator.epoch),
+        lambda: Storable(simulator.now - retention.age, simulator.now, simulator.epoch),
         server.limits.max_string_length,
     )
 
