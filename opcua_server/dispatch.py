@@ -311,13 +311,13 @@ class Dispatcher:
         limits = self._limits
         most = limits.max_nodes_per_history_read_events if are_events else limits.max_nodes_per_history_read_data
         require(len(params.NodesToRead), most)
-        rights, seals = self._rights(request), request.session.history_points
+        rights, seals, most_bytes = self._rights(request), request.session.history_points, request.most_bytes
         timeout_ms = request.header.timeout_ms
 
         async def read() -> bytes:
             try:
                 async with asyncio.timeout(timeout_ms / 1000 if timeout_ms else None):
-                    parts = await self._history.read(rights, params, seals)
+                    parts = await self._history.read(rights, params, seals, most_bytes)
             except TimeoutError:
                 raise ua.uaerrors.BadTimeout from None
             return array_of(len(params.NodesToRead), parts)

@@ -68,14 +68,14 @@ class Answer:
     point: bytes
     """Continuation point; empty in the beginning."""
 
-    def raw(self, details: ua.ReadRawModifiedDetails, room: int) -> Result:
+    def raw(self, details: ua.ReadRawModifiedDetails, room: int, octets: int) -> Result:
         """Return samples as they are."""
         span = span_of(details)
         if span is None:
             return Result(int(ua.StatusCodes.BadHistoryOperationInvalid))
         point = raw.Point.of(self.point) if self.point else None
         room = min(details.NumValuesPerNode or room, room)
-        page = raw.read(self.history, self.number, self.info, span, room, point)
+        page = raw.read(self.history, self.number, self.info, span, room, point, octets)
         shown = modified.marked(self.history, self.number, page.samples)
         before, after = (
             [no_bound(time, self.wanted)] if time is not None else [] for time in (page.before, page.after)
@@ -87,7 +87,7 @@ class Answer:
             len(page),
         )
 
-    def modified(self, details: ua.ReadRawModifiedDetails, room: int) -> Result:
+    def modified(self, details: ua.ReadRawModifiedDetails, room: int, octets: int) -> Result:
         """Return what was changed."""
         if details.ReturnBounds:
             return Result(quality.BAD_INVALID_ARGUMENT)
@@ -96,7 +96,7 @@ class Answer:
             return Result(int(ua.StatusCodes.BadHistoryOperationInvalid))
         point = modified.Point.of(self.point) if self.point else None
         room = min(details.NumValuesPerNode or room, room)
-        page, rest = modified.read(self.history, self.number, span, room, point)
+        page, rest = modified.read(self.history, self.number, span, room, point, octets)
         return Result(
             quality.GOOD if page.infos else quality.GOOD_NO_DATA,
             rest.packed() if rest is not None else b"",

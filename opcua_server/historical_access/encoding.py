@@ -26,6 +26,8 @@ TIMESTAMPS = {
     ua.TimestampsToReturn.Both: records.SOURCE | records.SERVER,
 }
 """Neither is not valid here (OPC 10000-11 v1.04 §4.3)."""
+VALUE_OCTETS = 40
+"""Of a DataValue without its text, at most."""
 NO_OBJECT = bytes(3)
 """An ExtensionObject that is null."""
 _STATUS, _LENGTH = struct.Struct("<I"), struct.Struct("<i")
@@ -88,6 +90,18 @@ def data_values(columns: Columns, info: SignalInfo, most: int) -> list[ua.DataVa
             )
         )
     return found
+
+
+def fitting(columns: Columns, octets: int, beside: Sequence[bytes] = ()) -> int:
+    """Return how many of the first samples take so many bytes with what stands beside each; one at least, if any."""
+    if not columns.texts and not beside:
+        return len(columns)
+    sizes = np.full(len(columns), VALUE_OCTETS)
+    for row, text in columns.texts.items():
+        sizes[row] += len(text.encode())
+    if beside:
+        sizes += np.fromiter(map(len, beside), np.int64)
+    return max(min(1, len(columns)), int(np.searchsorted(np.cumsum(sizes), octets, side="right")))
 
 
 def samples(columns: Columns, info: SignalInfo, wanted: ua.TimestampsToReturn) -> Iterator[bytes]:

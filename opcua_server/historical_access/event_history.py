@@ -64,7 +64,9 @@ class EventHistory:
         """Close it."""
         self._reader.close()
 
-    def results(self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals) -> Iterator[list[bytes]]:
+    def results(
+        self, rights: Rights, params: ua.HistoryReadParameters, seals: Seals, octets: int
+    ) -> Iterator[list[bytes]]:
         """Return an iterator that reads and yields the HistoryReadResults, node by node in parts, in any thread."""
         details: Any = params.HistoryReadDetails
         nodes = [
@@ -72,10 +74,10 @@ class EventHistory:
             for node in params.NodesToRead
         ]
         agreed, _ = event_filters.agree(details.Filter, self._made.types, self._limits)
-        return self._results(_Asked(rights, details, nodes, agreed, seals, asked_of(details)))
+        asked = _Asked(rights, details, nodes, agreed, seals, asked_of(details))
+        return self._results(asked, Room(MAX_EVENTS_PER_CALL, min(MOST_OCTETS, octets), MOST_LOOKS))
 
-    def _results(self, asked: _Asked) -> Iterator[list[bytes]]:
-        room = Room(MAX_EVENTS_PER_CALL, MOST_OCTETS, MOST_LOOKS)
+    def _results(self, asked: _Asked, room: Room) -> Iterator[list[bytes]]:
         for node, is_there, has_history in asked.nodes:
             status = asked.rights.status(node.NodeId, READ_HISTORY)
             if not is_there or not asked.rights.sees(node.NodeId):

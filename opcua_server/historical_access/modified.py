@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opcua_server.historical_access.encoding import fitting
 from opcua_server.historical_access.points import ContinuationPoint
 from opcua_server.historical_access.raw import Span
 from plant import quality
@@ -28,18 +29,19 @@ class Point(ContinuationPoint):
 
 
 def read(
-    history: History, number: int, span: Span, most: int, point: Point | None
+    history: History, number: int, span: Span, most: int, point: Point | None, octets: int
 ) -> tuple[Modifications, Point | None]:
-    """Return at most so many modifications behind a continuation point, and where the rest begins; None: no more.
+    """Return at most so many modifications, and bytes, behind a continuation point; and where the rest begins, if any.
 
     Of one time the latest comes first, backward last.
     """
     after = (point.time, point.id) if point is not None else None
     found = history.amendments.modifications(number, *span.within, most + 1, after, backward=span.is_backward)
-    if len(found.infos) <= most:
+    count = min(most, fitting(found.samples, octets, [encoded(info) for info in found.infos]))
+    if len(found.infos) <= count:
         return found, None
-    infos = found.infos[:most]
-    return Modifications(infos, found.samples.take(np.arange(most))), Point(infos[-1].time, infos[-1].id)
+    infos = found.infos[:count]
+    return Modifications(infos, found.samples.take(np.arange(count))), Point(infos[-1].time, infos[-1].id)
 
 
 def encoded(info: Modification) -> bytes:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opcua_server.historical_access.encoding import fitting
 from opcua_server.historical_access.points import ContinuationPoint
+from opcua_server.wire.messages import ANY_SIZE
 from plant.clock import TICKS_PER_SECOND
 from timeseries.columns import Columns
 from timeseries.reading import FOREVER, History
@@ -78,8 +80,10 @@ class Page:
         return (self.before is not None) + len(self.samples) + (self.after is not None)
 
 
-def read(history: History, number: int, info: SignalInfo, span: Span, most: int, point: Point | None) -> Page:
-    """Return at most so many values of a signal, behind a continuation point if there is one."""
+def read(
+    history: History, number: int, info: SignalInfo, span: Span, most: int, point: Point | None, octets: int = ANY_SIZE
+) -> Page:
+    """Return at most so many values and bytes of a signal, behind a continuation point if there is one."""
     low, high, before, after = _limits(history, number, info, span)
     backward = span.is_backward
     if backward:
@@ -89,7 +93,7 @@ def read(history: History, number: int, info: SignalInfo, span: Span, most: int,
         low, high = (low, min(high, point.time + 1)) if backward else (max(low, point.time), high)
     room = most - (before is not None)
     found = _first(history, number, info, low, high, room + 1, point, backward=backward)
-    shown = found.take(np.arange(min(room, len(found))))
+    shown = found.take(np.arange(min(room, fitting(found, octets))))
     last = _last(shown, before, point, backward=backward)
     if span.has_open_bound and last is not None:
         after = last.time + (-1 if backward else 1) * TICKS_PER_SECOND  # §4.6 Table 1, notes b and c

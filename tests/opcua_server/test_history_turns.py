@@ -136,7 +136,7 @@ async def test_who_asks_for_little_does_not_wait_for_all_that_others_ask(
 ) -> None:
     answered: list[str] = []
 
-    def slow(self: Answer, details: Any, room: int) -> Result:
+    def slow(self: Answer, details: Any, most: int, octets: int) -> Result:
         answered.append(self.info.name)
         return Result(quality.GOOD)
 

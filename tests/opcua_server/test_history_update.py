@@ -211,6 +211,29 @@ async def test_the_server_limits_what_it_answers_at_once(
     assert [len(page.DataValues) for page in await read(client, T, since, since + S, modified=True)] == [3, 3, 1]
 
 
+@pytest.mark.parametrize("most_bytes", [0, 100_000])
+async def test_long_texts_come_in_pages_that_a_client_takes(client: Client, since: int, most_bytes: int) -> None:
+    texts = [f"{place} " + 2000 * "ü" for place in range(300)]
+    values = [data(since + 1 + place, text, V.String) for place, text in enumerate(texts)]
+    (answer,) = await update(client, put(CAUSE, Perform.Insert, *values))
+    assert set(answer[1]) == {"GoodEntryInserted"}
+    limited = Client(client.server_url.geturl())
+    limited.max_messagesize = most_bytes
+    async with limited:
+        for start, end, wanted in ((since, since + S, texts), (since + S, since, texts[::-1])):
+            for is_modified in (False, True):
+                pages = await read(limited, CAUSE, start, end, modified=is_modified)
+                found = [each.Value.Value for page in pages for each in page.DataValues]
+                assert found == wanted
+                assert (len(pages) > 10) == bool(most_bytes)
+        details = ua.ReadRawModifiedDetails(False, FileTime.of(since), FileTime.of(since + S), 0, False)
+        nodes = [ua.HistoryReadValueId(NodeId=ua.NodeId(name, 2)) for name in (CAUSE, T, CAUSE)]
+        asked = ua.HistoryReadParameters(details, ua.TimestampsToReturn.Both, False, nodes)
+        results = await limited.uaclient.history_read(asked)
+        assert all(each.StatusCode.is_good() and each.HistoryData.DataValues for each in results)
+    await update(client, delete(CAUSE, since, since + S))
+
+
 async def test_computed_history_is_of_the_changed_values(client: Client, since: int) -> None:
     await update(client, delete(T, since, since + S), put(T, Perform.Insert, data(since + 1, 100.0)))
     await update(client, put(T, Perform.Insert, data(since + S // 2 + 1, 200.0)))
