@@ -168,14 +168,24 @@ def _written(found: list[Answer], media_type: str, extra: Extra, following: str 
 
 def _times(reader: Reader, texts: list[str]) -> list[int]:
     now = reader.newest_time()
-    return [ticks_from_time(text, now) for text in texts]
+    return [_time(text, now) for text in texts]
+
+
+def _time(text: str, now: int) -> int:
+    try:
+        return ticks_from_time(text, now)
+    except ValueError as error:
+        if " " not in text.strip():
+            raise
+        message = f"{error}; a + is written %2B in a URL"
+        raise ValueError(message) from None
 
 
 def _span(reader: Reader, start: str, end: str, *, is_newest_in: bool = False) -> tuple[int, int]:
     """Return a span; where the newest sample is to be in it, `now` is an end behind that."""
     now = reader.newest_time()
-    low = ticks_from_time(start, now)
-    high = now + 1 if is_newest_in and end.strip() == "now" else ticks_from_time(end, now)
+    low = _time(start, now)
+    high = now + 1 if is_newest_in and end.strip() == "now" else _time(end, now)
     if high <= low:
         message = f"end {end!r}: allowed is a time after start {start!r}"
         raise ValueError(message)

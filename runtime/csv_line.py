@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 def csv_line(fields: Iterable[object]) -> str:
-    """Return fields as a line, with its end; before Python 3.13 a line break is quoted only where it could end a line."""
+    """Return fields as a line, with its end: before Python 3.13 a line break is quoted only where it may end one."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow(fields)
     return line.getvalue()[:-2] + "\n"

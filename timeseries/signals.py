@@ -17,6 +17,7 @@ from timeseries.columns import Columns
 from timeseries.layout import transaction
 
 BOOLEAN, UINT64, FLOAT, DOUBLE, DATETIME = DataType.BOOLEAN.value, 9, 10, DataType.DOUBLE.value, DataType.DATETIME.value
+_INTEGERS = {2: np.int8, 3: np.uint8, 4: np.int16, 5: np.uint16, 6: np.int32, 7: np.uint32, 8: np.int64, 9: np.uint64}
 TEXTS = (DataType.STRING.value, 21)
 """String and LocalizedText (OPC 10000-6 v1.05 §5.1.2)."""
 
@@ -47,6 +48,16 @@ class SignalInfo:
         if self.is_float:
             return words.view(np.float64)
         return (words.view(np.uint64) if self.data_type == UINT64 else words).astype(np.float64)
+
+    @property
+    def of_number(self) -> Callable[[float], Scalar]:
+        """What makes a plain value of a number that was computed: of an integer's type, the nearest."""
+        if self.data_type == BOOLEAN:
+            return bool
+        if self.is_float:
+            return float
+        limits = np.iinfo(_INTEGERS.get(self.data_type, np.int64))
+        return lambda number: min(max(round(number), int(limits.min)), int(limits.max))
 
     @property
     def scalar(self) -> Callable[[int], Scalar]:

@@ -207,13 +207,12 @@ def series_of(info: SignalInfo, columns: Columns, covered_to: int) -> Series:
 
         places = np.arange(len(columns), dtype=np.float64)
         return Series(columns.times, places, columns.statuses, True, held_to, held, is_text=True)
-    decode = bool if info.data_type == BOOLEAN else float if info.is_float else round
     stepped = info.stepped or info.data_type == BOOLEAN
     numbers = info.numbers(columns.words)
     exact = None
     if not info.is_float and np.abs(numbers).max(initial=0.0) >= MOST_EXACT:
         exact = columns.words.view(np.uint64) if info.data_type == UINT64 else columns.words
-    return Series(columns.times, numbers, columns.statuses, stepped, held_to, decode, exact=exact)
+    return Series(columns.times, numbers, columns.statuses, stepped, held_to, info.of_number, exact=exact)
 
 
 def _ends(times: NDArray[np.int64], runs: list[NDArray[np.intp]]) -> tuple[int, int]:

@@ -138,6 +138,7 @@ async def test_the_last_of_several_signals_comes_in_every_format(get: Get) -> No
         ("history/raw", {"signal": ["R101.T", "R101.TIC101.SP"]}, "'signal': is there 2 times; allowed is once"),
         ("history/aggregate", {"treat_uncertain": "false"}, "treat_uncertain_as_bad"),
         ("history/aggregate", {"percent_data_bad": "101"}, "percent_data_bad 101: allowed is 0 to 100"),
+        ("history/raw", {"start": "2026-11-22T04:00:00 02:00"}, "a + is written %2B in a URL"),
         ("history/aggregate", {"interval": "0.00001us"}, "allowed is 0 (one for all), or 100 ns and more"),
         ("signals", {"signal": "R101.T"}, "'signal': allowed are none"),
     ],

@@ -157,3 +157,12 @@ def test_of_a_signal_without_samples_there_is_nothing(tmp_path: Path) -> None:
     empty = Reader(tmp_path / "history")
     assert empty.at(SLOPED, [T0]).statuses.tolist() == [quality.BAD_NO_DATA]
     assert empty.aggregated(SLOPED, T0, T0 + S, 0, "Count").statuses.tolist() == [quality.BAD_NO_DATA]
+
+
+@pytest.mark.parametrize(
+    ("data_type", "low", "high"),
+    [(3, 0, 2**8 - 1), (4, -(2**15), 2**15 - 1), (8, -(2**63), 2**63 - 1), (9, 0, 2**64 - 1)],
+)
+def test_what_is_computed_of_an_integer_stays_within_its_type(data_type: int, low: int, high: int) -> None:
+    of_number = SignalInfo("R101.Count", "", data_type).of_number
+    assert [of_number(number) for number in (-1e30, float(low), 2.6, float(high), 1e30)] == [low, low, 3, high, high]
