@@ -17,7 +17,7 @@ from timeseries.columns import Columns
 from timeseries.layout import transaction
 
 BOOLEAN, UINT64, FLOAT, DOUBLE, DATETIME = DataType.BOOLEAN.value, 9, 10, DataType.DOUBLE.value, DataType.DATETIME.value
-_INTEGERS = {2: np.int8, 3: np.uint8, 4: np.int16, 5: np.uint16, 6: np.int32, 7: np.uint32, 8: np.int64, 9: np.uint64}
+_INTEGERS = {2: "i1", 3: "u1", 4: "i2", 5: "u2", 6: "i4", 7: "u4", 8: "i8", 9: "u8"}
 TEXTS = (DataType.STRING.value, 21)
 """String and LocalizedText (OPC 10000-6 v1.05 §5.1.2)."""
 
@@ -56,7 +56,7 @@ class SignalInfo:
             return bool
         if self.is_float:
             return float
-        limits = np.iinfo(_INTEGERS.get(self.data_type, np.int64))
+        limits = np.iinfo(_INTEGERS.get(self.data_type, "i8"))
         return lambda number: min(max(round(number), int(limits.min)), int(limits.max))
 
     @property
