@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import math
@@ -82,7 +83,12 @@ class Commander:
 
     async def carry_out(self, reactor: str, command: dict[str, object], source: str) -> Outcome:
         """Do what a command says, however it came; `source` is what the trail says of that."""
-        status, why = await self._outcome(reactor, command)
+        try:
+            status, why = await self._outcome(reactor, command)
+        except asyncio.CancelledError:
+            why = "who sent it was gone before the server had answered; it may be written"
+            await asyncio.shield(self._done(source, command, "BadNoCommunication", why))
+            raise
         await self._done(source, command, status, why)
         return status, why
 

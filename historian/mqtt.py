@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from historian.command_trail import CommandTrail
@@ -15,7 +15,7 @@ from historian.listener import Listener
 from historian.metrics import Metrics
 from historian.publisher import Publisher
 from historian.sparkplug.session import SPARKPLUG, Sparkplug
-from historian.status import Source, keep_status
+from historian.status import Source, Statuses
 from historian.store_thread import StoreThread
 from plant.names import PLANT, split_signal
 from runtime.mqtt_link import MqttLink, keep_connected
@@ -43,8 +43,9 @@ class Mqtt(Listener):
         self._link: OpcuaLink | None = None
         self._source = Source()
         nodes, audit = settings.historian.nodes, settings.server.audit
-        self._folders = dict.fromkeys(split_signal(node.name)[0] for node in nodes) or (*settings.reactors, PLANT)
-        """What has a status."""
+        known = [node.name for node in nodes] or (store.names() if settings.server.url is not None else ())
+        folders = _folders(known) if known else {*settings.reactors, PLANT}
+        self._statuses = Statuses(url, self._site, self._source, folders)
         trail = CommandTrail(RotatingLines(context.data / COMMANDS, round(audit.megabytes * 1e6), audit.files), metrics)
         self._commander = Commander(lambda: self._link, metrics, self._site, nodes, trail.put)
         has_influxdb = settings.influxdb.url is not None
@@ -65,9 +66,7 @@ class Mqtt(Listener):
             identifier = f"cstr-historian-{self._site}"
             data = keep_connected(self._url, identifier, self._exchange, on_state=self._on_broker)
             group.create_task(data, name="mqtt")
-            for folder in self._folders:
-                status = keep_status(self._url, folder, self._site, self._source)
-                group.create_task(status, name=f"status {folder}")
+            group.create_task(self._statuses.run(), name="statuses")
             if self._sparkplug is not None:
                 group.create_task(self._sparkplug.run(self._url), name="sparkplug")
             if self._confirmation is not None:
@@ -79,7 +78,9 @@ class Mqtt(Listener):
 
     async def declared(self, infos: Sequence[SignalInfo]) -> None:
         """Have commands and a Sparkplug host know what there is, before anything of it comes."""
-        self._commander.know(info.name for info in infos)
+        names = [info.name for info in infos]
+        self._commander.know(names)
+        self._statuses.of(_folders(names))
         if self._sparkplug is not None:
             await self._sparkplug.source_is_there(infos)
 
@@ -118,3 +119,7 @@ class Mqtt(Listener):
             self._health.ready("broker")
         else:
             self._health.lost("broker", why)
+
+
+def _folders(names: Iterable[str]) -> set[str]:
+    return {split_signal(name)[0] for name in names}

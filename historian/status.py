@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Iterable
 
 from plant.clock import text_from_ticks, ticks_from_unix_ns
 from plant.names import topic
@@ -38,6 +39,33 @@ class Source:
         self._since = text_from_ticks(ticks_from_unix_ns(time.time_ns()))
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
+
+
+class Statuses:
+    """Those of all reactors, and other folders of signals."""
+
+    def __init__(self, url: str, site: str, source: Source, folders: Iterable[str]) -> None:
+        self._url, self._site, self._source = url, site, source
+        self._folders = set(folders)
+        self._is_changed = asyncio.Event()
+
+    def of(self, folders: Iterable[str]) -> None:
+        """Have these have a status; one that is no more is offline."""
+        self._folders = set(folders)
+        self._is_changed.set()
+
+    async def run(self) -> None:
+        """Keep them, for ever."""
+        tasks: dict[str, asyncio.Task[None]] = {}
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._is_changed.clear()
+                for folder in tasks.keys() - self._folders:
+                    tasks.pop(folder).cancel()
+                for folder in self._folders - tasks.keys():
+                    status = keep_status(self._url, folder, self._site, self._source)
+                    tasks[folder] = group.create_task(status, name=f"status {folder}")
+                await self._is_changed.wait()
 
 
 async def keep_status(url: str, reactor: str, site: str, source: Source) -> None:

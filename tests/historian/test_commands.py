@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -155,6 +156,25 @@ async def test_done_and_refused_commands_are_in_the_trail(plant, tmp_path: Path)
     ]
     assert {each["event"] for each in records} == {"MqttCommand"}
     assert (records[1]["node"], records[1]["NewValue"]) == ("R101.TIC101.SP", 1000)
+
+
+async def test_a_command_that_was_sent_to_the_server_when_the_broker_went_is_in_the_trail(plant, tmp_path: Path) -> None:
+    class Slow(Written):
+        async def write(self, values: Mapping[str, object]) -> dict[str, int]:
+            self.values += values.items()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    link, trail = Slow(), CommandTrail(RotatingLines(tmp_path / COMMANDS, 10_000, 2), plant.metrics)
+    commander = Commander(lambda: link, plant.metrics, "main", audit=trail.put)  # type: ignore[arg-type,return-value]
+    commanding = asyncio.create_task(commander.run(Broker(message(SETPOINT))))  # type: ignore[arg-type]
+    while not link.values:
+        await asyncio.sleep(0)
+    commanding.cancel()
+    await asyncio.gather(commanding, return_exceptions=True)
+    (line,) = [json.loads(each) for each in (tmp_path / COMMANDS).read_text().splitlines()]
+    assert (line["node"], line["NewValue"], line["status"]) == ("R101.TIC101.SP", 350.5, "BadNoCommunication")
+    assert "it may be written" in line["message"]
 
 
 async def test_a_trail_that_cannot_be_written_stops_no_command(plant, tmp_path: Path, caplog) -> None:

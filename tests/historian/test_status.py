@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from historian import status
-from historian.status import OFFLINE, Source, keep_status
+from historian.status import OFFLINE, Source, Statuses, keep_status
 from runtime.errors import LinkLost
 from runtime.mqtt_link import Will
 
@@ -19,10 +19,13 @@ class Broker:
     """Stands where the MQTT link would: keeps what is retained."""
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        assert (topic, retain) == ("plant/main/Area1/R101/status", True)
-        self.retained.append(payload)
+        assert retain
+        self.all[topic] = payload
+        if topic == "plant/main/Area1/R101/status":
+            self.retained.append(payload)
 
     def __init__(self) -> None:
+        self.all: dict[str, bytes] = {}
         self.retained: list[bytes] = []
         self.is_cut = asyncio.Event()
 
@@ -69,3 +72,20 @@ async def test_it_is_told_again_when_the_broker_has_told_the_will(monkeypatch: p
     assert [json.loads(payload)["state"] for payload in broker.retained[-2:]] == ["offline", "online"]
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_a_folder_that_the_server_has_is_online_and_one_that_it_has_no_more_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broker = Broker()
+    monkeypatch.setattr(status, "keep_connected", broker.keep_connected)
+    statuses = Statuses("mqtt://x", "main", Source(), ["R101", "R102"])
+    keeping = asyncio.create_task(statuses.run())
+    await asyncio.sleep(0.01)
+    statuses.of(["R102", "R103"])
+    await asyncio.sleep(0.01)
+    states = {topic.split("/")[-2]: json.loads(payload)["state"] for topic, payload in broker.all.items()}
+    assert states == {"R101": "offline", "R102": "online", "R103": "online"}
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert set(broker.all.values()) == {OFFLINE}
