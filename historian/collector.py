@@ -42,6 +42,8 @@ NEVER = (0, 0)
 """Where a gap begins of a signal of which nothing was ever stored."""
 AHEAD = ticks_from_seconds(86_400.0)
 """So far may a value of another server be ahead of that server's clock; plant time may be anywhere."""
+CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
+"""So far a device's clock may be ahead of its server's that was never set."""
 BEYOND = TICKS_PER_SECOND
 """So far may a value of our plant be ahead of its clock, which is that of the last scan: what is written later is."""
 BEHIND = TICKS_PER_SECOND // 1000
@@ -109,6 +111,7 @@ class Collector:
         self._health.trouble("values", "")
         self._health.trouble("queues", "")
         self._reached = await self._thread.do(self._store.newest)
+        self._tell_epoch(max((epoch for epoch, _ in self._reached.values()), default=0))
         numbers = self._store.numbers(self._reached).tolist()
         self._same_times = None if link.is_plant else SameTimes(dict(zip(numbers, self._reached.values(), strict=True)))
         self._refused.begin()
@@ -133,6 +136,16 @@ class Collector:
         async for jumps in link.history_pages([EPOCH], UNIX_EPOCH_TICKS, end, on_refusal=refused.__setitem__):
             self._epochs.learn(jumps.readings())
         self._epochs.learn([epoch])
+
+    def _tell_epoch(self, stored: int) -> None:
+        """Say where the store has had a later plant than this one: what is newest, and `now`, stay that one's."""
+        what = ""
+        if stored > self._epochs.present:
+            what = f"the server is in epoch {self._epochs.present}, and what is stored has epoch {stored}, of a plant "
+            what += "that was before: newest values and `now` stay that one's; for a history of its own, move "
+            what += "DATA/historian away"
+            log.error("%s", what)
+        self._health.trouble("epoch", what)
 
     async def _wait_for_gaps(self) -> None:
         """Return when there are gaps to be filled: new ones, or refused ones that are asked for again."""
@@ -204,9 +217,12 @@ class Collector:
         self._metrics.refused_gaps(len(self._refused))
 
     def _start(self, epoch: int, last: int, end: int) -> int:
-        """Return from when on something of a signal may be missing, ticks; of the last one's time, too, if that may."""
+        """Return from when on something of a signal may be missing, ticks; of the last one's time, too, if that may.
+
+        One that is ahead of another server's clock may have come by a clock that was set back since.
+        """
         if self._same_times is not None:
-            last -= BEHIND
+            last -= BEHIND if last <= self._asked_at + CLOCKS_DIFFER else self._ahead
         begin = last + 1 if epoch == self._epochs.present else min(last + 1, self._epochs.begin_behind(epoch))
         return max(begin, end - self._beyond - self._reach)
 

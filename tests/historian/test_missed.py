@@ -133,3 +133,33 @@ async def test_what_another_server_gets_while_it_is_asked_comes_live_only(plant,
     server.past = [server.measure(T, float(second), second) for second in (1, 2, 3, 4, 5)]
     async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
         assert plant.stored(T) == [1.0, 2.0, 3.0]
+
+
+async def test_what_another_server_had_after_its_clock_was_set_back(plant, server) -> None:
+    server.is_plant = False
+    ahead = 7200
+    server.past, server.now = [server.measure(T, 1.0, ahead)], server.at(ahead)
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        pass
+    server.live, server.now = [server.measure(T, 2.0, 1)], server.at(1)
+    async with plant.collecting(server, lambda: len(plant.stored(T)) == 2 and not plant.gaps()):
+        pass
+    server.past += [server.measure(T, 100.0 + second, second) for second in range(2, 601)]
+    server.live, server.now = [server.measure(T, 700.0, 600)], server.at(600)
+    async with plant.collecting(server, lambda: len(plant.stored(T)) > 3 and not plant.gaps()):
+        assert len(plant.stored(T)) == 601
+
+
+async def test_a_server_in_an_earlier_epoch_than_history_is_told_of(plant, server) -> None:
+    server.jump(2, 0)
+    server.past, server.now = [*server.past, server.measure(T, 1.0, 1)], server.at(1)
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        assert plant.health.last_error == ""
+    server.past = []
+    server.jump(0, 3600)
+    server.past, server.now = [*server.past, server.measure(T, 2.0, 3601)], server.at(3601)
+    async with plant.collecting(server, lambda: len(plant.stored(T)) == 2 and not plant.gaps()):
+        assert "the server is in epoch 0, and what is stored has epoch 2" in plant.health.last_error
+    server.jump(3, 7200)
+    async with plant.collecting(server, lambda: plant.health.last_error == ""):
+        pass
