@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from plant import quality
+from plant.quality import NAMES
 from plant.names import split_signal
 from plant.sample import Scalar
 from timeseries.answers.times import listed
@@ -39,7 +40,8 @@ def data_set_messages(
         field: dict[str, object] = {} if bad else {"UaType": data_type}
         field["Value"] = None if bad else _json_value(value, data_type)
         if status != quality.GOOD:
-            field["StatusCode"] = {"Code": status, "Symbol": quality.name_of(status)}
+            code = status & quality.CODE_BITS
+            field["StatusCode"] = {"Code": status, **({"Symbol": NAMES[code]} if code in NAMES else {})}
         field["SourceTimestamp"] = source
         if server_time:
             field["ServerTimestamp"] = server
@@ -47,7 +49,7 @@ def data_set_messages(
             "DataSetWriterName": name,
             "SequenceNumber": seq % 2**32,
             "Timestamp": server if server_time else source,
-            "MessageType": "ua-deltaframe",
+            "MessageType": "ua-keyframe",
             **historical,
             "Payload": {split_signal(name)[1]: field},
         }

@@ -103,6 +103,9 @@ def test_a_data_set_message_carries_one_data_value(store: Store) -> None:
     assert bad["Payload"]["T"]["Value"] is None
     assert bad["Payload"]["T"]["StatusCode"]["Symbol"] == "BadSensorFailure"
     assert bad["Historical"] is True
+    unknown = data_set_message(store, Sample(TIME, "R101.T", None, 0x80FF0000, TIME, 0, 11))
+    assert unknown["Payload"]["T"]["StatusCode"] == {"Code": 0x80FF0000}
+    assert unknown["MessageType"] == "ua-keyframe"
 
 
 @pytest.mark.parametrize(
