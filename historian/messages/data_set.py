@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from plant import quality
-from plant.quality import NAMES
 from plant.names import split_signal
+from plant.quality import NAMES
 from plant.sample import Scalar
 from timeseries.answers.times import listed
 from timeseries.columns import Columns

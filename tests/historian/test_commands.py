@@ -158,18 +158,20 @@ async def test_done_and_refused_commands_are_in_the_trail(plant, tmp_path: Path)
     assert (records[1]["node"], records[1]["NewValue"]) == ("R101.TIC101.SP", 1000)
 
 
-async def test_a_command_that_was_sent_to_the_server_when_the_broker_went_is_in_the_trail(plant, tmp_path: Path) -> None:
+async def test_a_command_that_was_sent_to_the_server_when_the_broker_went_is_in_the_trail(
+    plant, tmp_path: Path
+) -> None:
     class Slow(Written):
         async def write(self, values: Mapping[str, object]) -> dict[str, int]:
             self.values += values.items()
-            await asyncio.Event().wait()
-            raise AssertionError
+            is_there.set()
+            return await asyncio.Future()
 
+    is_there = asyncio.Event()
     link, trail = Slow(), CommandTrail(RotatingLines(tmp_path / COMMANDS, 10_000, 2), plant.metrics)
     commander = Commander(lambda: link, plant.metrics, "main", audit=trail.put)  # type: ignore[arg-type,return-value]
     commanding = asyncio.create_task(commander.run(Broker(message(SETPOINT))))  # type: ignore[arg-type]
-    while not link.values:
-        await asyncio.sleep(0)
+    await is_there.wait()
     commanding.cancel()
     await asyncio.gather(commanding, return_exceptions=True)
     (line,) = [json.loads(each) for each in (tmp_path / COMMANDS).read_text().splitlines()]
