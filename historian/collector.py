@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
 """So far a device's clock may be ahead of its server's that was never set."""
 BEYOND = TICKS_PER_SECOND
 """So far may a value of our plant be ahead of its clock, which is that of the last scan: what is written later is."""
+FIRST_VALUES_S = 2.0
+"""So long the present value of each signal is waited for, which another server sends of each item that it monitors."""
 BEHIND = TICKS_PER_SECOND // 1000
 """Ticks that the last sample may stand behind the time that it came with."""
 _DAY = ticks_from_seconds(DAY_S)
@@ -75,6 +78,11 @@ class Collector:
         self._same_times: SameTimes | None = None
         """Of what is live, where the server is none of ours: our plant's times rise."""
         self._live = Intake((), self._sampling)
+        self._come: dict[str, int] = {}
+        """Time of the newest sample of each signal that has come live over this connection."""
+        self._has_come = asyncio.Event()
+        self._until: dict[str, int] = {}
+        """The same, when history was asked for what was missed: what is later comes live."""
         self._infos: dict[str, VariableInfo] = {}
         self._next_overflow_said = 0.0
         """When the next overflow is said, by the monotonic clock."""
@@ -106,7 +114,7 @@ class Collector:
         declared = [self._signal_info(info) for info in infos]
         await self._thread.do(self._store.declare, declared)
         await self._listener.declared(declared)
-        self._gaps, self._opening = {}, Counter()
+        self._gaps, self._opening, self._come = {}, Counter(), {}
         self._lost, self._wrong = set(), set()
         self._health.trouble("values", "")
         self._health.trouble("queues", "")
@@ -170,6 +178,9 @@ class Collector:
         A gap stays open until that is stored, so that the next connection begins there again when this one dies; also
         where the server refuses, and is asked again later.
         """
+        if self._same_times is not None:
+            await self._wait_for_values(gaps)
+        self._until = dict(self._come)
         self._asked_at = await link.clock()
         end = self._asked_at + self._beyond
         unknown = [name for name in gaps if not self._infos[name].historizing]
@@ -241,11 +252,23 @@ class Collector:
         return found
 
     def _was_there(self, data: Notification) -> NDArray[np.bool_]:
-        """Tell what the server had when it was asked; what has come since comes live, and of one time in its order."""
+        """Tell what another server had when it was asked; what it gets since comes live, and of one time in its order.
+
+        Its clock tells nothing of that: it may stand still for a second, and those of its devices may be ahead.
+        """
         if self._same_times is None:
             return np.ones(len(data), np.bool_)
-        was_received: NDArray[np.bool_] = (data.server_time != 0) & (data.server_time <= self._asked_at)
-        return was_received | (data.source_time <= self._asked_at)
+        until = np.array([self._until.get(name, LATEST) for name in data.signals], np.int64)
+        there: NDArray[np.bool_] = data.source_time <= until[data.index]
+        return there
+
+    async def _wait_for_values(self, names: Iterable[str]) -> None:
+        """Return when something of each signal has come live, or does not come."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_VALUES_S):
+                while not self._come.keys() >= set(names):
+                    self._has_come.clear()
+                    await self._has_come.wait()
 
     async def _close_gaps(self, names: Sequence[str]) -> None:
         """Note that nothing of some signals is missing any more, but where there is a gap again."""
@@ -256,8 +279,8 @@ class Collector:
 
     async def _take(self, data: Notification) -> None:
         now = ticks_from_unix_ns(time.time_ns())
-        if data.server_time.size:
-            lag_s = (now - int(data.server_time.max())) / TICKS_PER_SECOND
+        if sent := int(data.server_time.max(initial=0)):
+            lag_s = (now - sent) / TICKS_PER_SECOND
             self._health.detail["lag_s"] = round(lag_s, 3)
             self._metrics.lag(lag_s)
         if (overflows := data.overflows).any():
@@ -266,7 +289,16 @@ class Collector:
                 log.warning("the server's queues overflowed, this side was too slow; what was lost there is read back")
             self._next_overflow_said = moment + QUIET_S
             await self._open_gaps([data.signals[place] for place in np.unique(data.index[overflows]).tolist()])
-        await self._keep(data.timed(now), self._live, self._same_times)
+        dated = data.timed(now)
+        if self._same_times is not None:
+            self._note_come(dated)
+        await self._keep(dated, self._live, self._same_times)
+
+    def _note_come(self, dated: Notification) -> None:
+        for place, ticks in zip(dated.index.tolist(), dated.source_time.tolist(), strict=True):
+            name, newest = dated.signals[place], ticks or LATEST  # of what was never measured since it began
+            self._come[name] = max(newest, self._come.get(name, newest))
+        self._has_come.set()
 
     async def _keep(
         self, data: Notification, intake: Intake, same_times: SameTimes | None, *, historical: bool = False

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from historian import collector
 from historian.collector import Collector
 from historian.epochs import EPOCH
 from historian.listener import Listener
@@ -160,7 +161,8 @@ def server() -> Server:
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
+def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
+    monkeypatch.setattr(collector, "FIRST_VALUES_S", 0.05)
     plant = Plant(tmp_path)
     yield plant
     plant.close()

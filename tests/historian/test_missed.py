@@ -131,6 +131,25 @@ async def test_what_another_server_refuses_of_one_day_is_asked_for_once(plant, s
 async def test_what_another_server_gets_while_it_is_asked_comes_live_only(plant, server) -> None:
     server.is_plant, server.infos, server.now = False, [VariableInfo(T, 11, "K", True)], server.at(3)
     server.past = [server.measure(T, float(second), second) for second in (1, 2, 3, 4, 5)]
+    server.live = server.past[2:3]
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        assert plant.stored(T) == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("tells", [False, True])
+async def test_what_another_server_had_whatever_its_clock_says(plant, server, tells: bool) -> None:
+    server.is_plant, server.infos, server.now = False, [VariableInfo(T, 11, "K", True)], server.at(1)
+    told = server.now if tells else 0
+    server.past = [Reading(T, float(second), quality.GOOD, server.at(second), told) for second in (1, 2, 3)]
+    server.live = server.past[2:]
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        assert plant.stored(T) == [1.0, 2.0, 3.0]
+
+
+async def test_before_something_is_measured_history_is_read_back(plant, server) -> None:
+    server.is_plant, server.infos, server.now = False, [VariableInfo(T, 11, "K", True)], server.at(3)
+    server.past = [server.measure(T, float(second), second) for second in (1, 2, 3)]
+    server.live = [Reading(T, None, quality.BAD_WAITING_FOR_INITIAL_DATA, 0, server.now)]
     async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
         assert plant.stored(T) == [1.0, 2.0, 3.0]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asyncua import Server, ua
 
 from plant import quality
 from plant.clock import ticks_from_text
@@ -23,6 +25,7 @@ from ..opcua_server.node import start
 
 SCRIPT = Path(__file__).with_name("tank_server.js")
 LEAVES = ("Level", "Count", "Valve", "Pump", "Name", "Setpoint")
+Int32 = ua.VariantType.Int32
 pytestmark = pytest.mark.component
 
 Said = dict[str, list[tuple[int, float | None]]]
@@ -144,3 +147,51 @@ async def test_values_are_written_in_their_own_type(tank: Tank) -> None:
         assert await link.write({"Tank.Setpoint": 2.5}) == {"Tank.Setpoint": quality.GOOD}
         assert [each.value for each in await link.read(["Tank.Setpoint"])] == [2.5]
         assert await link.write({"Tank.Count": 7.0}) == {"Tank.Count": quality.GOOD}
+
+
+@contextlib.asynccontextmanager
+async def counting(port: int, ahead_s: float, said: list[int]) -> AsyncIterator[list[NodeSettings]]:
+    """A server of asyncua's own, whose clock stands still for a second, and a device that may be ahead of it."""
+    server = Server()
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/counter")
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    namespace = await server.register_namespace("urn:counter")
+    node = await server.nodes.objects.add_variable(ua.NodeId("Count", namespace), "Count", ua.Variant(0, Int32))
+
+    async def count() -> None:
+        while True:
+            said.append(len(said))
+            time = datetime.now(UTC) + timedelta(seconds=ahead_s)
+            await node.write_value(ua.DataValue(ua.Variant(said[-1], Int32), SourceTimestamp=time))
+            await asyncio.sleep(0.02)
+
+    async with server:
+        await server.historize_node_data_change(node, period=None, count=100_000)
+        counting = asyncio.create_task(count())
+        yield [NodeSettings(node=f"ns={namespace};s=Count", name="Tank.Count")]
+        counting.cancel()
+        await asyncio.gather(counting, return_exceptions=True)
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 3.0])
+async def test_what_was_missed_is_read_back_whatever_the_servers_clock_says(plant, ahead_s: float) -> None:
+    said: list[int] = []
+    port = free_port()
+    async with counting(port, ahead_s, said) as chosen:
+        await asyncio.sleep(1.0)
+        for _ in range(4):
+            find = listed({each.name: each.node for each in chosen})
+            async with connected(f"opc.tcp://127.0.0.1:{port}/counter", "test", find=find) as link:
+                running = asyncio.create_task(link.run())
+                collecting = asyncio.create_task(plant.collector(nodes=chosen).run(link))
+                before = len(said)
+                while len(said) < before + 20 or plant.gaps():
+                    await asyncio.sleep(0.02)
+                for task in (collecting, running):
+                    task.cancel()
+                await asyncio.gather(collecting, running, return_exceptions=True)
+            await asyncio.sleep(0.7)
+    stored = plant.stored("Tank.Count")
+    assert stored == list(range(len(stored)))
+    assert len(stored) > 150
