@@ -1,8 +1,9 @@
 """Asks InfluxDB what it has: a sample leaves the outbox only when it is there.
 
 A time says nothing about holes, so numbers are counted: a range is there when InfluxDB has as many as the range.
-What was counted waits a little longer, and is counted again where InfluxDB has been started anew meanwhile. After it
-could not write something to its log, a count tells nothing: what was sent until then is written to it from here.
+What was counted waits a little longer, and is counted again where InfluxDB has been started anew meanwhile. What is not
+there in time is written to it from here, and what it then refuses is given up. After it could not write something to
+its log, a count tells nothing: what was sent until then is written to it from here, too.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from historian.influx import Influx, Range, State, Unanswered
 from historian.lanes import Lane, Shipment
 from historian.metrics import Metrics
 from historian.publisher import Publisher
+from plant.clock import text_from_ticks
 from runtime.health import Health
 
 log = logging.getLogger("historian")
 
 EVERY_S, REST, LONGEST_S, AFTER_FAILURE_S = 0.5, 4.0, 10.0, 2.0
 """How often is asked, how much longer InfluxDB is left in peace than it took to answer, and at most, and else."""
+PATIENCE_S = 10.0
+"""How long MQTT may take to bring it what was sent."""
 AT_ONCE = 20
 """Ranges that one query asks of."""
 
@@ -34,6 +38,10 @@ class Confirmation:
         self._metrics, self._health = metrics, health
         self._why = ""
         """Why InfluxDB does not answer."""
+        self._late: set[str] = set()
+        """Reactors of which MQTT does not bring all."""
+        self._refused: dict[str, int] = {}
+        """Reactors of which InfluxDB has taken nothing since it refused some; how many samples."""
         self._state: State | None = None
         """Of InfluxDB, as it said last."""
 
@@ -60,7 +68,7 @@ class Confirmation:
         try:
             await self._look()
             for reactor, lane in self._publisher.lanes:
-                await self._write_doubtful(reactor, lane)
+                await self._write(reactor, lane, self._publisher.lanes.doubtful_to)
             asked = [(reactor, lane, shipment) for reactor, lane in self._publisher.lanes if (shipment := lane.asked())]
             for start in range(0, len(asked), AT_ONCE):
                 await self._ask_about(asked[start : start + AT_ONCE])
@@ -99,13 +107,55 @@ class Confirmation:
         for _, lane in lanes:
             lane.doubt(time.monotonic())
 
-    async def _write_doubtful(self, reactor: str, lane: Lane) -> None:
-        """Write what was sent when a count tells nothing."""
-        while (shipment := lane.doubtful(self._publisher.lanes.doubtful_to)) is not None:
-            if not await asyncio.to_thread(self._influx.write, await self._publisher.lines(reactor, shipment)):
-                return
-            lane.forget(shipment.seqs[1])
-            self._metrics.confirmed(shipment.count)
+    async def _write(self, reactor: str, lane: Lane, through: int) -> int:
+        """Write what was sent of the blocks up to a number, and return how many samples InfluxDB then has of it.
+
+        What it refuses is in the store only.
+        """
+        taken = 0
+        while (shipment := lane.sent_to(through)) is not None:
+            lines = await self._publisher.lines(reactor, shipment)
+            why = await asyncio.to_thread(self._influx.write, lines)
+            there = (await self._counts([(reactor, shipment)]))[0] if why else shipment.count
+            lane.written(shipment, time.monotonic())
+            self._metrics.confirmed(there)
+            taken += there
+            if there < shipment.count:
+                self._refuses(reactor, shipment, shipment.count - there, why)
+            else:
+                self._takes(reactor)
+        return taken
+
+    def _refuses(self, reactor: str, shipment: Shipment, samples: int, why: str) -> None:
+        """Tell what is given up, in the log once until something is taken again."""
+        first, last = map(text_from_ticks, shipment.times)
+        told = f"{reactor}: InfluxDB refuses samples from {first} to {last}, which are in the store only: {why}"
+        self._health.trouble(f"influxdb {reactor}", told)
+        if reactor not in self._refused:
+            log.error("%s", told)
+        self._refused[reactor] = self._refused.get(reactor, 0) + samples
+        self._metrics.dropped(samples)
+
+    def _takes(self, reactor: str) -> None:
+        if samples := self._refused.pop(reactor, 0):
+            log.warning("%s: InfluxDB takes samples again; %d are in the store only", reactor, samples)
+            self._health.trouble(f"influxdb {reactor}", "")
+
+    async def _write_late(self, reactor: str, lane: Lane, through: int) -> None:
+        """Write what MQTT should have brought, and tell of it once until MQTT brings all again."""
+        samples = await self._write(reactor, lane, through)
+        self._metrics.sent_again(samples)
+        if samples and reactor not in self._late:
+            self._late.add(reactor)
+            told = f"{reactor}: {samples} samples have not come to InfluxDB over MQTT; they are written to it from here"
+            log.warning("%s", told)
+            self._health.trouble(f"mqtt {reactor}", told)
+
+    def _is_brought(self, reactor: str) -> None:
+        if reactor in self._late:
+            self._late.remove(reactor)
+            log.info("%s: all samples come to InfluxDB over MQTT again", reactor)
+            self._health.trouble(f"mqtt {reactor}", "")
 
     async def _believe(self, seen: float) -> None:
         """Have nothing wait any more that was counted long enough before InfluxDB was seen to be well."""
@@ -114,35 +164,14 @@ class Confirmation:
 
     async def _ask_about(self, asked: Sequence[tuple[str, Lane, Shipment]]) -> None:
         counts = await self._counts([(reactor, shipment) for reactor, _, shipment in asked])
-        lacking = []
         now = time.monotonic()
         for (reactor, lane, shipment), count in zip(asked, counts, strict=True):
             lane.answer(shipment, count, now)
-            if count < shipment.count and (rest := lane.behind()) is not None:
-                lacking.append((reactor, lane, rest))
-        if lacking:
-            await self._look_behind(lacking)
-        for reactor, lane, _ in asked:
-            if again := lane.send_again(time.monotonic()):
-                log.warning("%s: %d samples are not in InfluxDB; they are sent again", reactor, again)
-                self._metrics.sent_again(again)
-
-    async def _look_behind(self, lacking: Sequence[tuple[str, Lane, Shipment]]) -> None:
-        """Give up what InfluxDB has refused again and again, while it takes what was sent after it."""
-        counts = await self._counts([(reactor, rest) for reactor, _, rest in lacking])
-        now = time.monotonic()
-        for (reactor, lane, _), count in zip(lacking, counts, strict=True):
-            if not count:
-                continue
-            lane.passed(now)
-            if (lost := lane.give_up(now)) is not None:
-                log.error(
-                    "%s: InfluxDB does not take all of the samples %d to %d, however often they are sent; "
-                    "they are in the store only",
-                    reactor,
-                    *lost.seqs,
-                )
-                self._metrics.dropped(lost.count)
+            if count >= shipment.count:
+                self._takes(reactor)
+                self._is_brought(reactor)
+            elif through := lane.overdue(now, 0.0 if reactor in self._refused else PATIENCE_S):
+                await self._write_late(reactor, lane, through)
 
     async def _counts(self, ranges: Sequence[Range]) -> list[int]:
         return await asyncio.to_thread(self._influx.counts, ranges)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -28,7 +29,10 @@ log = logging.getLogger("historian")
 TIMEOUT_MS = 30_000
 _TELLS_NOTHING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 
-_TAKES_NO_SUCH_LINES = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
+_REFUSES_THESE = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
+_RETENTION = re.compile(r"outside retention policy of duration (\w+)")
+_MOST_TOLD = 300
+"""Characters of an InfluxDB's own words."""
 _READ_ONLY = "the historian's token has to be one that may write, too, or InfluxDB be started anew"
 _ADVICE: dict[int, str] = {HTTPStatus.UNAUTHORIZED: _READ_ONLY, HTTPStatus.FORBIDDEN: _READ_ONLY}
 
@@ -56,6 +60,14 @@ def _start_of(ready: object) -> str:
         message = "/ready does not say since when"
         raise TypeError(message)
     return str(started)
+
+
+def _why_refused(error: ApiException) -> str:
+    told = str(error.message)
+    retention = _RETENTION.search(told)
+    if retention is not None:
+        return f"older than the bucket's retention of {retention[1]}"
+    return f"{error.status} {told[:_MOST_TOLD]}"
 
 
 class Influx:
@@ -95,24 +107,25 @@ class Influx:
         self._tells_of_itself = True
         return State(started, refused)
 
-    def write(self, lines: Sequence[bytes]) -> bool:
-        """Write line protocol, of which it then has all on its disk; tell whether it takes such lines at all.
+    def write(self, messages: Sequence[bytes]) -> str:
+        """Write line protocol, and return why it refuses some of it for good; what it takes is then on its disk.
 
         Raises:
             Unanswered: when it cannot be asked, or does not take anything.
         """
+        return next(filter(None, [self._write(lines) for lines in messages]), "")
+
+    def _write(self, lines: bytes) -> str:
         try:
-            api = self._connected().write_api(SYNCHRONOUS)
-            for some in lines:
-                api.write(self._settings.bucket, record=some)
+            self._connected().write_api(SYNCHRONOUS).write(self._settings.bucket, record=lines)
         except ApiException as error:
-            if error.status in _TAKES_NO_SUCH_LINES:
-                return False
+            if error.status in _REFUSES_THESE:
+                return _why_refused(error)
             advice = _ADVICE.get(error.status or 0, "make room on its disk, and start it anew where that does not help")
             raise Unanswered(f"{self._unanswered(error)} to a write: {advice}") from None
         except (BadInput, HTTPError, OSError, *_NO_ANSWERS) as error:
             raise self._unanswered(error) from None
-        return True
+        return ""
 
     def counts(self, ranges: Sequence[Range]) -> list[int]:
         """Return how many samples there are of each range.

@@ -28,7 +28,9 @@ class Metrics:
         self._published = Counter("cstr_samples_published", "Samples acknowledged by the broker.", registry=registry)
         self._confirmed = Counter("cstr_samples_confirmed", "Samples that InfluxDB has.", registry=registry)
         self._sent_again = Counter(
-            "cstr_samples_sent_again", "Samples sent again, since InfluxDB has not got them in time.", registry=registry
+            "cstr_samples_sent_again",
+            "Samples written to InfluxDB by the historian, since MQTT has not brought them in time.",
+            registry=registry,
         )
         self._commands = Counter("cstr_commands", "Commands from MQTT.", ["result"], registry=registry)
         self._unaudited = Counter(
@@ -94,7 +96,7 @@ class Metrics:
         self._confirmed.inc(count)
 
     def sent_again(self, count: int) -> None:
-        """Count what InfluxDB has not."""
+        """Count what MQTT has not brought."""
         self._sent_again.inc(count)
 
     def dropped(self, count: int) -> None:

@@ -15,7 +15,7 @@ from gateway.components.component import ChildSpec, ComponentError, poll_ready
 from gateway.components.nats_limits import NatsError, bound_messages
 
 USER = "plant"
-# Per subscription; Telegraf takes as many (`max_undelivered_messages`), so a slow InfluxDB does not block it.
+# Per subscription.
 MAX_ACK_PENDING = 500
 # Of the store, for messages; the rest is for sessions and retained values.
 MESSAGES_SHARE = 0.8

@@ -12,7 +12,7 @@ from gateway.components.finder import required
 from runtime.config_files import config_file
 
 CLIENT_ID = "cstr-gateway-telegraf"
-"""Of `config/telegraf.conf`; a broker that runs without Telegraf has to forget it, or keeps all for it."""
+"""Of `config/telegraf.conf`; a session of it that is kept would fill a broker that runs without Telegraf."""
 CONNECTED = "[inputs.mqtt_consumer] Connected"
 
 

@@ -219,9 +219,9 @@ class Rig:
             return samples, gaps
 
     def sent_again(self) -> int:
-        """Return how many samples the historian has sent again, as its log has it."""
+        """Return how many samples MQTT has not brought to InfluxDB, as the historian's log has it: at least."""
         log = (self.data / "log" / "historian.log").read_text(encoding="utf-8")
-        return sum(map(int, re.findall(r"(\d+) samples are not in InfluxDB", log)))
+        return sum(map(int, re.findall(r"(\d+) samples have not come to InfluxDB", log)))
 
     async def is_collecting(self) -> bool:
         """Tell whether the historian is connected to all that it waits for, the server among it."""

@@ -77,7 +77,7 @@ async def test_what_a_full_influxdb_counts_is_not_believed_and_what_is_written_t
     refusals = server.component.spec().refusals
     assert refusals is not None
     try:
-        assert influx.write([lines(1, 1000)])
+        assert not influx.write([lines(1, 1000)])
         before = influx.state()
         assert influx.counts(asked) == [1000]
         assert (before.refused, refusals()) == (0, 0)
@@ -99,7 +99,7 @@ async def test_what_a_full_influxdb_counts_is_not_believed_and_what_is_written_t
         assert influx.state().refused == 0
         assert 1000 <= influx.counts(asked)[0] < NUMBERS
 
-        assert influx.write([lines(1, NUMBERS)])
+        assert not influx.write([lines(1, NUMBERS)])
         await server.kill()
         await server.start()
         assert influx.counts(asked) == [NUMBERS]

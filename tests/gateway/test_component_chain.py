@@ -1,4 +1,7 @@
-"""Broker, Telegraf and InfluxDB, all real: every sample published is in InfluxDB, once, as it was."""
+"""Broker, Telegraf and InfluxDB, all real: every sample published is in InfluxDB, once, as it was.
+
+What broker or Telegraf are killed with is lost: the historian, which is not here, knows that InfluxDB lacks it.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,18 @@ import asyncio
 import csv
 import io
 import json
+import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiomqtt
 import pytest
 
 from gateway.components.influxdb import InfluxDB
-from gateway.components.nats import USER, Nats
-from gateway.components.telegraf import Telegraf
+from gateway.components.nats import MAX_ACK_PENDING, USER, Nats
+from gateway.components.telegraf import CONNECTED, Telegraf
 from runtime.ports import free_port
 
 MESSAGES, PER_MESSAGE = 1000, 20
@@ -74,6 +79,14 @@ async def publish(broker: Nats, first: int, last: int, on_message: Callable[[int
                     number += 1
         except aiomqtt.MqttError:
             await asyncio.sleep(0.02)
+
+
+async def connected(telegraf: Telegraf, times: int) -> None:
+    """Wait until Telegraf has been connected to the broker so often since its start."""
+    log = telegraf.data / "telegraf" / "telegraf.log"
+    async with asyncio.timeout(20):
+        while log.read_text().count(CONNECTED) < times:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
 
 
 def ask(influx: InfluxDB, flux: str) -> tuple[dict[str, str], list[dict[str, str]]]:
@@ -160,5 +173,23 @@ async def test_every_sample_arrives_once_over_a_sigkill(chain, serving, killed: 
             await halfway.reached.wait()
             victim.kill()
             await victim.start()
+        if killed != "influxdb":
+            await connected(telegraf, 2 if killed == "mqtt" else 1)
+            await publish(broker, 0, MESSAGES)
         await all_there(influx, MESSAGES * PER_MESSAGE, within_s=60)
         await asyncio.to_thread(check_values, influx, MESSAGES * PER_MESSAGE)
+
+
+async def test_what_influxdb_refuses_holds_up_nothing(chain, serving) -> None:
+    broker, influx, telegraf = chain
+    async with serving(broker), serving(replace(influx, retention_s=3600)), serving(telegraf):
+        tags = "opc,site=main,reactor=R101,signal=T,epoch=0"
+        now = time.time_ns()
+        async with aiomqtt.Client(
+            "127.0.0.1", broker.port, username=USER, password=broker.password, identifier="pub", timeout=10
+        ) as client:
+            for seq in range(1, 3 * MAX_ACK_PENDING):
+                line = f"{tags} v=1,q=0u,seq={seq}i {now - 2 * 3600 * 10**9 + seq}"
+                await client.publish("plant/main/Area1/R101/lp", line, qos=1)
+            await client.publish("plant/main/Area1/R101/lp", f"{tags} v=1,q=0u,seq=0i {now}", qos=1)
+        await all_there(influx, 1, within_s=20)

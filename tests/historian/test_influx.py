@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -108,11 +109,24 @@ def test_one_that_refuses_a_write_is_told_of_with_what_to_do(influx: Influx, sta
         influx.write([b"opc seq=1i 1"])
 
 
-def test_lines_that_it_does_not_take_at_all_are_no_trouble_of_its_own(influx: Influx) -> None:
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (
+            "failure writing points to database: partial write: dropped 1 points outside retention policy of duration "
+            "1h0m0s - oldest point opc,site=main at 2026-11-27T06:14:12Z dropped because it violates a Retention "
+            "Policy Lower Bound at 2026-11-28T18:05:06.933108196Z",
+            "older than the bucket's retention of 1h0m0s",
+        ),
+        ("partial write: field type conflict", "422 partial write: field type conflict"),
+        (400 * "x", "422 " + 300 * "x"),
+    ],
+)
+def test_lines_that_it_does_not_take_at_all_are_no_trouble_of_its_own(influx: Influx, told: str, why: str) -> None:
     Answers.answers = {"write": (204, "")}
-    assert influx.write([b"opc seq=1i 1", b"opc seq=2i 2"])
-    Answers.answers = {"write": (422, "beyond the retention")}
-    assert not influx.write([b"opc seq=1i 1"])
+    assert not influx.write([b"opc seq=1i 1", b"opc seq=2i 2"])
+    Answers.answers = {"write": (422, json.dumps({"code": "unprocessable entity", "message": told}))}
+    assert influx.write([b"opc seq=1i 1"]) == why
 
 
 @pytest.mark.parametrize(

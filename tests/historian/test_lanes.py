@@ -57,7 +57,20 @@ def test_what_was_counted_is_let_go_when_it_has_been_there_for_a_time() -> None:
     assert lane.oldest is None
 
 
-def test_what_was_counted_by_one_that_was_killed_is_counted_again_and_sent_again_where_it_is_gone() -> None:
+PATIENCE_S = 10.0
+
+
+def write_all(lane: Lane, now: float) -> list[tuple[int, int]]:
+    """Write what is waited for too long, and return its numbers."""
+    found = []
+    through = lane.overdue(now, PATIENCE_S)
+    while (some := lane.sent_to(through)) is not None:
+        found.append(some.seqs)
+        lane.written(some, now)
+    return found
+
+
+def test_what_was_counted_by_one_that_was_killed_is_counted_again_and_written_where_it_is_gone() -> None:
     lane = Lane()
     for place in range(3):
         lane.offer(shipment(place, place))
@@ -69,9 +82,11 @@ def test_what_was_counted_by_one_that_was_killed_is_counted_again_and_sent_again
     for second in range(3, 8):
         confirm(lane, {0}, float(second))
     assert lane.oldest == shipment(0, 0)
-    assert not lane.send_again(14.0)
-    assert lane.send_again(16.0) == 2
-    assert [each.seqs for each in send_all(lane, 16.0)] == [(1, 1), (2, 2)]
+    assert not lane.overdue(14.9, PATIENCE_S)
+    assert write_all(lane, 15.0) == [(1, 2)]
+    assert lane.oldest == shipment(0, 0)
+    assert lane.believe(5.0 + BELIEVED_AFTER_S) == 1
+    assert lane.oldest is None
 
 
 def test_what_waits_to_be_sent_is_put_together_as_far_as_it_follows() -> None:
@@ -81,77 +96,41 @@ def test_what_waits_to_be_sent_is_put_together_as_far_as_it_follows() -> None:
     assert [each.seqs for each in send_all(lane, 0.0)] == [(1, 3), (7, 8)]
 
 
-def test_a_hole_keeps_all_waiting_until_it_is_sent_again() -> None:
+def test_a_hole_keeps_all_waiting_until_what_is_behind_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "MOST_TOGETHER", 20)
     lane = Lane()
-    for place in range(4):
+    for place in range(1, 6):
         lane.offer(shipment(place, 10 * place, 10))
         send_all(lane, 0.0)
-    there = set(range(40)) - {17}
+    there = set(range(10, 60)) - {27}
     for second in range(9):
         confirm(lane, there, float(second))
-        assert not lane.send_again(float(second))
+        assert not lane.overdue(float(second), PATIENCE_S)
     assert lane.believe(8.0) == 10
     assert lane.oldest is not None
-    assert lane.oldest.seqs == (10, 19)
-    assert lane.send_again(11.0) == 30
-    assert lane.take() is not None
-    lane.put_back()
-    assert [each.seqs for each in send_all(lane, 11.0)] == [(10, 19), (20, 29), (30, 39)]
-    there.add(17)
-    for second in range(4):
-        confirm(lane, there, 12.0 + second)
-    assert lane.believe(15.0 + BELIEVED_AFTER_S) == 30
+    assert lane.oldest.seqs == (20, 29)
+    through = lane.overdue(11.0, PATIENCE_S)
+    lane.offer(shipment(6, 60, 10))
+    send_all(lane, 11.0)
+    assert (through, lane.overdue(11.0, 0.0)) == (5, 6)
+    assert lane.sent_to(through) == Shipment((2, 3), (20, 39), (2000, 3900))
+    assert write_all(lane, 11.0) == [(20, 39), (40, 59), (60, 69)]
     assert lane.oldest is None
+    assert lane.has_room(1)
 
 
-def test_each_time_in_vain_the_patience_is_twice_as_long() -> None:
-    lane = Lane()
-    lane.offer(shipment(1, 1))
-    send_all(lane, 0.0)
-    again = []
-    for second in range(1000):
-        confirm(lane, set(), float(second))
-        if lane.send_again(float(second)):
-            again.append(second)
-            send_all(lane, float(second))
-    assert again == [10, 30, 70, 150, 310, 630]
-
-
-def test_what_was_sent_up_to_a_block_is_doubtful_until_it_is_forgotten() -> None:
+def test_what_was_sent_up_to_a_block_is_written_behind_what_is_counted() -> None:
     lane = Lane()
     for place in range(4):
         lane.offer(shipment(place, place))
         send_all(lane, 0.0)
     confirm(lane, {0}, 1.0)
-    assert lane.doubtful(2) == Shipment((1, 2), (1, 2), (100, 200))
+    assert lane.sent_to(2) == Shipment((1, 2), (1, 2), (100, 200))
     lane.doubt(2.0)
-    assert lane.doubtful(2) == Shipment((0, 2), (0, 2), (0, 200))
-    lane.forget(2)
-    assert lane.doubtful(2) is None
+    assert lane.sent_to(2) == Shipment((0, 2), (0, 2), (0, 200))
+    lane.written(Shipment((0, 2), (0, 2), (0, 200)), 3.0)
+    assert lane.sent_to(2) is None
     assert lane.oldest == shipment(3, 3)
-
-
-def test_what_is_refused_for_good_is_given_up_only_when_later_samples_are_there() -> None:
-    lane = Lane()
-    for place in range(3):
-        lane.offer(shipment(place, place))
-        send_all(lane, 0.0)
-    there: set[int] = set()
-    given_up = []
-    for second in range(10_000):
-        confirm(lane, there, float(second))
-        if (behind := lane.behind()) is not None and there & set(range(behind.seqs[0], behind.seqs[1] + 1)):
-            lane.passed(float(second))
-            if (lost := lane.give_up(float(second))) is not None:
-                given_up.append((second, lost.seqs))
-        if lane.send_again(float(second)):
-            send_all(lane, float(second))
-        if second == 5000:
-            there = {1, 2}
-    assert [seqs for _, seqs in given_up] == [(0, 0)]
-    assert given_up[0][0] > 5000 + 10 + 20 + 40 + 80 + 160
-    assert lane.believe(20_000.0) == 2
-    assert lane.oldest is None
 
 
 def test_while_too_much_is_unconfirmed_nothing_more_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +256,10 @@ def test_whatever_is_lost_all_is_there_in_the_end_and_nothing_is_let_go_before(s
         elif step == "wait":
             now += 4000.0
             sea.write()
-            lane.send_again(now)
+            through = lane.overdue(now, PATIENCE_S) if not sea.is_full else 0
+            while (some := lane.sent_to(through)) is not None:
+                sea.on_disk |= set(range(some.seqs[0], some.seqs[1] + 1))
+                lane.written(some, now)
         elif step == "fill":
             sea.is_full = True
         elif step == "kill":

@@ -57,6 +57,8 @@ class Influx:
         self.there: dict[str, set[int]] = {"R101": set(), "R102": set()}
         self.loses: set[int] = set()
         """Numbers that are lost the first time."""
+        self.is_cut_off = False
+        """Without Telegraf."""
         self.refuses: set[int] = set()
         self.in_memory: set[int] = set()
         """Numbers that are not on its disk, or will not be."""
@@ -73,15 +75,17 @@ class Influx:
             raise Unanswered("InfluxDB is down")
         return State(f"start {self._starts}", self.refused)
 
-    def write(self, lines: Sequence[bytes]) -> bool:
+    def write(self, messages: Sequence[bytes]) -> str:
         self.writes += 1
         if self.is_full:
             self.refused += 1
             raise Unanswered("InfluxDB is full")
-        for seq in map(int, re.findall(r"reactor=R101,[^ ]* .*seq=(\d+)i", b"\n".join(lines).decode())):
-            self.there["R101"].add(seq)
-            self.in_memory.discard(seq)
-        return True
+        written = re.findall(r"reactor=(\w+),[^ ]* .*seq=(\d+)i", b"\n".join(messages).decode())
+        taken = [(reactor, seq) for reactor, text in written if (seq := int(text)) not in self.refuses]
+        for reactor, seq in taken:
+            self.there[reactor].add(seq)
+            self.in_memory -= {seq} if reactor == "R101" else set()
+        return "" if len(taken) == len(written) else "422 too old"
 
     def kill(self) -> None:
         """Start anew, with what was on the disk."""
@@ -100,6 +104,8 @@ class Influx:
         for topic, payload in self._broker.messages[self._seen :]:
             if topic.endswith("/lp"):
                 for seq in map(int, re.findall(r"seq=(\d+)i", payload.decode())):
+                    if self.is_cut_off:
+                        continue
                     if seq in self.loses:
                         self.loses.discard(seq)
                     elif seq not in self.refuses:
@@ -240,10 +246,16 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(confirmation, "EVERY_S", 0.001)
     monkeypatch.setattr(confirmation, "REST", 0.0)
     monkeypatch.setattr(confirmation, "AFTER_FAILURE_S", 0.001)
-    monkeypatch.setattr(lanes, "FIRST_PATIENCE_S", 0.02)
+    monkeypatch.setattr(confirmation, "PATIENCE_S", 0.02)
     monkeypatch.setattr(lanes, "BELIEVED_AFTER_S", 0.1)
     monkeypatch.setattr(pace, "EVERY_S", 0.01)
     monkeypatch.setattr(publishing, "READ_AT_ONCE", 40)
+
+
+@pytest.fixture
+def little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "ROOM", 20)
+    monkeypatch.setattr(lanes, "MOST_TOGETHER", 10)
 
 
 async def confirmed(outbox, influx: Influx, broker: Broker, until) -> Publisher:
@@ -260,7 +272,8 @@ async def confirmed(outbox, influx: Influx, broker: Broker, until) -> Publisher:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_what_influxdb_has_not_got_is_sent_again_and_waits_until_then(outbox, server, caplog) -> None:
+async def test_what_mqtt_has_not_brought_influxdb_in_time_is_written_to_it(outbox, server, caplog) -> None:
+    caplog.set_level("INFO")
     fill(outbox, server, 100)
     broker = Broker(random.Random(4).sample(range(1, 300), 10))
     influx = Influx(broker)
@@ -269,7 +282,28 @@ async def test_what_influxdb_has_not_got_is_sent_again_and_waits_until_then(outb
     assert influx.there == {"R101": set(range(1, 201)), "R102": set(range(1, 101))}
     assert outbox.count("confirmed") == 300
     assert outbox.count("sent_again") > 0
-    assert "they are sent again" in caplog.text
+    assert "samples have not come to InfluxDB over MQTT; they are written to it from here" in caplog.text
+
+
+@pytest.mark.usefixtures("impatient", "little_room")
+async def test_without_telegraf_all_is_written_to_influxdb_and_that_is_said_once_until_it_is_back(
+    outbox, server, caplog
+) -> None:
+    caplog.set_level("INFO")
+    fill(outbox, server, 100)
+    broker = Broker()
+    influx = Influx(broker)
+
+    def until() -> bool:
+        influx.is_cut_off = len(influx.there["R101"]) < 150
+        return not outbox.store.outbox.waiting.blocks
+
+    await confirmed(outbox, influx, broker, until)
+    assert influx.there == {"R101": set(range(1, 201)), "R102": set(range(1, 101))}
+    said = [record.message for record in caplog.records if record.message.startswith("R101: ")]
+    assert len(said) == 2
+    assert said[-1] == "R101: all samples come to InfluxDB over MQTT again"
+    assert "R101" not in outbox.health.last_error
 
 
 @pytest.mark.usefixtures("impatient")
@@ -353,15 +387,23 @@ async def test_what_was_sent_to_an_influxdb_that_could_not_write_before_the_hist
     assert influx.there["R101"] == set(range(1, 101))
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_one_that_is_refused_for_ever_keeps_back_its_neighbours_only_for_a_time(outbox, server, caplog) -> None:
+@pytest.mark.usefixtures("impatient", "little_room")
+async def test_what_influxdb_refuses_is_told_and_keeps_nothing_back_however_much_it_is(outbox, server, caplog) -> None:
     fill(outbox, server, 60)
-    broker = Broker()
+    broker, told = Broker(), set()
     influx = Influx(broker)
-    influx.refuses = {5}
-    await confirmed(outbox, influx, broker, lambda: not outbox.store.outbox.waiting.blocks)
-    assert set(range(1, 121)) - influx.there["R101"] == {5}
+    influx.refuses = {5, *range(21, 101)}
+
+    def until() -> bool:
+        told.add(outbox.health.last_error)
+        return not outbox.store.outbox.waiting.blocks
+
+    await confirmed(outbox, influx, broker, until)
+    assert set(range(1, 121)) - influx.there["R101"] == influx.refuses
     dropped = outbox.registry.get_sample_value("cstr_outbox_dropped_total")
-    assert 1 <= dropped < 120
-    assert "R101: InfluxDB does not take all of the samples" in caplog.text
+    assert dropped == len(influx.refuses) + len(influx.refuses & set(range(1, 61)))
+    assert outbox.count("confirmed") == 180 - dropped
+    assert "R101: InfluxDB refuses samples from 2026-11-22T04:00:0" in caplog.text
+    assert "which are in the store only: 422 too old" in caplog.text
+    assert any("InfluxDB refuses samples" in text for text in told)
     assert len(outbox.stored("R101.T")) == 60
