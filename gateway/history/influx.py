@@ -22,6 +22,14 @@ from timeseries.spans import known, latest
 FIRST_NS, LAST_NS = 0, 9_214_646_400_000_000_000
 """1970 and 2262, about as far as InfluxDB's times go; without a stop a range ends at the wall clock's now."""
 EARLIEST, LATEST = ticks_from_unix_ns(FIRST_NS), ticks_from_unix_ns(LAST_NS)
+ESCAPE = (
+    r'map(fn: (r) => ({r with _value: strings.replaceAll(t: "\r", u: "\\r",'
+    r' v: strings.replaceAll(t: "\\", u: "\\s", v: string(v: r._value)))})) |> '
+)
+"""Has texts come with their carriage returns: InfluxDB's CSV leaves them out, and puts one before each line feed.
+
+Before the pivot: behind it, InfluxDB 2.7 puts a text in the place of one that is not there.
+"""
 WINDOW = 6 * 3600 * TICKS_PER_SECOND
 """What is read at once."""
 
@@ -105,7 +113,8 @@ class InfluxHistory(Computed):
         return _columns(info, await self._ask(info, start, end, question))
 
     async def _read(self, info: SignalInfo, start: int, end: int) -> Columns:
-        question = 'pivot(rowKey: ["_time", "epoch"], columnKey: ["_field"], valueColumn: "_value")'
+        question = ESCAPE if info.is_text else ""
+        question += 'pivot(rowKey: ["_time", "epoch"], columnKey: ["_field"], valueColumn: "_value")'
         return _columns(info, await self._ask(info, start, end, question)).in_order()
 
     async def _ask(self, info: SignalInfo, start: int, end: int, question: str) -> dict[str, Any]:
@@ -117,7 +126,7 @@ class InfluxHistory(Computed):
         if first >= last:
             return {}
         return await self._flux.answer(
-            f'from(bucket: "{self._bucket}") |> range(start: time(v: {first}), stop: time(v: {last}))'
+            f'import "strings" from(bucket: "{self._bucket}") |> range(start: time(v: {first}), stop: time(v: {last}))'
             f' |> filter(fn: (r) => r._measurement == "opc" and r.site == "{self._site}" and {where})'
             f" |> {question} |> map(fn: (r) => ({{r with ns: int(v: r._time)}})) |> group()",
         )
@@ -136,6 +145,11 @@ def _whole(info: SignalInfo, numbers: NDArray[np.float64]) -> NDArray[np.int64]:
     return found.view(np.int64)
 
 
+def _text(told: str) -> str:
+    """Return a text that `ESCAPE` was applied to."""
+    return told.replace("\r\n", "\n").replace("\\r", "\r").replace("\\s", "\\")
+
+
 def _columns(info: SignalInfo, table: Mapping[str, Any]) -> Columns:
     """Return samples in the signal's own type; an empty text is no field at all once Telegraf has written it."""
     if not table:
@@ -144,9 +158,8 @@ def _columns(info: SignalInfo, table: Mapping[str, Any]) -> Columns:
     words, texts = np.zeros(len(statuses), np.int64), {}
     is_known = statuses < quality.BAD
     if info.is_text:
-        # InfluxDB's CSV has each line feed within a text as CRLF.
         found = enumerate(table["s"].to_pylist())
-        texts = {row: (text or "").replace("\r\n", "\n") for row, text in found if is_known[row]}
+        texts = {row: _text(text or "") for row, text in found if is_known[row]}
     elif info.data_type == DATETIME:
         dates = {row: info.word(text) for row, text in enumerate(table["s"].to_pylist()) if text}
         words[list(dates)] = list(dates.values())

@@ -68,6 +68,8 @@ SAMPLES = sorted(
         sample(CAUSE, 0, "T high"),
         sample(CAUSE, 10, ""),
         sample(CAUSE, 20, 'T "high",\nand Ca low\n'),
+        sample(CAUSE, 30, None, quality.BAD_SENSOR_FAILURE),
+        sample(CAUSE, 40, "\r\none\rtwo\n\rthree\r\n \\r \\s \\\r\\"),
         sample(MODE, 3, 2),
         *(sample(T, 0.5 + second, 300.0 + second % 7) for second in range(0, 3 * HOUR, 60)),
         sample(T, 2 * HOUR + 1, None, quality.BAD_SENSOR_FAILURE),
