@@ -6,7 +6,7 @@ import asyncio
 import functools
 import importlib.metadata
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiomqtt
@@ -39,13 +39,6 @@ class Nats:
     sync_always: bool = False
     forget: tuple[str, ...] = ()
     """Clients that will not come back: what is kept for their sessions is deleted at each start."""
-    renew: tuple[str, ...] = ()
-    """Clients whose sessions are deleted at the first start, before they come.
-
-    A broker that was killed may know a session and not what it had subscribed to; the client, told that its session is
-    there, does not subscribe again.
-    """
-    _renewed: set[str] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -117,9 +110,8 @@ class Nats:
     async def _probe(self) -> str | None:
         try:
             # Connecting with a clean session is how MQTT deletes an old one.
-            for identifier in ("readiness", *self.forget, *(each for each in self.renew if each not in self._renewed)):
+            for identifier in ("readiness", *self.forget):
                 await self._greet(identifier)
-            self._renewed.update(self.renew)
             login = {"user": USER, "pass": self.password} if self.password is not None else {}
             await bound_messages(self.nats_port, login, int(MESSAGES_SHARE * self.max_store_bytes))
         except (aiomqtt.MqttError, NatsError, OSError, TimeoutError) as error:

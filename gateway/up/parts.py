@@ -190,9 +190,9 @@ def make_plan(settings: Settings, data: Path, *, influxdb: bool) -> Plan:
         settings = _with(settings, "postgres", dsn=SecretStr(postgres.dsn))
     if settings.mqtt.url is None:
         is_taken = influxdb or settings.influxdb.url is not None
-        forget, renew = ((), (telegraf.CLIENT_ID,)) if is_taken else ((telegraf.CLIENT_ID,), ())
+        forget = () if is_taken else (telegraf.CLIENT_ID,)
         password = secret(data / "secrets" / "mqtt")
-        nats = Nats(data, settings.mqtt.port, next(ports), password=password, forget=forget, renew=renew)
+        nats = Nats(data, settings.mqtt.port, next(ports), password=password, forget=forget)
         components.append(nats)
         settings = _with(settings, "mqtt", url=SecretStr(nats.url))
     if influxdb and settings.influxdb.url is None:

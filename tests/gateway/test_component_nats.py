@@ -92,30 +92,6 @@ async def test_a_session_nobody_comes_back_for_is_forgotten(tmp_path: Path, serv
     assert message.payload == b"for the new session"
 
 
-async def test_a_session_is_renewed_at_the_first_start_only(tmp_path: Path, serving) -> None:
-    broker = Nats(tmp_path, free_port(), free_port(), renew=(CLIENT_ID,))
-
-    async def publish(payload: str) -> None:
-        async with client(broker, "publisher", password=None) as publisher:
-            await publisher.publish("plant/main/Area1/R101/lp", payload, qos=1)
-
-    async with serving(broker) as child:
-        async with client(broker, CLIENT_ID, password=None, clean=False) as subscriber:
-            await subscriber.subscribe("plant/+/+/+/lp", qos=1)
-        child.kill()
-        await child.start()
-        await publish("kept over a kill")
-        async with client(broker, CLIENT_ID, password=None, clean=False) as subscriber, asyncio.timeout(5):
-            assert (await anext(aiter(subscriber.messages))).payload == b"kept over a kill"
-        await publish("of the run before")
-        assert child.stop() == 0
-    async with serving(replace(broker)), client(broker, CLIENT_ID, password=None, clean=False) as subscriber:
-        await subscriber.subscribe("plant/+/+/+/lp", qos=1)
-        await publish("of this run")
-        async with asyncio.timeout(5):
-            assert (await anext(aiter(subscriber.messages))).payload == b"of this run"
-
-
 async def fill(broker: Nats, messages: int) -> int:
     """Publish until one is not confirmed; how many were."""
     confirmed = 0

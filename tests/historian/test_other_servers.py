@@ -31,6 +31,12 @@ pytestmark = pytest.mark.component
 Said = dict[str, list[tuple[int, float | None]]]
 
 
+async def until(is_so: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 class Tank:
     """The server's process, and what it says that it has set."""
 
@@ -53,10 +59,8 @@ class Tank:
                 self.why = line.decode()
 
     async def until(self, is_so: Callable[[], object]) -> None:
-        async with asyncio.timeout(30):
-            while not is_so():
-                assert not self.why
-                await asyncio.sleep(0.01)
+        await until(lambda: self.why or is_so())
+        assert not self.why
 
 
 @pytest.fixture
@@ -186,8 +190,7 @@ async def test_what_was_missed_is_read_back_whatever_the_servers_clock_says(plan
                 running = asyncio.create_task(link.run())
                 collecting = asyncio.create_task(plant.collector(nodes=chosen).run(link))
                 before = len(said)
-                while len(said) < before + 20 or plant.gaps():
-                    await asyncio.sleep(0.02)
+                await until(lambda: len(said) >= before + 20 and not plant.gaps())  # noqa: B023
                 for task in (collecting, running):
                     task.cancel()
                 await asyncio.gather(collecting, running, return_exceptions=True)
