@@ -11,6 +11,7 @@ from asyncua import ua
 from plant import quality
 from plant.names import PLANT
 from runtime.errors import BadInput
+from runtime.opcua_link.data_types import builtin_type, present_type
 from runtime.opcua_link.datavalues import plain, status_of
 from runtime.opcua_link.session import ITEMS_PER_CALL, Session
 from runtime.opcua_link.values import VariableInfo
@@ -55,19 +56,9 @@ async def listed_variables(session: Session, names: Sequence[str]) -> list[Varia
             raise BadInput(f"{where}: {quality.name_of(status)}")
         if plain(rank) not in SCALARS:
             raise BadInput(f"{where}: is an array; allowed are single values")
-        present = value.Value.VariantType.value if value.Value is not None else 0
-        found = builtin_type(data_type)
-        kind = found if found in range(1, 22) else present
+        kind = builtin_type(data_type) or present_type(value)
         infos.append(VariableInfo(name, kind, "", bool(int(plain(level) or 0) & ua.AccessLevel.HistoryRead.mask)))
     return infos
-
-
-def builtin_type(data: ua.DataValue) -> int:
-    """Return the built-in type that a DataType attribute names, 0 for others."""
-    value: Any = data.Value.Value if data.Value is not None else None
-    if isinstance(value, ua.NodeId) and value.NamespaceIndex == 0 and isinstance(value.Identifier, int):
-        return value.Identifier if value.Identifier <= 25 else 0
-    return 0
 
 
 async def _children(session: Session, nodes: Sequence[ua.NodeId]) -> list[ua.ReferenceDescription]:

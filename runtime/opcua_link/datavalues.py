@@ -55,11 +55,9 @@ def misfit(value: Any, kind: ua.VariantType) -> int:
             return quality.BAD_TYPE_MISMATCH
         is_beyond = number == FLOAT and LARGEST_FLOAT < abs(value) < math.inf
         return quality.BAD_OUT_OF_RANGE if is_beyond else quality.GOOD
-    fits = True
+    fits = number == STRING and isinstance(value, str)
     if number == BOOLEAN:
         fits = is_number and value in (0, 1)
-    elif number == STRING:
-        fits = isinstance(value, str)
     return quality.GOOD if fits else quality.BAD_TYPE_MISMATCH
 
 

@@ -11,6 +11,8 @@ from asyncua import Client, ua
 from plant import quality
 from plant.names import PLANT
 from runtime.opcua_link import browsing, reading_back
+from runtime.opcua_link.builtin import DOUBLE
+from runtime.opcua_link.data_types import builtin_type, present_type
 from runtime.opcua_link.datavalues import misfit, reading, variant
 from runtime.opcua_link.errors import CallRefused
 from runtime.opcua_link.filetime import ticks_of
@@ -58,8 +60,7 @@ class OpcuaLink:
 
         A value is a plain one, or for a DateTime its ticks; what its type cannot hold is not sent.
         """
-        await self._learn_types(list(values))
-        types = {name: self._types.get(name, ua.VariantType.Double) for name in values}
+        types = await self._types_of(list(values))
         found = {name: misfit(value, types[name]) for name, value in values.items()}
         sent = [name for name, status in found.items() if status == quality.GOOD]
         if sent:
@@ -165,11 +166,13 @@ class OpcuaLink:
         async with asyncio.timeout(PATIENT_PROBE_TIMEOUT_S if is_patient else PROBE_TIMEOUT_S):
             await self._session.services.read(ua.ReadParameters(NodesToRead=node))
 
-    async def _learn_types(self, names: Sequence[str]) -> None:
+    async def _types_of(self, names: Sequence[str]) -> dict[str, ua.VariantType]:
+        """Return what values are written as: where the DataType leaves it open, as the present one; else as Double."""
         unknown = [name for name in names if name not in self._types]
-        if unknown:
-            answers = await self._session.read(unknown, ua.AttributeIds.DataType)
-            for name, data in zip(unknown, answers, strict=True):
-                number = browsing.builtin_type(data)
-                if number:
-                    self._types[name] = ua.VariantType(number)
+        answers = await self._session.read(unknown, ua.AttributeIds.DataType)
+        found = zip(unknown, map(builtin_type, answers), strict=True)
+        self._types |= {name: ua.VariantType(kind) for name, kind in found if kind}
+        is_open = [name for name in unknown if name not in self._types]
+        present = map(present_type, await self._session.read(is_open, ua.AttributeIds.Value))
+        of_present = {name: ua.VariantType(kind or DOUBLE) for name, kind in zip(is_open, present, strict=True)}
+        return {name: self._types.get(name) or of_present[name] for name in names}

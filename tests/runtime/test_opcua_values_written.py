@@ -33,6 +33,11 @@ KINDS = ua.VariantType
         (-1, KINDS.DateTime, quality.BAD_OUT_OF_RANGE),
         (1e39, KINDS.Float, quality.BAD_OUT_OF_RANGE),
         (1e39, KINDS.Double, quality.GOOD),
+        *(
+            (value, ua.VariantType(number), quality.BAD_TYPE_MISMATCH)
+            for value in (7.0, "7")
+            for number in range(14, 26)
+        ),
     ],
 )
 def test_what_a_type_can_hold(value: object, kind: ua.VariantType, status: int) -> None:
