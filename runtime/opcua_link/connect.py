@@ -11,7 +11,8 @@ from pathlib import Path
 
 from asyncua import Client, ua
 
-from runtime.opcua_link import filetime
+from runtime.opcua_link import decoding, filetime
+from runtime.opcua_link.binary import Malformed
 from runtime.opcua_link.errors import link_errors
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.nodes import FindNodes, plant_nodes
@@ -54,6 +55,7 @@ async def connected(
         LinkLost: when the server cannot be reached, refuses the login, or is not trusted.
     """
     filetime.install()
+    decoding.install()
     client = Client(endpoint, timeout=REQUEST_TIMEOUT_S)
     client.name = client.description = application
     client.application_uri = application_uri(application)
@@ -103,5 +105,5 @@ async def _disconnect(client: Client) -> None:
     try:
         async with asyncio.timeout(2):
             await client.disconnect()
-    except (OSError, TimeoutError, ua.UaError):
+    except (OSError, TimeoutError, ua.UaError, Malformed):
         client.disconnect_socket()

@@ -20,8 +20,9 @@ def link_errors(where: str) -> Iterator[None]:
     except (OSError, TimeoutError, ua.UaError) as error:
         reason = str(error) or type(error).__name__
         raise LinkLost(f"OPC UA server {where}: {reason}") from error
-    except Malformed as error:
-        raise LinkLost(f"OPC UA server {where}: what it sent cannot be read: {error}") from error
+    except (Malformed, AssertionError) as error:  # asyncua asserts that what opens a channel could be read
+        reason = str(error) or "no secure channel"
+        raise LinkLost(f"OPC UA server {where}: what it sent cannot be read: {reason}") from error
 
 
 class CallRefused(BadInput):

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from asyncua import ua
-from asyncua.ua.ua_binary import struct_from_binary
 
 from plant import quality
 from runtime.errors import BadInput, LinkLost
+from runtime.opcua_link.decoding import decoded
 from runtime.opcua_link.errors import link_errors
 from runtime.opcua_link.records import decode
 from runtime.opcua_link.responses import (
@@ -169,7 +169,7 @@ class Subscriptions:
             PublishingEnabled=True,
         )
         data = await self._session.services._send_request(request)
-        response = struct_from_binary(ua.CreateSubscriptionResponse, data)
+        response = decoded(ua.CreateSubscriptionResponse, data)
         response.ResponseHeader.ServiceResult.check()
         made = response.Parameters
         keep_alive_s = made.RevisedPublishingInterval / 1000 * made.RevisedMaxKeepAliveCount
