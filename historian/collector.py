@@ -26,6 +26,7 @@ from plant.signals import find_signal
 from runtime.health import Health
 from runtime.opcua_link.builtin import IS_FLOAT
 from runtime.opcua_link.link import OpcuaLink
+from runtime.opcua_link.nodes import require
 from runtime.opcua_link.values import Notification, VariableInfo
 from runtime.settings import HistorianSettings
 from timeseries.columns import Columns
@@ -98,13 +99,23 @@ class Collector:
         """Epoch and time of the newest sample of each signal when the connection was made."""
         self._lost: set[str] = set()
         """Signals without a history, of which that was said over this connection."""
+        self._missing: set[str] = set()
+        """Listed nodes that the server does not have, or not as they should be."""
         self._wrong: set[str] = set()
         """Signals of which values were not kept over this connection."""
         self._epochs = Epochs()
 
     async def run(self, link: OpcuaLink) -> None:
-        """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost."""
-        infos = [info for info in await link.variables() if info.historizing or not link.is_plant]
+        """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost.
+
+        Of another server, what is missing at first is a mistake in the settings; later the others go on without it.
+
+        Raises:
+            BadInput: naming what is missing.
+        """
+        missing: dict[str, str] = {}
+        on_missing = missing.__setitem__ if self._infos and not link.is_plant else require
+        infos = [info for info in await link.variables(on_missing) if info.historizing or not link.is_plant]
         self._infos = {info.name: info for info in infos}
         self._ahead, self._beyond = (LATEST, BEYOND) if link.is_plant else (AHEAD, AHEAD)
         self._live = Intake(infos, self._sampling, self._ahead)
@@ -124,7 +135,8 @@ class Collector:
         self._same_times = None if link.is_plant else SameTimes(dict(zip(numbers, self._reached.values(), strict=True)))
         self._refused.begin()
         await self._open_gaps(list(self._infos))
-        await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S)
+        await link.subscribe(list(self._infos), self._take, publishing_s=PUBLISHING_S, on_missing=on_missing)
+        self._tell_missing(missing)
         if link.unqueued:
             what = f"the server keeps one value of {some(link.unqueued)} only: others of {PUBLISHING_S:g} s are lost"
             log.warning("%s", what)
@@ -135,6 +147,14 @@ class Collector:
             await self._wait_for_gaps()
             gaps, self._gaps = self._gaps, {}
             await self._fetch_missed(link, gaps)
+
+    def _tell_missing(self, missing: Mapping[str, str]) -> None:
+        """Say what is not collected over this connection; in the log once, until all is there."""
+        what = f"not collected: {some(missing.values())}" if missing else ""
+        if missing.keys() - self._missing:
+            log.error("%s", what)
+        self._missing = set(missing)
+        self._health.trouble("nodes", what)
 
     async def _learn_epochs(self, link: OpcuaLink) -> None:
         """Learn all jumps that the server tells of; where its history is refused, the present epoch alone."""

@@ -10,9 +10,9 @@ from asyncua import ua
 
 from plant import quality
 from plant.names import PLANT
-from runtime.errors import BadInput
 from runtime.opcua_link.data_types import builtin_type, present_type
 from runtime.opcua_link.datavalues import plain, status_of
+from runtime.opcua_link.nodes import OnMissing
 from runtime.opcua_link.session import ITEMS_PER_CALL, Session
 from runtime.opcua_link.values import VariableInfo
 
@@ -39,11 +39,10 @@ async def variables(session: Session) -> list[VariableInfo]:
     ]
 
 
-async def listed_variables(session: Session, names: Sequence[str]) -> list[VariableInfo]:
-    """Return what listed nodes are; a type that is none of the built-in ones is that of the present value.
+async def listed_variables(session: Session, names: Sequence[str], on_missing: OnMissing) -> list[VariableInfo]:
+    """Return what listed nodes are, without those that cannot be read, or are no single value.
 
-    Raises:
-        BadInput: naming a node that cannot be read, or is no single value.
+    A type that is none of the built-in ones is that of the present value.
     """
     types = await session.read(names, ua.AttributeIds.DataType)
     ranks = await session.read(names, ua.AttributeIds.ValueRank)
@@ -53,9 +52,11 @@ async def listed_variables(session: Session, names: Sequence[str]) -> list[Varia
     for name, data_type, rank, value, level in zip(names, types, ranks, values, levels, strict=True):
         where = f"{name} ({session.node_id(name).to_string()})"
         if quality.is_bad(status := status_of(data_type)):
-            raise BadInput(f"{where}: {quality.name_of(status)}")
+            on_missing(name, f"{where}: {quality.name_of(status)}")
+            continue
         if plain(rank) not in SCALARS:
-            raise BadInput(f"{where}: is an array; allowed are single values")
+            on_missing(name, f"{where}: is an array; allowed are single values")
+            continue
         kind = builtin_type(data_type) or present_type(value)
         infos.append(VariableInfo(name, kind, "", bool(int(plain(level) or 0) & ua.AccessLevel.HistoryRead.mask)))
     return infos

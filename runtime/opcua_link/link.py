@@ -10,13 +10,14 @@ from asyncua import Client, ua
 
 from plant import quality
 from plant.names import PLANT
+from runtime.errors import LinkLost
 from runtime.opcua_link import browsing, reading_back
 from runtime.opcua_link.builtin import DOUBLE
 from runtime.opcua_link.data_types import builtin_type, present_type
 from runtime.opcua_link.datavalues import misfit, reading, variant
 from runtime.opcua_link.errors import CallRefused
 from runtime.opcua_link.filetime import ticks_of
-from runtime.opcua_link.nodes import FindNodes, ListedNodes, Nodes, PlantNodes, plant_nodes
+from runtime.opcua_link.nodes import FindNodes, ListedNodes, Nodes, OnMissing, PlantNodes, plant_nodes, require
 from runtime.opcua_link.reading_back import OnRefusal, refuse
 from runtime.opcua_link.session import Session
 from runtime.opcua_link.subscriptions import OnData, Subscriptions
@@ -24,6 +25,8 @@ from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
 CLOCK = f"{PLANT}.Simulation.Time"
 PROBE_EVERY_S = 1.0
+LOOK_AGAIN_EVERY_S = 60.0
+"""For nodes that are missing."""
 PROBE_TIMEOUT_S, PATIENT_PROBE_TIMEOUT_S = 3.0, 12.0
 """Longer beside a HistoryRead of another server, which may answer that first: it may take 10 s (`connect`)."""
 
@@ -35,6 +38,7 @@ class OpcuaLink:
         self._session = Session(client, nodes)
         self._subscriptions = Subscriptions(self._session)
         self._types: dict[str, ua.VariantType] = {}
+        self._missing: list[str] = []
 
     @classmethod
     async def over(cls, client: Client, find: FindNodes = plant_nodes) -> OpcuaLink:
@@ -93,12 +97,22 @@ class OpcuaLink:
             raise CallRefused(f"{object_name}.{method}", int(result.StatusCode.value), codes)
         return [variant.Value for variant in result.OutputArguments]
 
-    async def variables(self) -> list[VariableInfo]:
-        """Browse all Variables below the Plant object, reactor by reactor; of another server, return those listed."""
+    async def variables(self, on_missing: OnMissing = require) -> list[VariableInfo]:
+        """Browse all Variables below the Plant object, reactor by reactor; of another server, return those listed.
+
+        What is missing of these is looked for now and then: `run` ends when it is there.
+
+        Raises:
+            BadInput: naming what is missing, where `on_missing` does not take it.
+        """
         nodes = self._session.nodes
-        if isinstance(nodes, ListedNodes):
-            return await browsing.listed_variables(self._session, nodes.names)
-        return await browsing.variables(self._session)
+        if not isinstance(nodes, ListedNodes):
+            return await browsing.variables(self._session)
+        for name, why in nodes.unknown.items():
+            on_missing(name, why)
+        infos = await browsing.listed_variables(self._session, nodes.names, on_missing)
+        self._missing = [name for name in nodes.names if name not in {info.name for info in infos}]
+        return infos
 
     async def clock(self) -> int:
         """Return plant time, of another server its clock: where what is recorded ends."""
@@ -130,14 +144,20 @@ class OpcuaLink:
         return reading_back.history(self._session, names, start, end, bounds=bounds, on_refusal=on_refusal)
 
     async def subscribe(
-        self, names: Sequence[str], on_data: OnData, *, publishing_s: float = 0.1, queue_size: int = 10_000
+        self,
+        names: Sequence[str],
+        on_data: OnData,
+        *,
+        publishing_s: float = 0.1,
+        queue_size: int = 10_000,
+        on_missing: OnMissing = require,
     ) -> int:
         """Have `on_data` awaited with each notification, before it is acknowledged; return the id. It needs `run`.
 
         Raises:
-            BadInput: naming the first signal that the server refuses.
+            BadInput: naming a signal that the server refuses, where `on_missing` does not take it.
         """
-        return await self._subscriptions.subscribe(names, on_data, publishing_s, queue_size)
+        return await self._subscriptions.subscribe(names, on_data, publishing_s, queue_size, on_missing)
 
     @property
     def unqueued(self) -> set[str]:
@@ -149,15 +169,24 @@ class OpcuaLink:
         await self._subscriptions.unsubscribe(subscription)
 
     async def run(self) -> None:
-        """Receive notifications and notice a dead server, for ever; ends with `LinkLost`."""
+        """Receive notifications, notice a dead server, and what is there again, for ever; ends with `LinkLost`."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._subscriptions.run(), name="publish")
             group.create_task(self._probe(), name="probe")
+            group.create_task(self._look_again(), name="missing nodes")
 
     async def _probe(self) -> None:
         while True:
             await asyncio.sleep(PROBE_EVERY_S)
             await self._session.answer(self._read_state())
+
+    async def _look_again(self) -> None:
+        """End the link once a node is there that was missing: the next one begins with it."""
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_EVERY_S)
+            found = await browsing.listed_variables(self._session, self._missing, lambda name, why: None)
+            if found:
+                raise LinkLost(f"OPC UA server {self._session.where}: {found[0].name} is there again")
 
     async def _read_state(self) -> None:
         node = [ua.ReadValueId(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_State)), ua.AttributeIds.Value)]

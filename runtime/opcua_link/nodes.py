@@ -34,13 +34,34 @@ class PlantNodes:
 class ListedNodes:
     """Those of any server, by a list."""
 
-    def __init__(self, nodes: Mapping[str, ua.NodeId]) -> None:
+    def __init__(self, nodes: Mapping[str, ua.NodeId], unknown: Mapping[str, str]) -> None:
         self._nodes = nodes
+        self.unknown = unknown
+        """Names that stand for no NodeId of this server, and why."""
         self.names = list(nodes)
 
     def node_id(self, name: str) -> ua.NodeId:
-        """Return the NodeId that a name stands for."""
+        """Return the NodeId that a name stands for.
+
+        Raises:
+            BadInput: saying why there is none.
+        """
+        if name in self.unknown:
+            raise BadInput(self.unknown[name])
         return self._nodes[name]
+
+
+OnMissing = Callable[[str, str], None]
+"""Told which name's node is not there, or cannot be used, and a sentence that says so."""
+
+
+def require(name: str, why: str) -> None:
+    """Take what is missing for a mistake in the settings.
+
+    Raises:
+        BadInput: saying why.
+    """
+    raise BadInput(why)
 
 
 FindNodes = Callable[[Sequence[str], str], Nodes]
@@ -68,7 +89,14 @@ def listed(nodes: Mapping[str, str]) -> FindNodes:
     """Return what finds nodes by texts such as `ns=1;s=Tank.Level` or `nsu=urn:vendor;i=7`."""
 
     def find(namespaces: Sequence[str], where: str) -> ListedNodes:
-        return ListedNodes({name: _node_id(text, namespaces, where) for name, text in nodes.items()})
+        found: dict[str, ua.NodeId] = {}
+        unknown: dict[str, str] = {}
+        for name, text in nodes.items():
+            try:
+                found[name] = _node_id(text, namespaces, where)
+            except BadInput as error:
+                unknown[name] = f"{name}: {error}"
+        return ListedNodes(found, unknown)
 
     return find
 

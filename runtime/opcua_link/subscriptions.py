@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from asyncua import ua
 
 from plant import quality
-from runtime.errors import BadInput, LinkLost
+from runtime.errors import LinkLost
 from runtime.opcua_link.decoding import decoded
 from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.nodes import OnMissing
 from runtime.opcua_link.records import decode
 from runtime.opcua_link.responses import (
     DATA_CHANGES,
@@ -58,12 +59,10 @@ class Subscriptions:
         self.unqueued: set[str] = set()
         """Signals that the server keeps one value of only."""
 
-    async def subscribe(self, names: Sequence[str], on_data: OnData, publishing_s: float, queue_size: int) -> int:
-        """Have `on_data` awaited with each notification, before it is acknowledged; return the id.
-
-        Raises:
-            BadInput: naming the first signal that the server refuses.
-        """
+    async def subscribe(
+        self, names: Sequence[str], on_data: OnData, publishing_s: float, queue_size: int, on_missing: OnMissing
+    ) -> int:
+        """Have `on_data` awaited with each notification, before it is acknowledged; return the id."""
         signals = list(names)
         created = await self._session.answer(self._create(publishing_s))
         self._present[created] = _Subscription(signals, on_data)
@@ -79,9 +78,8 @@ class Subscriptions:
             for handle, result in zip(part, results, strict=True):
                 if not result.StatusCode.is_good():
                     status = quality.name_of(int(result.StatusCode.value))
-                    message = f"{signals[handle]}: cannot be subscribed to: {status}"
-                    raise BadInput(message)
-                if result.RevisedQueueSize == 1 < queue_size:
+                    on_missing(signals[handle], f"{signals[handle]}: cannot be subscribed to: {status}")
+                elif result.RevisedQueueSize == 1 < queue_size:
                     self.unqueued.add(signals[handle])
         return created
 

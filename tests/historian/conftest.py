@@ -22,6 +22,7 @@ from plant.clock import TICKS_PER_SECOND, ticks_from_text
 from plant.sample import Sample
 from runtime.errors import LinkLost
 from runtime.health import Health
+from runtime.opcua_link.nodes import OnMissing, require
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 from runtime.settings import HistorianSettings, NodeSettings
 from timeseries.layout import LOG
@@ -39,6 +40,8 @@ class Server:
         self.now = T0
         self.is_plant = True
         self.unqueued: set[str] = set()
+        self.missing: set[str] = set()
+        """Signals that it has no more."""
         self.live: list[Reading] = []
         self.past: list[Reading] = []
         self.epoch = self.measure(EPOCH, 0, 0)
@@ -63,8 +66,10 @@ class Server:
         self.epoch = self.measure(EPOCH, epoch, second)
         self.past.append(self.epoch)
 
-    async def variables(self) -> list[VariableInfo]:
-        return self.infos
+    async def variables(self, on_missing: OnMissing = require) -> list[VariableInfo]:
+        for name in self.missing:
+            on_missing(name, f"{name}: BadNodeIdUnknown")
+        return [info for info in self.infos if info.name not in self.missing]
 
     async def clock(self) -> int:
         return self.now
@@ -112,10 +117,11 @@ class Plant:
 
     @contextlib.asynccontextmanager
     async def collecting(
-        self, server: Server, until: Callable[[], object], sampling_s: float = 0.0
+        self, server: Server, until: Callable[[], object], sampling_s: float = 0.0, collector: Collector | None = None
     ) -> AsyncIterator[None]:
-        """Run a collector until something is so."""
-        task = asyncio.create_task(self.collector(sampling_s).run(server))  # type: ignore[arg-type]
+        """Run a collector until something is so; a new one where none is said."""
+        collector = collector or self.collector(sampling_s)
+        task = asyncio.create_task(collector.run(server))  # type: ignore[arg-type]
         try:
             async with asyncio.timeout(10):
                 while not until():

@@ -116,7 +116,7 @@ async def test_of_many_signals_all_is_read_in_order(values: list[list[float]], m
 
 async def test_other_servers_are_asked_about_one_signal_at_a_time() -> None:
     archive = Archive({"a": [1.0, 2.0, 3.0], "b": [4.0]}, 2)
-    archive.nodes = ListedNodes({"a": ua.NodeId("a", 1), "b": ua.NodeId("b", 1)})  # type: ignore[assignment]
+    archive.nodes = ListedNodes({"a": ua.NodeId("a", 1), "b": ua.NodeId("b", 1)}, {})  # type: ignore[assignment]
     assert await of_archive(archive, ["a", "b"]) == {"a": [1.0, 2.0, 3.0], "b": [4.0]}
     assert archive.asked == [1, 1, 1]
 

@@ -17,6 +17,7 @@ from runtime.errors import LinkLost
 from runtime.opcua_link import subscriptions
 from runtime.opcua_link.binary import Malformed
 from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.nodes import require
 from runtime.opcua_link.responses import DATA_CHANGES, PUBLISH_RESPONSE, STATUS_CHANGE, read_published
 from runtime.opcua_link.subscriptions import Subscriptions
 from runtime.opcua_link.values import Notification
@@ -91,7 +92,7 @@ async def received(server: Server, count: int) -> list[Any]:
             enough.set()
 
     present = Subscriptions(server)  # type: ignore[arg-type]
-    await present.subscribe(["R101.T"], on_data, 0.1, 10)
+    await present.subscribe(["R101.T"], on_data, 0.1, 10, require)
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         running = group.create_task(present.run())
         await enough.wait()
@@ -177,7 +178,7 @@ async def test_whose_queue_is_none_is_known() -> None:
 
     server.create_monitored_items = created  # type: ignore[method-assign]
     present = Subscriptions(server)  # type: ignore[arg-type]
-    await present.subscribe(["R101.T", "R101.Ca"], None, 0.1, 10)  # type: ignore[arg-type]
+    await present.subscribe(["R101.T", "R101.Ca"], None, 0.1, 10, require)  # type: ignore[arg-type]
     assert present.unqueued == {"R101.T"}
 
 
