@@ -13,7 +13,7 @@ from plant.names import PLANT
 from runtime.opcua_link.data_types import builtin_type, present_type
 from runtime.opcua_link.datavalues import plain, status_of
 from runtime.opcua_link.nodes import OnMissing
-from runtime.opcua_link.session import ITEMS_PER_CALL, Session
+from runtime.opcua_link.session import Session
 from runtime.opcua_link.values import VariableInfo
 
 SCALARS = (ua.ValueRank.Scalar, ua.ValueRank.Any, ua.ValueRank.ScalarOrOneDimension)
@@ -24,7 +24,7 @@ async def variables(session: Session) -> list[VariableInfo]:
     names: list[str] = []
     todo = deque([session.node_id(PLANT)])
     while todo:
-        level = [todo.popleft() for _ in range(min(len(todo), ITEMS_PER_CALL))]
+        level = [todo.popleft() for _ in range(min(len(todo), session.limits.browse))]
         for reference in await _children(session, level):
             if reference.NodeClass == ua.NodeClass.Variable:
                 names.append(str(reference.NodeId.Identifier))

@@ -17,6 +17,7 @@ from runtime.opcua_link.data_types import builtin_type, present_type
 from runtime.opcua_link.datavalues import misfit, reading, variant
 from runtime.opcua_link.errors import CallRefused
 from runtime.opcua_link.filetime import ticks_of
+from runtime.opcua_link.limits import Limits, in_calls
 from runtime.opcua_link.nodes import FindNodes, ListedNodes, Nodes, OnMissing, PlantNodes, plant_nodes, require
 from runtime.opcua_link.reading_back import OnRefusal, refuse
 from runtime.opcua_link.session import Session
@@ -34,8 +35,8 @@ PROBE_TIMEOUT_S, PATIENT_PROBE_TIMEOUT_S = 3.0, 12.0
 class OpcuaLink:
     """Made by `runtime.opcua_link.connect`; every call raises `LinkLost` when the server is away."""
 
-    def __init__(self, client: Client, nodes: Nodes) -> None:
-        self._session = Session(client, nodes)
+    def __init__(self, client: Client, nodes: Nodes, limits: Limits) -> None:
+        self._session = Session(client, nodes, limits)
         self._subscriptions = Subscriptions(self._session)
         self._types: dict[str, ua.VariantType] = {}
         self._missing: list[str] = []
@@ -43,7 +44,8 @@ class OpcuaLink:
     @classmethod
     async def over(cls, client: Client, find: FindNodes = plant_nodes) -> OpcuaLink:
         """Return the link over a connected client."""
-        return cls(client, find(await client.get_namespace_array(), client.server_url.geturl()))
+        nodes = find(await client.get_namespace_array(), client.server_url.geturl())
+        return cls(client, nodes, await Limits.of(client.uaclient.session))
 
     @property
     def is_plant(self) -> bool:
@@ -60,17 +62,18 @@ class OpcuaLink:
         return [reading(name, data) for name, data in zip(names, answers, strict=True)]
 
     async def write(self, values: Mapping[str, Any]) -> dict[str, int]:
-        """Write all values in one call, each in its signal's own type; return the StatusCode of each.
+        """Write all values, in one call where the server takes them; return the StatusCode of each.
 
-        A value is a plain one, or for a DateTime its ticks; what its type cannot hold is not sent.
+        A value is a plain one, or for a DateTime its ticks, and goes in its signal's own type; what that cannot hold is
+        not sent.
         """
         types = await self._types_of(list(values))
         found = {name: misfit(value, types[name]) for name, value in values.items()}
         sent = [name for name, status in found.items() if status == quality.GOOD]
-        if sent:
-            params = ua.WriteParameters(NodesToWrite=[self._writing(name, values[name], types[name]) for name in sent])
-            results = await self._session.answers(self._session.services.write(params), len(sent))
-            found |= {name: int(result.value) for name, result in zip(sent, results, strict=True)}
+        for part in in_calls(sent, self._session.limits.write):
+            params = ua.WriteParameters(NodesToWrite=[self._writing(name, values[name], types[name]) for name in part])
+            results = await self._session.answers(self._session.services.write(params), len(part))
+            found |= {name: int(result.value) for name, result in zip(part, results, strict=True)}
         return found
 
     def _writing(self, name: str, value: Any, kind: ua.VariantType) -> ua.WriteValue:

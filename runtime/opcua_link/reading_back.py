@@ -85,6 +85,7 @@ async def history(
         ReleaseContinuationPoints=False,
     )
     at_once, long_at_once = (AT_ONCE, LONG_AT_ONCE) if isinstance(session.nodes, PlantNodes) else (1, 1)
+    at_once = min(at_once, session.limits.history_read)
     waiting = deque[tuple[int, bytes | None]]((place, None) for place in range(len(names)))
     while waiting:
         asked = [waiting.popleft() for _ in range(min(at_once, len(waiting)))]
@@ -98,7 +99,7 @@ async def history(
         yield page.take(page.status != quality.BAD_BOUND_NOT_FOUND)
         if rest:
             waiting.extendleft(reversed(rest))
-            at_once = long_at_once
+            at_once = min(long_at_once, session.limits.history_read)
 
 
 async def _page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
 from asyncua import Client, ua
@@ -10,25 +10,17 @@ from asyncua.client.ua_session import UaSession
 
 from runtime.errors import LinkLost
 from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.limits import Limits, in_calls
 from runtime.opcua_link.nodes import Nodes
 
 T = TypeVar("T")
-S = TypeVar("S")
-
-ITEMS_PER_CALL = 1000
-
-
-def in_calls(items: Sequence[S]) -> Iterator[Sequence[S]]:
-    """Cut a list into parts that a server takes in one call."""
-    for start in range(0, len(items), ITEMS_PER_CALL):
-        yield items[start : start + ITEMS_PER_CALL]
 
 
 class Session:
     """Used by the parts of the link."""
 
-    def __init__(self, client: Client, nodes: Nodes) -> None:
-        self.nodes = nodes
+    def __init__(self, client: Client, nodes: Nodes, limits: Limits) -> None:
+        self.nodes, self.limits = nodes, limits
         self.where = client.server_url.geturl()
         self.services: UaSession = client.uaclient.session
         self.is_reading_back = False
@@ -63,7 +55,7 @@ class Session:
     async def read(self, names: Sequence[str], attribute: ua.AttributeIds) -> list[ua.DataValue]:
         """Read an Attribute of any number of nodes."""
         answers: list[ua.DataValue] = []
-        for part in in_calls(names):
+        for part in in_calls(names, self.limits.read):
             params = ua.ReadParameters(
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
                 NodesToRead=[ua.ReadValueId(self.node_id(name), attribute) for name in part],

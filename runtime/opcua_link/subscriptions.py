@@ -13,6 +13,7 @@ from plant import quality
 from runtime.errors import LinkLost
 from runtime.opcua_link.decoding import decoded
 from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.limits import in_calls
 from runtime.opcua_link.nodes import OnMissing
 from runtime.opcua_link.records import decode
 from runtime.opcua_link.responses import (
@@ -22,7 +23,7 @@ from runtime.opcua_link.responses import (
     read_published,
     read_status_change,
 )
-from runtime.opcua_link.session import Session, in_calls
+from runtime.opcua_link.session import Session
 from runtime.opcua_link.values import Notification
 
 OnData = Callable[[Notification], Awaitable[None]]
@@ -67,7 +68,7 @@ class Subscriptions:
         created = await self._session.answer(self._create(publishing_s))
         self._present[created] = _Subscription(signals, on_data)
         self._is_any.set()
-        for part in in_calls(range(len(signals))):
+        for part in in_calls(range(len(signals)), self._session.limits.monitored_items):
             params = ua.CreateMonitoredItemsParameters(
                 SubscriptionId=ua.UInt32(created),
                 TimestampsToReturn=ua.TimestampsToReturn.Both,

@@ -37,6 +37,7 @@ from plant.sample import Sample, Scalar
 from runtime.errors import CouldNotRun
 from runtime.health import Health
 from runtime.opcua_link.filetime import FileTime
+from runtime.opcua_link.limits import Limits
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.nodes import PlantNodes
 from runtime.ports import free_port
@@ -112,7 +113,8 @@ def server(tmp_path: Path) -> History:
 
     session = SimpleNamespace(_send_request=answer, read=read)
     url = SimpleNamespace(geturl=lambda: "opc.tcp://plant")
-    link = OpcuaLink(SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url), PlantNodes(2))  # type: ignore[arg-type]
+    client = SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url)
+    link = OpcuaLink(client, PlantNodes(2), Limits())  # type: ignore[arg-type]
     return ServerHistory(link)
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from runtime.errors import LinkLost
 from runtime.opcua_link import decoding
 from runtime.opcua_link.connect import connected
+from runtime.opcua_link.limits import Limits
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.nodes import listed
 from runtime.ports import free_port
@@ -35,7 +36,7 @@ def link(answer: bytes | Exception) -> OpcuaLink:
 
     client = Client("opc.tcp://127.0.0.1:1")
     client.uaclient.session._send_request = send  # type: ignore[method-assign]
-    return OpcuaLink(client, listed({"Tank.A": "i=1", "Tank.A.M": "i=2"})([], ""))
+    return OpcuaLink(client, listed({"Tank.A": "i=1", "Tank.A.M": "i=2"})([], ""), Limits())
 
 
 @given(st.dictionaries(st.integers(0, len(GOOD) - 1), st.integers(0, 255), max_size=3), st.integers(0, len(GOOD)))

@@ -15,6 +15,7 @@ from plant import quality
 from runtime.errors import BadInput, LinkLost
 from runtime.opcua_link.binary import Malformed
 from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.limits import Limits
 from runtime.opcua_link.nodes import ListedNodes, PlantNodes
 from runtime.opcua_link.reading_back import history
 from runtime.opcua_link.responses import HISTORY_DATA, HISTORY_READ_RESPONSE, read_remembered
@@ -43,6 +44,7 @@ class Server:
     """Stands where a session would: answers with one page after the other, and remembers what it was asked with."""
 
     nodes = PlantNodes(2)
+    limits = Limits()
     is_reading_back = False
 
     def __init__(self, *pages: bytes) -> None:
@@ -112,6 +114,13 @@ async def test_of_many_signals_all_is_read_in_order(values: list[list[float]], m
     archive = Archive(dict(zip(names, values, strict=True)), most)
     assert list((await of_archive(archive, names)).values()) == values
     assert all(count <= 50 for count in archive.asked)
+
+
+async def test_no_more_are_asked_about_than_the_server_takes() -> None:
+    archive = Archive({f"R{number}.T": [1.0, 2.0] for number in range(20)}, 100)
+    archive.limits = Limits(history_read=8)
+    await of_archive(archive, [f"R{number}.T" for number in range(20)])
+    assert archive.asked == [8, 8, 4]
 
 
 async def test_other_servers_are_asked_about_one_signal_at_a_time() -> None:

@@ -17,6 +17,7 @@ from runtime.errors import LinkLost
 from runtime.opcua_link import subscriptions
 from runtime.opcua_link.binary import Malformed
 from runtime.opcua_link.errors import link_errors
+from runtime.opcua_link.limits import Limits
 from runtime.opcua_link.nodes import require
 from runtime.opcua_link.responses import DATA_CHANGES, PUBLISH_RESPONSE, STATUS_CHANGE, read_published
 from runtime.opcua_link.subscriptions import Subscriptions
@@ -45,6 +46,8 @@ def response(number: int, *parts: Any, subscription: int = SUBSCRIPTION, status:
 
 class Server:
     """Stands where a session would: answers Publish with what a test says, then with nothing."""
+
+    limits = Limits()
 
     def __init__(self, *answers: ua.PublishResponse | bytes) -> None:
         self._answers = [each if isinstance(each, bytes) else struct_to_binary(each) for each in answers]

@@ -1,0 +1,54 @@
+"""How much a server takes in one call (OPC 10000-5 v1.05 §6.3.11, OperationLimitsType)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+from asyncua import ua
+from asyncua.client.ua_session import UaSession
+
+from runtime.opcua_link.datavalues import plain
+
+T = TypeVar("T")
+
+MOST, MOST_WRITTEN = 1000, 10_000
+"""At once to a server that takes as much; what is written together belongs together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Nodes or items of one call."""
+
+    read: int = MOST
+    write: int = MOST_WRITTEN
+    browse: int = MOST
+    monitored_items: int = MOST
+    history_read: int = MOST
+
+    @classmethod
+    async def of(cls, services: UaSession) -> Self:
+        """Ask a server, for one after the other: it may take no more."""
+        ids = ua.ObjectIds
+        return cls(
+            await _limit(services, ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead),
+            await _limit(services, ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerWrite, MOST_WRITTEN),
+            await _limit(services, ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse),
+            await _limit(services, ids.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall),
+            await _limit(services, ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData),
+        )
+
+
+def in_calls(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """Cut a list into parts that a server takes in one call."""
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
+
+
+async def _limit(services: UaSession, number: int, most: int = MOST) -> int:
+    """Return one of them; a node that is not there, or 0, sets none."""
+    node = ua.ReadValueId(ua.NodeId(ua.Int32(number)), ua.AttributeIds.Value)
+    answers = await services.read(ua.ReadParameters(NodesToRead=[node]))
+    value: Any = plain(answers[0]) if answers else None
+    return min(value, most) if isinstance(value, int) and value > 0 else most
