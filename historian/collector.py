@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,9 +123,7 @@ class Collector:
         self._epochs = Epochs()
         if link.is_plant:
             await self._learn_epochs(link)
-        declared = [self._signal_info(info) for info in infos]
-        await self._thread.do(self._store.declare, declared)
-        await self._listener.declared(declared)
+        await self._declare()
         self._gaps, self._opening, self._come = {}, Counter(), {}
         self._lost, self._wrong = set(), set()
         self._health.trouble("values", "")
@@ -147,6 +146,22 @@ class Collector:
             await self._wait_for_gaps()
             gaps, self._gaps = self._gaps, {}
             await self._fetch_missed(link, gaps)
+
+    async def _declare(self) -> None:
+        declared = [self._signal_info(info) for info in self._infos.values()]
+        await self._thread.do(self._store.declare, declared)
+        await self._listener.declared(declared)
+
+    async def _learn_types(self, data: Notification, intake: Intake) -> None:
+        """Have signals be of the types of their first values, where the server tells of none."""
+        first = {data.signals[place]: (place, kind) for place, kind in intake.first_types(data).items()}
+        new = [name for name in first if not self._infos[name].data_type]
+        self._infos |= {name: replace(self._infos[name], data_type=first[name][1]) for name in new}
+        if new:
+            await self._declare()
+            await self._open_gaps([name for name in new if self._infos[name].historizing])
+        for name, (place, _) in first.items():
+            intake.learn(place, self._infos[name].data_type)
 
     def _tell_missing(self, missing: Mapping[str, str]) -> None:
         """Say what is not collected over this connection; in the log once, until all is there."""
@@ -325,6 +340,7 @@ class Collector:
     ) -> int:
         """Commit, however long that takes: only then may the notification be acknowledged."""
         self._epochs.learn(intake.jumps(data))
+        await self._learn_types(data, intake)
         taken = intake.taken(data)
         if taken.wrong_signals:
             self._tell_wrong({data.signals[place] for place in taken.wrong_signals})
@@ -378,11 +394,17 @@ class Collector:
         )
 
     def _signal_info(self, variable: VariableInfo) -> SignalInfo:
-        """Return what the store keeps of a Variable; where nothing is told of it, floating-point numbers are sloped."""
+        """Return what the store keeps of a Variable; where nothing is told of it, floating-point numbers are sloped.
+
+        One whose type is not known yet is of the type that it had.
+        """
         known, listed = find_signal(variable.name), self._listed.get(variable.name)
-        unit, stepped = variable.unit, not IS_FLOAT[variable.data_type]
+        data_type = variable.data_type
+        if not data_type and variable.name in self._store.names():
+            (data_type,) = self._store.types_of(self._store.numbers([variable.name]))
+        unit, stepped = variable.unit, not IS_FLOAT[data_type]
         if listed is not None:
             unit, stepped = listed.unit, stepped if listed.stepped is None else listed.stepped
         elif known is not None:
             stepped = known.stepped
-        return SignalInfo(variable.name, unit, variable.data_type, bool(stepped))
+        return SignalInfo(variable.name, unit, data_type, bool(stepped))

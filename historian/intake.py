@@ -61,6 +61,18 @@ class Intake:
         self._thinning = Thinning(interval, len(infos))
         self._epoch = next((place for place, info in enumerate(infos) if info.name == EPOCH), -1)
 
+    def first_types(self, data: Notification) -> dict[int, int]:
+        """Return the types of the first values of signals whose type is not known yet, by place."""
+        if self._data_types.all():
+            return {}
+        rows = (self._data_types[data.index] == 0) & (data.types != 0) & (data.status < quality.BAD)
+        places, firsts = np.unique(data.index[rows], return_index=True)
+        return dict(zip(places.tolist(), data.types[rows][firsts].tolist(), strict=True))
+
+    def learn(self, place: int, data_type: int) -> None:
+        """Take what type a signal is of."""
+        self._data_types[place] = data_type
+
     def jumps(self, data: Notification) -> list[Reading]:
         """Return the samples that tell of jumps of plant time."""
         rows = data.index == self._epoch

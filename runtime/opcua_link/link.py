@@ -13,7 +13,7 @@ from plant.names import PLANT
 from runtime.errors import LinkLost
 from runtime.opcua_link import browsing, reading_back
 from runtime.opcua_link.builtin import DOUBLE
-from runtime.opcua_link.data_types import builtin_type, present_type
+from runtime.opcua_link.data_types import builtin_types, present_type
 from runtime.opcua_link.datavalues import misfit, reading, variant
 from runtime.opcua_link.errors import CallRefused
 from runtime.opcua_link.filetime import ticks_of
@@ -202,7 +202,7 @@ class OpcuaLink:
         """Return what values are written as: where the DataType leaves it open, as the present one; else as Double."""
         unknown = [name for name in names if name not in self._types]
         answers = await self._session.read(unknown, ua.AttributeIds.DataType)
-        found = zip(unknown, map(builtin_type, answers), strict=True)
+        found = zip(unknown, await builtin_types(self._session, answers), strict=True)
         self._types |= {name: ua.VariantType(kind) for name, kind in found if kind}
         is_open = [name for name in unknown if name not in self._types]
         present = map(present_type, await self._session.read(is_open, ua.AttributeIds.Value))

@@ -62,3 +62,28 @@ class Session:
             )
             answers += await self.answers(self.services.read(params), len(part))
         return answers
+
+    async def browse(
+        self,
+        nodes: Sequence[ua.NodeId],
+        reference_type: int,
+        direction: ua.BrowseDirection = ua.BrowseDirection.Forward,
+    ) -> list[list[ua.ReferenceDescription]]:
+        """Return the references of one type, and of those derived from it, of any number of nodes."""
+        found: list[list[ua.ReferenceDescription]] = []
+        for part in in_calls(nodes, self.limits.browse):
+            params = ua.BrowseParameters(
+                NodesToBrowse=[
+                    ua.BrowseDescription(
+                        NodeId=node,
+                        BrowseDirection=direction,
+                        ReferenceTypeId=ua.NodeId(ua.Int32(reference_type)),
+                        IncludeSubtypes=True,
+                        NodeClassMask=ua.UInt32(0),
+                        ResultMask=ua.UInt32(ua.BrowseResultMask.All),
+                    )
+                    for node in part
+                ]
+            )
+            found += [each.References for each in await self.answers(self.services.browse(params), len(part))]
+        return found
