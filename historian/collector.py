@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from historian.epochs import EPOCH, Epochs
-from historian.gaps import Refused, alike, some
+from historian.gaps import MOST_REFUSALS, Refused, alike, halves, some
 from historian.intake import Intake
 from historian.listener import Listener
 from historian.messages.line_protocol import LATEST
@@ -53,7 +52,6 @@ FIRST_VALUES_S = 2.0
 """So long the present value of each signal is waited for, which another server sends of each item that it monitors."""
 BEHIND = TICKS_PER_SECOND // 1000
 """Ticks that the last sample may stand behind the time that it came with."""
-_DAY = ticks_from_seconds(DAY_S)
 
 
 class Collector:
@@ -236,7 +234,7 @@ class Collector:
         self._tell_refused()
 
     async def _read_parts(self, link: OpcuaLink, refused: dict[str, int], end: int) -> int:
-        """Read what can be read of signals whose gap (ticks) is refused as a whole, day by day.
+        """Read what can be read of signals whose gap (ticks) is refused as a whole, by halves, the newest first.
 
         One damaged day hides no other then, and no older gap what was missed before this connection or lost over it; of
         those that were refused before over this connection only that is read again.
@@ -244,13 +242,19 @@ class Collector:
         newest = {name: self._start(*self._reached[name], end) for name in refused if name in self._reached}
         later = {name: start for name, start in newest.items() if start > refused[name]}
         starts = {name: later.get(name, end) if name in self._refused else start for name, start in refused.items()}
-        first, found = min(starts.values(), default=end), 0
-        midnights = range(first - first % _DAY + _DAY, end - self._beyond, _DAY)
-        cuts = {each for each in (*midnights, *later.values()) if first < each < end}
-        for low, high in itertools.pairwise(sorted({first, *cuts, end})):
-            names = [name for name, start in starts.items() if start < high and (low, high) != (refused[name], end)]
-            begins = np.array([max(starts[name], low) for name in names])
-            found += await self._read_back(link, names, begins, high, {}) if names else 0
+        first, cut = min(starts.values(), default=end), min(later.values(), default=end)
+        last = end - self._beyond
+        spans = [(first, cut), (cut, end)] if first < end and later else halves(first, end, last)
+        parts = [(list(starts), *span) for span in spans]
+        found = refusals = 0
+        while parts and refusals < MOST_REFUSALS:
+            names, low, high = parts.pop()
+            if names := [name for name in names if starts[name] < high]:
+                again: dict[str, int] = {}
+                begins = np.array([max(starts[name], low) for name in names])
+                found += await self._read_back(link, names, begins, high, again)
+                refusals += bool(again)
+                parts += [(list(again), *span) for span in halves(low, high, last) if again]
         return found
 
     def _tell_refused(self) -> None:

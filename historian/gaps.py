@@ -13,7 +13,10 @@ AT_ONCE = 50
 FIRST_PATIENCE_S, LONGEST_PATIENCE_S = 10.0, 3600.0
 """Until signals are asked for again that the server refuses to tell of; each time in vain twice as long."""
 MOST_NAMED = 3
+MOST_REFUSALS = 30
+"""Parts of a gap that may be refused until no more are asked for."""
 _ALIKE = 10 * TICKS_PER_SECOND
+_DAY = 86_400 * TICKS_PER_SECOND
 
 
 def alike(starts: Mapping[str, int]) -> Iterator[list[str]]:
@@ -26,6 +29,16 @@ def alike(starts: Mapping[str, int]) -> Iterator[list[str]]:
         group.append(name)
     if group:
         yield group
+
+
+def halves(low: int, high: int, last: int) -> list[tuple[int, int]]:
+    """Return a span (ticks) in two, cut at a midnight before `last`; none where there is no such midnight."""
+    before = min(high, last)
+    middle = (low + before) // 2
+    middle -= middle % _DAY
+    if middle <= low:
+        middle += _DAY
+    return [(low, middle), (middle, high)] if middle < before else []
 
 
 def some(names: Iterable[str], most: int = MOST_NAMED) -> str:

@@ -128,9 +128,14 @@ async def _page(
         session.is_reading_back = False
     answers = list(zip(places, found, strict=True))
     for place, each in answers:
-        if quality.is_bad(each.status):
+        if _is_refusal(each.status):
             on_refusal(names[place], each.status)
-    answers = [(place, each) for place, each in answers if not quality.is_bad(each.status)]
+    answers = [(place, each) for place, each in answers if not _is_refusal(each.status)]
     parts = [decode_history(each.values, names, place) for place, each in answers if each.values]
     rest = [(place, each.continuation_point) for place, each in answers if each.continuation_point]
     return Notification.joined([Notification.of([], names), *parts]), rest
+
+
+def _is_refusal(status: int) -> bool:
+    """Tell whether an answer is none; of a time of which nothing is recorded some say BadNoData (OPC 10000-11)."""
+    return quality.is_bad(status) and status != quality.BAD_NO_DATA

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -53,6 +54,8 @@ class Server:
         """From when to when it does not."""
         self.asked: dict[str, int] = {}
         """Since when each signal's history was asked for last."""
+        self.reads: Counter[str] = Counter()
+        """How often it was."""
         self.send: Callable[..., object] = lambda _: None
 
     def at(self, second: float) -> int:
@@ -91,6 +94,7 @@ class Server:
             if name == self.dies_at:
                 raise LinkLost("the server went away")
             self.asked[name] = start
+            self.reads[name] += 1
             if name in self.refuses and start < self.lost[1] and end > self.lost[0]:
                 on_refusal(name, self.refuses[name])
                 continue
@@ -111,8 +115,10 @@ class Plant:
         self.store = Store(self.path)
         self.thread = StoreThread(self.health)
 
-    def collector(self, sampling_s: float = 0.0, nodes: Sequence[NodeSettings] = ()) -> Collector:
-        settings = HistorianSettings(sampling_s=sampling_s, nodes=tuple(nodes))
+    def collector(
+        self, sampling_s: float = 0.0, nodes: Sequence[NodeSettings] = (), retention_days: float = 7.0
+    ) -> Collector:
+        settings = HistorianSettings(sampling_s=sampling_s, nodes=tuple(nodes), retention_days=retention_days)
         return Collector(self.store, self.thread, self.metrics, self.health, settings, Listener())
 
     @contextlib.asynccontextmanager

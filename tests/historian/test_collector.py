@@ -124,6 +124,22 @@ async def test_a_damaged_day_hides_no_other(plant, server) -> None:
         assert plant.gaps() == ["R101.Ca"]
 
 
+@pytest.mark.parametrize(("lost_days", "most"), [((-9000, 9000), 61), ((-700, -699), 40), ((-9000, -100), 61)])
+async def test_of_ten_years_few_parts_are_asked_for_and_what_is_not_refused_is_read(
+    plant, server, lost_days: tuple[int, int], most: int
+) -> None:
+    day = 86_400
+    server.is_plant = False
+    server.past = [server.measure("R101.T", float(number), day * number) for number in range(-3600, 0, 40)]
+    server.refuses, server.lost = {"R101.T": quality.BAD_DATA_LOST}, tuple(server.at(day * each) for each in lost_days)
+    collector = plant.collector(retention_days=3650)
+    async with plant.collecting(server, lambda: plant.health.detail.get("gaps"), collector=collector):
+        assert server.reads["R101.T"] <= most
+    values = [float(number) for number in range(-3600, 0, 40) if not lost_days[0] <= number < lost_days[1]]
+    assert plant.stored("R101.T")[-3:] == values[-3:]
+    assert lost_days[0] < -3650 or plant.stored("R101.T") == values
+
+
 async def test_of_signals_without_history_one_line_says_that_what_was_missed_is_lost(plant, server, caplog) -> None:
     names = [f"Tank.Level{number}" for number in range(10)]
     server.is_plant, server.infos = False, [VariableInfo(name, 11, "", False) for name in names]

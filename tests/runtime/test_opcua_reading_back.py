@@ -174,8 +174,9 @@ async def test_what_a_server_cannot_answer_or_not_in_time_is_refused_and_to_who_
         await read(make())
 
 
-async def test_no_history_is_empty() -> None:
-    assert await read(Server(page(status=quality.GOOD_NO_DATA))) == []
+@pytest.mark.parametrize("status", [quality.GOOD_NO_DATA, quality.BAD_NO_DATA])
+async def test_no_history_is_empty(status: int) -> None:
+    assert await read(Server(page(status=status))) == []
 
 
 @pytest.mark.parametrize(
