@@ -138,11 +138,12 @@ class Commands:
             kind, text = arguments
             try:
                 parameters = json.loads(text) if text.strip() else {}
-                if not isinstance(parameters, dict):
-                    raise Refused(ua.StatusCodes.BadInvalidArgument, 1)
-                return [self._simulator.inject(index, kind, parameters)]
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 raise Refused(ua.StatusCodes.BadInvalidArgument, 1) from None
+            if not isinstance(parameters, dict):
+                raise Refused(ua.StatusCodes.BadInvalidArgument, 1)
+            try:
+                return [self._simulator.inject(index, kind, parameters)]
             except FaultError as error:
                 raise Refused(ua.StatusCodes.BadInvalidArgument, 0 if error.parameter == "kind" else 1) from None
 

@@ -41,7 +41,7 @@ class PrimaryHost:
         try:
             state = json.loads(payload)
             online, timestamp_ms = state["online"], state["timestamp"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             online = timestamp_ms = None
         if type(online) is not bool or type(timestamp_ms) is not int:
             allowed = '{"online": true or false, "timestamp": milliseconds}'

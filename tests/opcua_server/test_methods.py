@@ -29,7 +29,15 @@ async def test_a_fault_is_injected_shown_and_cleared(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "parameters"),
-    [("gremlins", "{}"), ("bias", "not json"), ("bias", "[1]"), ("bias", '{"signal": "T"}'), ("bias", '{"size": 1}')],
+    [
+        ("gremlins", "{}"),
+        ("bias", "not json"),
+        ("bias", "[1]"),
+        ("bias", "[" * 3000),
+        ("bias", "9" * 5000),
+        ("bias", '{"signal": "T"}'),
+        ("bias", '{"size": 1}'),
+    ],
 )
 async def test_a_bad_argument_is_named(client: Client, kind: str, parameters: str) -> None:
     request = ua.CallMethodRequest(

@@ -251,11 +251,11 @@ async def test_without_its_primary_host_nothing_is_sent_and_nothing_lost(edge, h
     link = Link(host)
     async with serving(edge, link):
         await edge.fill(at(server, 0, 1.0))
-        for payload in (b"ONLINE", b'{"online": 1, "timestamp": 5}', b'{"online": true}', b"[]", b"\xff"):
+        for payload in (b"ONLINE", b'{"online": 1, "timestamp": 5}', b'{"online": true}', b"[]", b"\xff", b"[" * 3000):
             await link.commands.put(Message("spBv1.0/STATE/scada", payload))
         await link.commands.put(state(online=False, timestamp=5))
         await asyncio.sleep(0.05)
-    assert caplog.text.count("is no STATE") == 5
+    assert caplog.text.count("is no STATE") == 6
     assert link.topics[2:] == ["spBv1.0/STATE/scada"]
     assert host.heard == []
     async with serving(edge, link := Link(host)) as session_:
