@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from plant.signals import find_signal
-from runtime.errors import BadInput
 from timeseries.aggregates import STANDARD, AggregateConfiguration, Series, aggregates, at_times
 from timeseries.answers import Answer
 from timeseries.columns import Columns
@@ -87,17 +85,3 @@ class Computed(ABC):
                 more = await self.nearest(name, behind, after, configuration, backward=False)
                 found = Columns.joined([found, more])
         return series_of(info, found, min(high, present))
-
-
-def plant_info(name: str) -> SignalInfo:
-    """Return what a signal of the plant is.
-
-    Raises:
-        BadInput: naming one that is none.
-    """
-    signal = find_signal(name)
-    if signal is None:
-        message = f"signal {name!r} is unknown; `cstr-gateway tags` lists all"
-        raise BadInput(message)
-    unit = signal.unit.symbol if signal.unit is not None else ""
-    return SignalInfo(name, unit, signal.data_type.value, signal.stepped)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.history.computed import Computed, FindInfo, plant_info
+from gateway.history.computed import Computed, FindInfo
 from gateway.history.flux import Flux
 from plant import quality
 from plant.clock import TICKS_PER_SECOND, UNIX_EPOCH_TICKS, ticks_from_unix_ns, unix_ns_from_ticks
@@ -37,7 +37,7 @@ WINDOW = 6 * 3600 * TICKS_PER_SECOND
 class InfluxHistory(Computed):
     """The samples of one site; `where` is what run.json says of InfluxDB."""
 
-    def __init__(self, where: Mapping[str, str], site: str, info: FindInfo = plant_info) -> None:
+    def __init__(self, where: Mapping[str, str], site: str, info: FindInfo) -> None:
         super().__init__(info)
         self._flux, self._bucket, self._site = Flux(where), where["bucket"], site
 

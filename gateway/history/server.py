@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 
-from gateway.history.computed import Computed, FindInfo, plant_info
+from gateway.history.computed import Computed, FindInfo
 from plant.clock import UNIX_EPOCH_TICKS, ticks_from_text
 from runtime.opcua_link.link import OpcuaLink
 from runtime.opcua_link.values import Notification
@@ -21,7 +21,7 @@ EARLIEST, LATEST = UNIX_EPOCH_TICKS, ticks_from_text("2262-01-01T00:00:00Z")
 class ServerHistory(Computed):
     """Asks for raw samples only: `query` holds what is set, where the server's TimeAverage draws lines (ADR 15)."""
 
-    def __init__(self, link: OpcuaLink, info: FindInfo = plant_info) -> None:
+    def __init__(self, link: OpcuaLink, info: FindInfo) -> None:
         super().__init__(info)
         self._link = link
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from gateway.history.computed import FindInfo, plant_info
 from runtime.errors import CouldNotRun
 from runtime.running import RUN_SETTINGS, find_running
-from runtime.settings import NodeSettings
 from runtime.settings_file import load_settings
 from timeseries.aggregates import STANDARD, AggregateConfiguration
 from timeseries.answers import Answer
@@ -61,43 +59,30 @@ class History(Protocol):
 
 @contextlib.asynccontextmanager
 async def open_history(source: str, data: Path) -> AsyncIterator[History]:
-    """Open one of the sources; `store` needs no running plant.
+    """Open one of the sources; `store` needs no running plant, and says of all which signals there are.
 
     Raises:
         CouldNotRun: when it is not there, with what to do.
     """
-    if source == "store":
-        from gateway.history.store import StoreHistory
+    from gateway.history.store import StoreHistory
 
-        with contextlib.closing(StoreHistory(data)) as store:
+    with contextlib.closing(StoreHistory(data)) as store:
+        if source == "store":
             yield store
-        return
-    plant = find_running(data)
-    settings = load_settings(data / RUN_SETTINGS, env={})
-    with _known(data, settings.historian.nodes) as info:
+            return
+        plant = find_running(data)
+        settings = load_settings(data / RUN_SETTINGS, env={})
         if source == "opcua":
             from gateway.history.server import ServerHistory
             from gateway.plant_link import source_link
 
             async with source_link(data, settings.historian.nodes) as link:
-                yield ServerHistory(link, info)
+                yield ServerHistory(link, store.info)
             return
         if plant.influxdb is None:
             message = "this plant runs without InfluxDB; start it with --influxdb, or set influxdb.url"
             raise CouldNotRun(message)
         from gateway.history.influx import InfluxHistory
 
-        with contextlib.closing(InfluxHistory(plant.influxdb, settings.mqtt.site, info)) as influx:
+        with contextlib.closing(InfluxHistory(plant.influxdb, settings.mqtt.site, store.info)) as influx:
             yield influx
-
-
-@contextlib.contextmanager
-def _known(data: Path, nodes: Sequence[NodeSettings]) -> Iterator[FindInfo]:
-    """Give what knows the signals: the plant's list, or for nodes of another server what the historian has learnt."""
-    if not nodes:
-        yield plant_info
-        return
-    from gateway.history.store import StoreHistory
-
-    with contextlib.closing(StoreHistory(data)) as store:
-        yield store.info

@@ -51,7 +51,7 @@ HOUR = 3600
 T0 = ticks_from_text("2031-11-22T04:00:00Z")
 """A plant may run ahead of the wall clock."""
 SP, T, CAUSE, MODE = "R101.TIC101.SP", "R101.T", "R101.Detector.Cause", "R101.TIC101.Mode"
-TYPES = {SP: 11, T: 11, CAUSE: 12, MODE: 6}
+INFOS = {name: SignalInfo(name, "", number, name != T) for name, number in {SP: 11, T: 11, CAUSE: 12, MODE: 6}.items()}
 
 
 def time(second: float) -> int:
@@ -84,7 +84,7 @@ NOW = SAMPLES[-1].source_time
 @pytest.fixture
 def store(tmp_path: Path) -> History:
     with contextlib.closing(Store(tmp_path / STORE)) as store:
-        store.declare([SignalInfo(name, "", number, name != T) for name, number in TYPES.items()])
+        store.declare(INFOS.values())
         store.append(store.columns(SAMPLES))
     return StoreHistory(tmp_path)
 
@@ -115,7 +115,7 @@ def server(tmp_path: Path) -> History:
     url = SimpleNamespace(geturl=lambda: "opc.tcp://plant")
     client = SimpleNamespace(uaclient=SimpleNamespace(session=session), server_url=url)
     link = OpcuaLink(client, PlantNodes(2), Limits())  # type: ignore[arg-type]
-    return ServerHistory(link)
+    return ServerHistory(link, INFOS.__getitem__)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ async def influxdb(component: Callable[[str], Path], serving, tmp_path: Path) ->
     database = InfluxDB(tmp_path / "influx", free_port())
     where = {"url": database.url, "org": "plant", "bucket": "plant", "token_file": str(database.token_file)}
     store = Store(tmp_path / "sent")
-    store.declare([SignalInfo(name, "", number, name != T) for name, number in TYPES.items()])
+    store.declare(INFOS.values())
 
     def write(samples: list[Sample], site: str) -> None:
         columns = store.columns(samples)
@@ -139,7 +139,7 @@ async def influxdb(component: Callable[[str], Path], serving, tmp_path: Path) ->
         await asyncio.to_thread(write, SAMPLES, "main")
         elsewhere = [sample(T, 1 + second, 1.0) for second in range(0, 7 * HOUR, 600)]
         await asyncio.to_thread(write, [*elsewhere, sample(SP, 4 * HOUR, 1.0)], "elsewhere")
-        with contextlib.closing(InfluxHistory(where, "main")) as history:
+        with contextlib.closing(InfluxHistory(where, "main", INFOS.__getitem__)) as history:
             yield history
 
 
@@ -160,7 +160,7 @@ async def test_an_influxdb_that_stalls_is_not_waited_for(
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         where = {"url": url, "org": "plant", "bucket": "plant", "token_file": str(tmp_path / "token")}
         with (
-            contextlib.closing(InfluxHistory(where, "main")) as history,
+            contextlib.closing(InfluxHistory(where, "main", INFOS.__getitem__)) as history,
             pytest.raises(CouldNotRun, match=rf"{url}: nothing came for 0.2 s.*--source store"),
         ):
             await history.last(T)
@@ -182,7 +182,7 @@ async def raw(source: History, name: str) -> list[Row]:
 
 async def alike(one: History, other: History) -> None:
     seconds = [-5, 0, 1, 30.5, HOUR, 2 * HOUR + 10, 4 * HOUR, 5 * HOUR, 5.5 * HOUR, 6 * HOUR, 9 * HOUR, 99 * HOUR]
-    for name in TYPES:
+    for name in INFOS:
         times = [time(second) for second in seconds]
         assert rows(await one.at(name, times)) == rows(await other.at(name, times)), name
         spans = [
@@ -236,7 +236,7 @@ async def test_the_server_answers_as_the_store_does(store: History, server: Hist
 @pytest.mark.component
 async def test_influxdb_answers_as_the_store_does(store: History, influxdb: History) -> None:
     await alike(store, influxdb)
-    for name in TYPES:
+    for name in INFOS:
         found = [await source.last(name) for source in (store, influxdb)]
         assert rows(found[0]) == rows(found[1]), name
         assert len(found[0]) == 1
