@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from plant.names import reactor_names
 from runtime.addresses import in_url
 from runtime.errors import BadInput
-from runtime.fields import Dsn, Flag, Host, HttpUrl, MqttUrl, Name, Number, OpcuaUrl, Port, Whole
+from runtime.fields import Dsn, Flag, Host, HttpUrl, MqttUrl, Name, Number, OpcuaUrl, Port, SignalName, Whole
 from runtime.limit_settings import LimitSettings
 from runtime.section import Section
 
@@ -144,13 +144,21 @@ class NodeSettings(Section):
 
     node: Name
     """NodeId, e.g. `ns=1;s=Tank.Level` or `nsu=urn:vendor;i=7`."""
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*\.[A-Za-z0-9_.-]+$")
+    name: SignalName
     """PART.NAME: the part stands where reactors do, in topics and in InfluxDB's tag `reactor`."""
     unit: str = ""
     stepped: Flag | None = None
     """A value holds until the next one; None: all but floating-point numbers do."""
     write: tuple[Number, Number] | None = None
     """The range that commands from MQTT may write; None: they may not."""
+
+    @field_validator("write")
+    @classmethod
+    def _is_range(cls, write: tuple[float, float] | None) -> tuple[float, float] | None:
+        if write is not None and not write[0] <= write[1]:
+            message = "allowed is [LOW, HIGH], the lower number first, e.g. [0, 5]"
+            raise ValueError(message)
+        return write
 
 
 class HistorianSettings(Section):

@@ -55,6 +55,8 @@ def test_file_then_environment_then_option(tmp_path: Path) -> None:
         ("server: {port: 9101}", ["server.health_port", "9101 is server.port too"]),
         ("mqtt: {port: 8080}", ["mqtt.port", "8080 is historian.http_port too"]),
         ("mqtt: {port: x}", ["mqtt.port", "'x'", "integer"]),
+        ("historian: {nodes: [{node: i=1, name: A}]}", ["historian.nodes.0.name", "'A'", "e.g. Tank.Level"]),
+        ("historian: {nodes: [{node: i=1, name: A.B, write: [5, 0]}]}", ["nodes.0.write", "the lower number first"]),
         ("mqtt: {site: a/b}", ["mqtt.site", "'a/b'"]),
         ("mqtt: 'mqtt://user:geheim@h'", ["mqtt: allowed is a mapping of url, port, site"]),
         ("mqtt: {url: 'mqtt://user:geheim@'}", ["mqtt.url", "mqtt://[user:password@]host:port"]),
