@@ -204,7 +204,7 @@ async def test_a_text_that_no_message_has_room_for_is_bad_in_messages_and_whole_
     columns = outbox.store.append(outbox.store.columns(samples))
     outbox.store.outbox.begin((PUBLISHER, JSON))
     broker, each = Broker(), JsonPublisher(outbox.store, outbox.thread, "main")
-    await publish(publisher(outbox, broker_confirms=True), broker, lambda: broker.messages)
+    await publish(publisher(outbox, broker_confirms=True), broker, lambda: outbox.store.outbox.done(PUBLISHER))
     await publish(each, broker, lambda: not outbox.store.outbox.waiting.blocks)
     lines = next(payload for topic, payload in broker.messages if topic.endswith("/lp")).decode()
     assert re.findall(r'(?:s="(\w*)",)?q=(\d+)u', lines) == [("before", "0"), ("", str(0x80080000)), ("after", "0")]
