@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from runtime.csv_line import csv_line
-
 
 class Format(StrEnum):
     """How data is printed."""
@@ -42,6 +40,8 @@ def print_rows(
         json.dump([{column: row.get(column) for column in columns} for row in rows], sys.stdout, default=str, indent=1)
         print()
     elif chosen is Format.CSV:
+        from timeseries.answers.text import csv_line
+
         sys.stdout.write(csv_line(columns))
         for row in rows:
             sys.stdout.write(csv_line(row.get(column) for column in columns))

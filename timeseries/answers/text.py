@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,13 +12,19 @@ import orjson
 from numpy.typing import NDArray
 
 from plant import quality
-from runtime.csv_line import csv_line
 from timeseries.answers.answer import Answer
 from timeseries.answers.times import WIDTH, time_texts
 from timeseries.columns import Ticks
 
 Column = Any
 """A pyarrow array of texts, or one text for all rows."""
+
+
+def csv_line(fields: Iterable[object]) -> str:
+    """Return fields as a line, with its end: before Python 3.13 a line break is quoted only where it may end one."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(fields)
+    return line.getvalue()[:-2] + "\n"
 
 
 def joined(count: int, *columns: Column) -> bytes:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from plant import quality
 from plant.sample import Scalar
-from runtime.csv_line import csv_line
 from timeseries.answers import tables, text
 from timeseries.answers.answer import Answer
 from timeseries.answers.times import listed
@@ -48,12 +47,12 @@ class CsvWriter:
 
     def begin(self) -> bytes:
         """Return the head."""
-        return csv_line((*COLUMNS, *self._extra)).encode()
+        return text.csv_line((*COLUMNS, *self._extra)).encode()
 
     def rows(self, answer: Answer) -> bytes:
         """Return a line for each row."""
-        name = csv_line((answer.signal,))[:-1]
-        tail = f",{csv_line(self._extra.values())}" if self._extra else "\n"
+        name = text.csv_line((answer.signal,))[:-1]
+        tail = f",{text.csv_line(self._extra.values())}" if self._extra else "\n"
         parts = []
         for some in answer.slices(AT_ONCE):
             values = text.csv_values(some)
