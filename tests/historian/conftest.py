@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from historian import collector
+from historian import missed
 from historian.collector import Collector
 from historian.epochs import EPOCH
 from historian.listener import Listener
@@ -174,7 +174,7 @@ def server() -> Server:
 
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
-    monkeypatch.setattr(collector, "FIRST_VALUES_S", 0.05)
+    monkeypatch.setattr(missed, "FIRST_VALUES_S", 0.05)
     plant = Plant(tmp_path)
     yield plant
     plant.close()
