@@ -44,11 +44,9 @@ Source = Annotated[
 ]
 Data = Annotated[Path, typer.Option(help="Data directory of the plant.")]
 Plot = Annotated[Path | None, typer.Option(help="Write a picture too: trend.png, .svg or .pdf.")]
-UncertainIsBad = Annotated[
+UncertainIsGood = Annotated[
     bool,
-    typer.Option(
-        "--treat-uncertain-as-bad/--treat-uncertain-as-good", help="AggregateConfiguration (OPC 10000-13 §4.2.1.2)."
-    ),
+    typer.Option("--treat-uncertain-as-good", help="Without TreatUncertainAsBad (OPC 10000-13)."),
 ]
 Find = Callable[["History", Progress, int, int], AsyncIterator[Answer]]
 """Yields what is asked of a source, within a span."""
@@ -187,7 +185,7 @@ def raw(
 def at(
     signals: Signals,
     time: Annotated[list[str], typer.Option(help="ISO 8601 or relative; may be given several times.")],
-    treat_uncertain_as_bad: UncertainIsBad = True,
+    treat_uncertain_as_good: UncertainIsGood = False,
     source: Source = "store",
     data: Data = Path("data"),
     out: OutOption = None,
@@ -195,7 +193,7 @@ def at(
 ) -> None:
     """Print the value at each time: interpolated, or held where the signal is stepped; nothing in a bad stretch.
 
-    Example: cstr-gateway query at R101.T --time -1min
+    Example: cstr-gateway query at R101.T --time -1min --treat-uncertain-as-good
     """
 
     async def find(history: History, progress: Progress, low: int, high: int) -> AsyncIterator[Answer]:
@@ -203,7 +201,7 @@ def at(
         times = [_time("--time", text, now) for text in time]
         for name in signals:
             progress.what = name
-            yield await history.at(name, times, AggregateConfiguration(treat_uncertain_as_bad))
+            yield await history.at(name, times, AggregateConfiguration(not treat_uncertain_as_good))
 
     Asked(signals, source, data, out, format).answer(find)
 
@@ -215,7 +213,7 @@ def aggregate(
     end: End = "now",
     interval: Annotated[str, typer.Option(help="E.g. 10s.")] = "1min",
     aggregate: Annotated[str, typer.Option(help="OPC 10000-13 name, e.g. TimeAverage, Maximum.")] = "TimeAverage",
-    treat_uncertain_as_bad: UncertainIsBad = True,
+    treat_uncertain_as_good: UncertainIsGood = False,
     percent_data_bad: Annotated[int, typer.Option(help="From this share of bad data on a result is Bad.")] = 100,
     percent_data_good: Annotated[int, typer.Option(help="From this share of good data on it is Good.")] = 100,
     use_sloped_extrapolation: Annotated[
@@ -243,7 +241,7 @@ def aggregate(
 
     Example: cstr-gateway query aggregate R101.T --start -1h --interval 1min --aggregate TimeAverage
 
-    Example: cstr-gateway query aggregate R101.T --treat-uncertain-as-good --percent-data-good 90
+    Example: cstr-gateway query aggregate R101.T --treat-uncertain-as-good --use-sloped-extrapolation
     """
     if aggregate not in FUNCTIONS:
         message = f"--aggregate {aggregate!r}: allowed are {', '.join(FUNCTIONS)}"
@@ -255,7 +253,7 @@ def aggregate(
     try:
         ticks = ticks_of_interval(interval_s)
         configuration = AggregateConfiguration(
-            treat_uncertain_as_bad, percent_data_bad, percent_data_good, use_sloped_extrapolation
+            not treat_uncertain_as_good, percent_data_bad, percent_data_good, use_sloped_extrapolation
         )
     except ValueError as error:
         raise BadInput(f"--{str(error).replace('_', '-')}") from None
