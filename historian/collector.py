@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Mapping
@@ -66,6 +67,8 @@ class Collector:
         self._wrong: set[str] = set()
         """Signals of which values were not kept over this connection."""
         self._served = Served()
+        self._has_collected = False
+        self._learning = asyncio.Lock()
 
     async def run(self, link: OpcuaLink) -> None:
         """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost.
@@ -76,8 +79,9 @@ class Collector:
             BadInput: naming what is missing.
         """
         missing: dict[str, str] = {}
-        on_missing = missing.__setitem__ if self._served.infos and not link.is_plant else require
-        infos = [info for info in await link.variables(on_missing) if info.historizing or not link.is_plant]
+        on_missing = missing.__setitem__ if self._has_collected and not link.is_plant else require
+        found = [info for info in await link.variables(on_missing) if info.historizing or not link.is_plant]
+        infos = [self._typed(info) for info in found]
         served = Served(link.is_plant, {info.name: info for info in infos})
         if link.is_plant:
             await self._learn_epochs(link, served.epochs)
@@ -100,6 +104,7 @@ class Collector:
             log.warning("%s", what)
             self._health.trouble("queues", what)
         self._health.ready("server")
+        self._has_collected = True
         self._listener.subscribed()
         await self._missed.run(link)
 
@@ -109,16 +114,26 @@ class Collector:
         await self._listener.declared(declared)
 
     async def _learn_types(self, data: Notification, intake: Intake) -> None:
-        """Have signals be of the types of their first values, where the server tells of none."""
-        first = {data.signals[place]: (place, kind) for place, kind in intake.first_types(data).items()}
-        infos = self._served.infos
-        new = [name for name in first if not infos[name].data_type]
-        infos |= {name: replace(infos[name], data_type=first[name][1]) for name in new}
-        if new:
-            await self._declare()
-            await self._missed.open([name for name in new if infos[name].historizing])
-        for name, (place, _) in first.items():
-            intake.learn(place, infos[name].data_type)
+        """Have signals be of the types of their first values, where neither server nor store tells of one."""
+        first = intake.first_types(data)
+        if not first:
+            return
+        async with self._learning:  # what is live and what is read back may come at once
+            infos, kinds = self._served.infos, {data.signals[place]: kind for place, kind in first.items()}
+            new = [name for name in kinds if not infos[name].data_type]
+            infos |= {name: replace(infos[name], data_type=kinds[name]) for name in new}
+            if new:
+                await self._declare()
+                await self._missed.open([name for name in new if infos[name].historizing])
+            for place in first:
+                intake.learn(place, infos[data.signals[place]].data_type)
+
+    def _typed(self, variable: VariableInfo) -> VariableInfo:
+        """Return a Variable whose type is left open as one of the type that it had."""
+        if variable.data_type or variable.name not in self._store.names():
+            return variable
+        (data_type,) = self._store.types_of(self._store.numbers([variable.name]))
+        return replace(variable, data_type=data_type)
 
     def _tell_missing(self, missing: Mapping[str, str]) -> None:
         """Say what is not collected over this connection; in the log once, until all is there."""
@@ -226,17 +241,11 @@ class Collector:
         )
 
     def _signal_info(self, variable: VariableInfo) -> SignalInfo:
-        """Return what the store keeps of a Variable; where nothing is told of it, floating-point numbers are sloped.
-
-        One whose type is not known yet is of the type that it had.
-        """
+        """Return what the store keeps of a Variable; where nothing is told of it, floating-point numbers are sloped."""
         known, listed = find_signal(variable.name), self._listed.get(variable.name)
-        data_type = variable.data_type
-        if not data_type and variable.name in self._store.names():
-            (data_type,) = self._store.types_of(self._store.numbers([variable.name]))
-        unit, stepped = variable.unit, not IS_FLOAT[data_type]
+        unit, stepped = variable.unit, not IS_FLOAT[variable.data_type]
         if listed is not None:
             unit, stepped = listed.unit, stepped if listed.stepped is None else listed.stepped
         elif known is not None:
             stepped = known.stepped
-        return SignalInfo(variable.name, unit, data_type, bool(stepped))
+        return SignalInfo(variable.name, unit, variable.data_type, bool(stepped))

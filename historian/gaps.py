@@ -14,7 +14,7 @@ FIRST_PATIENCE_S, LONGEST_PATIENCE_S = 10.0, 3600.0
 """Until signals are asked for again that the server refuses to tell of; each time in vain twice as long."""
 MOST_NAMED = 3
 MOST_REFUSALS = 30
-"""Parts of a gap that may be refused until no more are asked for."""
+"""Parts of gaps that may be refused until no more are asked for."""
 _ALIKE = 10 * TICKS_PER_SECOND
 _DAY = 86_400 * TICKS_PER_SECOND
 

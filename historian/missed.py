@@ -35,6 +35,8 @@ CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
 """So far a device's clock may be ahead of its server's that was never set."""
 FIRST_VALUES_S = 2.0
 """So long the present value of each signal is waited for, which another server sends of each item that it monitors."""
+PARTS_S = 60.0
+"""So long parts of a gap are asked for that is refused as a whole: other gaps wait meanwhile."""
 BEHIND = TICKS_PER_SECOND // 1000
 """Ticks that the last sample may stand behind the time that it came with."""
 
@@ -166,13 +168,14 @@ class Missed:
         spans = [(first, cut), (cut, end)] if first < end and later else halves(first, end, last)
         parts = [(list(starts), *span) for span in spans]
         found = refusals = 0
-        while parts and refusals < MOST_REFUSALS:
+        ends = time.monotonic() + PARTS_S
+        while parts and refusals < MOST_REFUSALS and time.monotonic() < ends:
             names, low, high = parts.pop()
             if names := [name for name in names if starts[name] < high]:
                 again: dict[str, int] = {}
                 begins = np.array([max(starts[name], low) for name in names])
                 found += await self._read(link, names, begins, high, again)
-                refusals += bool(again)
+                refusals += len(again)
                 parts += [(list(again), *span) for span in halves(low, high, last) if again]
         return found
 
@@ -204,12 +207,14 @@ class Missed:
     def _was_there(self, data: Notification) -> NDArray[np.bool_]:
         """Tell what another server had when it was asked; what it gets since comes live, and of one time in its order.
 
-        Its clock tells nothing of that: it may stand still for a second, and those of its devices may be ahead.
+        That is what is no later than its clock, or than what has come live: the one may stand still for a second or be
+        behind those of its devices, the other may have been set back.
         """
         if self._served.is_plant:
             return np.ones(len(data), np.bool_)
         until = np.array([self._until.get(name, LATEST) for name in data.signals], np.int64)
-        there: NDArray[np.bool_] = data.source_time <= until[data.index]
+        was_received = (data.server_time != 0) & (data.server_time <= self._asked_at)
+        there: NDArray[np.bool_] = was_received | (data.source_time <= np.maximum(until[data.index], self._asked_at))
         return there
 
     async def _close_gaps(self, names: Sequence[str]) -> None:

@@ -194,11 +194,23 @@ class Store:
         self._newest.grow(max([self._archived_signals(), *(number for number, _ in numbers)]))
 
     def _go_on(self) -> None:
-        """Have a signal that has changed its type go on from the newest sample that it had before."""
+        """Have a signal that has changed its type go on from the newest sample that it had before, and from its gap."""
         present = {name: number for name, (number, _) in self._known.items()}
-        for number, info in self._infos.items():
-            if number != present[info.name] and (place := self._newest.of(number)) is not None:
-                self._newest.note(*(np.array([each]) for each in (present[info.name], *place)))
+        before = {number: present[info.name] for number, info in self._infos.items() if number != present[info.name]}
+        for number, now in before.items():
+            if (place := self._newest.of(number)) is not None:
+                self._newest.note(*(np.array([each]) for each in (now, *place)))
+        gaps = [gap for gap in self._log.execute("SELECT signal, epoch, time FROM gap") if gap[0] in before]
+        if gaps:
+            with transaction(self._log) as connection:
+                connection.executemany("DELETE FROM gap WHERE signal = ?", [gap[:1] for gap in gaps])
+                rows = [(before[number], epoch, time) for number, epoch, time in gaps]
+                connection.executemany(
+                    "INSERT INTO gap (signal, epoch, time) VALUES (?, ?, ?) ON CONFLICT (signal) DO UPDATE "
+                    "SET epoch = excluded.epoch, time = excluded.time "
+                    "WHERE (excluded.epoch, excluded.time) < (gap.epoch, gap.time)",
+                    rows,
+                )
 
     def _kinds(self, number: int) -> list[tuple[int, SignalInfo]]:
         return signals.kinds(self._log, self._infos[number].name)

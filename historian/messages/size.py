@@ -10,7 +10,6 @@ from plant.sample import Scalar
 from timeseries.columns import Columns
 
 MOST_SAMPLES = 500
-"""`config/telegraf.conf` counts on it."""
 MOST_BYTES = 1_000_000
 _SAMPLE_BYTES, _CHARACTER_BYTES = 200, 6
 """At most, of a sample without its text, and of a character of that, which JSON may have to escape."""

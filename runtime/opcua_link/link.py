@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from asyncua import Client, ua
 
 from plant import quality
+from plant.clock import ticks_from_unix_ns
 from plant.names import PLANT
 from runtime.errors import LinkLost
 from runtime.opcua_link import browsing, reading_back
@@ -114,18 +116,19 @@ class OpcuaLink:
         for name, why in nodes.unknown.items():
             on_missing(name, why)
         infos = await browsing.listed_variables(self._session, nodes.names, on_missing)
-        self._missing = [name for name in nodes.names if name not in {info.name for info in infos}]
+        found = {info.name for info in infos}
+        self._missing = [name for name in nodes.names if name not in found]
         return infos
 
     async def clock(self) -> int:
-        """Return plant time, of another server its clock: where what is recorded ends."""
+        """Return plant time, of another server its clock: where what is recorded ends; without one it is ours."""
         if self.is_plant:
             (clock,) = await self.read([CLOCK])
             return clock.source_time
         node = ua.ReadValueId(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime)), ua.AttributeIds.Value)
         asked = self._session.services.read(ua.ReadParameters(NodesToRead=[node]))
         (data,) = await self._session.answers(asked, 1)
-        return ticks_of(data.Value.Value if data.Value is not None else None)
+        return ticks_of(data.Value.Value if data.Value is not None else None) or ticks_from_unix_ns(time.time_ns())
 
     async def reactors(self) -> list[str]:
         """Return the names of the reactors that are served, in order."""

@@ -1,4 +1,4 @@
-"""Each reactor's samples on their way: in order, sent again when they are lost, none delayed by another's."""
+"""Each reactor's samples on their way: in order, waited for when they are lost, none delayed by another's."""
 
 from __future__ import annotations
 

@@ -182,3 +182,17 @@ async def test_a_server_in_an_earlier_epoch_than_history_is_told_of(plant, serve
     server.jump(3, 7200)
     async with plant.collecting(server, lambda: plant.health.last_error == ""):
         pass
+
+
+@pytest.mark.parametrize("present_s", [3600, -1_000_000_000])
+async def test_what_a_device_had_whose_clock_was_set_back_meanwhile(plant, server, present_s: int) -> None:
+    server.is_plant, server.infos = False, [VariableInfo(T, 11, "K", True)]
+    server.past, server.now = [server.measure(T, 1.0, 1)], server.at(1)
+    server.live = server.past[-1:]
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        pass
+    server.past += [server.measure(T, float(second), second) for second in range(10, 7201, 10)]
+    server.now = server.at(7205)
+    server.live = [Reading(T, -1.0, quality.GOOD, server.at(present_s), server.now)]
+    async with plant.collecting(server, lambda: len(plant.stored(T)) > 1 and not plant.gaps()):
+        assert len(plant.stored(T)) == 722

@@ -35,6 +35,20 @@ async def test_a_node_that_is_gone_stops_no_other(plant, server, caplog) -> None
         pass
 
 
+async def test_a_node_that_is_gone_stops_no_other_behind_a_connection_without_any(plant, server) -> None:
+    server.is_plant = False
+    collector = plant.collector()
+    server.live = [server.measure(CA, 1.0, 0)]
+    async with plant.collecting(server, lambda: plant.stored(CA), collector=collector):
+        pass
+    server.missing, server.live = {T, CA}, []
+    async with plant.collecting(server, lambda: plant.health.last_error, collector=collector):
+        pass
+    server.missing, server.live = {CA}, [server.measure(T, 5.0, 5)]
+    async with plant.collecting(server, lambda: plant.stored(T), collector=collector):
+        assert plant.stored(T) == [5.0]
+
+
 async def test_what_a_plant_of_ours_has_not_yet_is_waited_for(plant, server) -> None:
     collector = plant.collector()
     server.live = [server.measure(T, 1.0, 0)]
