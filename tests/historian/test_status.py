@@ -5,14 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
+import subprocess
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
+from gateway.components.nats import Nats
 from historian import status
+from historian.mqtt import Mqtt
 from historian.status import OFFLINE, Source, Statuses, keep_status
 from runtime.errors import LinkLost
-from runtime.mqtt_link import Will
+from runtime.mqtt_link import Will, connected
+from runtime.ports import free_port
+from runtime.service import Context
+from runtime.settings import Settings
+from timeseries.signals import SignalInfo
 
 
 class Broker:
@@ -89,3 +98,30 @@ async def test_a_folder_that_the_server_has_is_online_and_one_that_it_has_no_mor
     keeping.cancel()
     await asyncio.gather(keeping, return_exceptions=True)
     assert set(broker.all.values()) == {OFFLINE}
+
+
+async def test_each_reactor_that_a_server_elsewhere_has_has_a_status(plant, tmp_path: Path) -> None:
+    nats = Nats(tmp_path / "broker", free_port(), free_port())
+    await nats.prepare()
+    spec = nats.spec()
+    broker = await asyncio.create_subprocess_exec(*spec.argv, cwd=spec.cwd, stderr=subprocess.DEVNULL)
+    try:
+        await nats.wait_ready(20)
+        settings = Settings.model_validate({"server": {"url": "opc.tcp://elsewhere:4840"}, "mqtt": {"url": nats.url}})
+        context = Context("historian", settings, tmp_path, plant.health, logging.getLogger("test"))
+        mqtt = Mqtt(context, nats.url, plant.path, plant.store, plant.thread, plant.metrics)
+        running = asyncio.create_task(mqtt.run())
+        await mqtt.declared([SignalInfo(f"R10{number}.T", "K", 11) for number in (1, 2, 3)])
+        mqtt.subscribed()
+        found: dict[str, str] = {}
+        async with connected(nats.url, "reader") as link, asyncio.timeout(20):
+            await link.subscribe(["plant/main/Area1/+/status"])
+            async for message in link.messages():
+                found[message.topic.split("/")[-2]] = json.loads(message.payload).get("source")
+                if found == dict.fromkeys(("R101", "R102", "R103"), "connected"):
+                    break
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    finally:
+        broker.kill()
+        await broker.wait()
