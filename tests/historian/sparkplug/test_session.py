@@ -264,7 +264,7 @@ async def test_without_its_primary_host_nothing_is_sent_and_nothing_lost(edge, h
         await host.until(lambda: set(host.samples) == edge.stored())
         await link.commands.put(state(online=False, timestamp=6))  # of a session that the host had before
         await edge.fill(at(server, 2, 3.0))
-        await host.until(lambda: set(host.samples) == edge.stored())
+        await host.until(lambda: set(host.samples) == edge.stored() and not edge.plant.store.outbox.waiting.samples)
         await link.commands.put(state(online=False, timestamp=7))
         with pytest.raises(ExceptionGroup) as ended:
             await asyncio.wait_for(session_, 5)
