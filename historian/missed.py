@@ -32,7 +32,7 @@ log = logging.getLogger("historian")
 NEVER = (0, 0)
 """Where a gap begins of a signal of which nothing was ever stored."""
 CLOCKS_DIFFER = 5 * TICKS_PER_SECOND
-"""So far a device's clock may be ahead of its server's that was never set."""
+"""So far a device's clock may be ahead of its server's that was never set; nothing takes so long to come live."""
 FIRST_VALUES_S = 2.0
 """So long the present value of each signal is waited for, which another server sends of each item that it monitors."""
 PARTS_S = 60.0
@@ -207,14 +207,15 @@ class Missed:
     def _was_there(self, data: Notification) -> NDArray[np.bool_]:
         """Tell what another server had when it was asked; what it gets since comes live, and of one time in its order.
 
-        That is what is no later than its clock, or than what has come live: the one may stand still for a second or be
-        behind those of its devices, the other may have been set back.
+        That is what is no later than what has come live, which may be of a clock that was set back since; or was there
+        a while ago by the server's own, which may stand still for a second, or be behind those of its devices.
         """
         if self._served.is_plant:
             return np.ones(len(data), np.bool_)
         until = np.array([self._until.get(name, LATEST) for name in data.signals], np.int64)
-        was_received = (data.server_time != 0) & (data.server_time <= self._asked_at)
-        there: NDArray[np.bool_] = was_received | (data.source_time <= np.maximum(until[data.index], self._asked_at))
+        a_while_ago = self._asked_at - CLOCKS_DIFFER
+        was_received = (data.server_time != 0) & (data.server_time <= a_while_ago)
+        there: NDArray[np.bool_] = was_received | (data.source_time <= np.maximum(until[data.index], a_while_ago))
         return there
 
     async def _close_gaps(self, names: Sequence[str]) -> None:
