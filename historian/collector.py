@@ -92,9 +92,10 @@ class Collector:
         self._health.trouble("queues", "")
         served.reached = await self._thread.do(self._store.newest)
         self._tell_epoch(max((epoch for epoch, _ in served.reached.values()), default=0))
-        numbers = self._store.numbers(served.reached).tolist()
-        same_times = SameTimes(dict(zip(numbers, served.reached.values(), strict=True)))
-        self._same_times = None if link.is_plant else same_times
+        self._same_times = None
+        if not link.is_plant:
+            numbers = self._store.numbers(served.reached).tolist()
+            self._same_times = SameTimes(dict(zip(numbers, served.reached.values(), strict=True)))
         self._missed.begin(served)
         await self._missed.open(list(served.infos))
         await link.subscribe(list(served.infos), self._take, publishing_s=PUBLISHING_S, on_missing=on_missing)
