@@ -96,13 +96,13 @@ class Answer:
             return Result(int(ua.StatusCodes.BadHistoryOperationInvalid))
         point = modified.Point.of(self.point) if self.point else None
         room = min(details.NumValuesPerNode or room, room)
-        page, rest = modified.read(self.history, self.number, span, room, point, octets)
+        page, infos, rest = modified.read(self.history, self.number, span, room, point, octets)
         return Result(
-            quality.GOOD if page.infos else quality.GOOD_NO_DATA,
+            quality.GOOD if infos else quality.GOOD_NO_DATA,
             rest.packed() if rest is not None else b"",
-            samples(page.samples, self.info, self.wanted),
-            len(page.infos),
-            [modified.encoded(info) for info in page.infos],
+            samples(page, self.info, self.wanted),
+            len(infos),
+            infos,
         )
 
     def at_time(self, details: ua.ReadAtTimeDetails, room: int) -> Steps:

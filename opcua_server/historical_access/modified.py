@@ -11,7 +11,7 @@ from opcua_server.historical_access.encoding import fitting
 from opcua_server.historical_access.points import ContinuationPoint
 from opcua_server.historical_access.raw import Span
 from plant import quality
-from timeseries.amended import Modification, Modifications
+from timeseries.amended import Modification
 from timeseries.columns import Columns
 from timeseries.reading import History
 
@@ -30,21 +30,22 @@ class Point(ContinuationPoint):
 
 def read(
     history: History, number: int, span: Span, most: int, point: Point | None, octets: int
-) -> tuple[Modifications, Point | None]:
-    """Return at most so many modifications, and bytes, behind a continuation point; and where the rest begins, if any.
+) -> tuple[Columns, list[bytes], Point | None]:
+    """Return at most so many samples, and bytes, with their ModificationInfos; and where the rest begins, if any.
 
     Of one time the latest comes first, backward last.
     """
     after = (point.time, point.id) if point is not None else None
     found = history.amendments.modifications(number, *span.within, most + 1, after, backward=span.is_backward)
-    count = min(most, fitting(found.samples, octets, [encoded(info) for info in found.infos]))
-    if len(found.infos) <= count:
-        return found, None
-    infos = found.infos[:count]
-    return Modifications(infos, found.samples.take(np.arange(count))), Point(infos[-1].time, infos[-1].id)
+    infos = [_encoded(info) for info in found.infos]
+    count = min(most, fitting(found.samples, octets, infos))
+    if len(infos) <= count:
+        return found.samples, infos, None
+    last = found.infos[count - 1]
+    return found.samples.take(np.arange(count)), infos[:count], Point(last.time, last.id)
 
 
-def encoded(info: Modification) -> bytes:
+def _encoded(info: Modification) -> bytes:
     """Return a ModificationInfo (OPC 10000-11 v1.05 §6.6.3)."""
     name = info.author.user.encode() if info.author.user is not None else None
     user = _LENGTH.pack(-1) if name is None else _LENGTH.pack(len(name)) + name
