@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from asyncua import Client, ua
 
+from opcua_server.historical_access.updater import HistoryUpdater
 from plant.clock import TICKS_PER_SECOND, text_from_ticks
 from runtime.opcua_link.filetime import FileTime, ticks_of
 
@@ -101,8 +104,16 @@ async def test_the_name_of_who_changed_a_value_stands_with_what_was_before(servi
 
 
 async def test_what_is_changed_is_told_of_a_client_that_has_gone_meanwhile(
-    serving: Serving, folder: Path, trail: Trail
+    serving: Serving, folder: Path, trail: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    has_begun, change = threading.Event(), HistoryUpdater._all
+
+    def slowly(*asked: Any) -> Any:
+        has_begun.set()
+        time.sleep(0.3)
+        return change(*asked)
+
+    monkeypatch.setattr(HistoryUpdater, "_all", slowly)
     async with serving(off_loopback(folder), folder) as endpoint:
         async with login(endpoint, folder, "engineer") as other:
             now = ticks_of(await value(other, "Plant.Simulation.Time"))
@@ -110,7 +121,7 @@ async def test_what_is_changed_is_told_of_a_client_that_has_gone_meanwhile(
         with contextlib.suppress(ConnectionError, TimeoutError):
             async with login(endpoint, folder, "engineer") as gone:
                 asking = asyncio.create_task(update(gone, details))
-                await asyncio.sleep(0.02)
+                assert await asyncio.to_thread(has_begun.wait, 10)
                 gone.uaclient.protocol.transport.abort()
                 await asyncio.gather(asking, return_exceptions=True)
         (line,) = await eventually(lambda: trail("AuditHistoryValueUpdateEventType"))
