@@ -112,6 +112,7 @@ class Plant:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.health = Health("historian")
+        self.health.wait_for("server")
         self.store = Store(self.path)
         self.thread = StoreThread(self.health)
 
