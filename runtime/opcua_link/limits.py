@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
 
 from runtime.opcua_link.datavalues import plain
 
-T = TypeVar("T")
-
 MOST, MOST_WRITTEN = 1000, 10_000
 """At once to a server that takes as much; what is written together belongs together."""
+TOO_MUCH = frozenset(
+    map(
+        int,
+        (
+            ua.StatusCodes.BadTooManyOperations,
+            ua.StatusCodes.BadRequestTooLarge,
+            ua.StatusCodes.BadResponseTooLarge,
+        ),
+    )
+)
+"""What a server says to a call of more, also one that tells no limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +46,6 @@ class Limits:
             await _limit(services, ids.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall),
             await _limit(services, ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData),
         )
-
-
-def in_calls(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    """Cut a list into parts that a server takes in one call."""
-    for start in range(0, len(items), most):
-        yield items[start : start + most]
 
 
 async def _limit(services: UaSession, number: int, most: int = MOST) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import Any
 
 from asyncua import Client, ua
@@ -19,7 +19,7 @@ from runtime.opcua_link.data_types import builtin_types, present_type
 from runtime.opcua_link.datavalues import misfit, reading, variant
 from runtime.opcua_link.errors import CallRefused
 from runtime.opcua_link.filetime import ticks_of
-from runtime.opcua_link.limits import Limits, in_calls
+from runtime.opcua_link.limits import Limits
 from runtime.opcua_link.nodes import FindNodes, ListedNodes, Nodes, OnMissing, PlantNodes, plant_nodes, require
 from runtime.opcua_link.reading_back import OnRefusal, refuse
 from runtime.opcua_link.session import Session
@@ -72,11 +72,13 @@ class OpcuaLink:
         types = await self._types_of(list(values))
         found = {name: misfit(value, types[name]) for name, value in values.items()}
         sent = [name for name, status in found.items() if status == quality.GOOD]
-        for part in in_calls(sent, self._session.limits.write):
-            params = ua.WriteParameters(NodesToWrite=[self._writing(name, values[name], types[name]) for name in part])
-            results = await self._session.answers(self._session.services.write(params), len(part))
-            found |= {name: int(result.value) for name, result in zip(part, results, strict=True)}
-        return found
+
+        def write(part: Sequence[str]) -> Awaitable[Sequence[ua.StatusCode]]:
+            writing = [self._writing(name, values[name], types[name]) for name in part]
+            return self._session.services.write(ua.WriteParameters(NodesToWrite=writing))
+
+        results = await self._session.answers(write, sent, self._session.limits.write)
+        return found | {name: int(result.value) for name, result in zip(sent, results, strict=True)}
 
     def _writing(self, name: str, value: Any, kind: ua.VariantType) -> ua.WriteValue:
         data = ua.DataValue(Value=variant(value, kind))
@@ -96,7 +98,7 @@ class OpcuaLink:
                 for value in arguments
             ],
         )
-        (result,) = await self._session.answers(self._session.services.call([request]), 1)
+        (result,) = await self._session.answers(lambda asked: self._session.services.call(list(asked)), [request], 1)
         if not result.StatusCode.is_good():
             codes = [int(code.value) for code in result.InputArgumentResults]
             raise CallRefused(f"{object_name}.{method}", int(result.StatusCode.value), codes)
@@ -126,8 +128,7 @@ class OpcuaLink:
             (clock,) = await self.read([CLOCK])
             return clock.source_time
         node = ua.ReadValueId(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_CurrentTime)), ua.AttributeIds.Value)
-        asked = self._session.services.read(ua.ReadParameters(NodesToRead=[node]))
-        (data,) = await self._session.answers(asked, 1)
+        (data,) = await self._session.read_nodes([node])
         return ticks_of(data.Value.Value if data.Value is not None else None) or ticks_from_unix_ns(time.time_ns())
 
     async def reactors(self) -> list[str]:

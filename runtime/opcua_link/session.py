@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from asyncua import Client, ua
@@ -10,10 +10,13 @@ from asyncua.client.ua_session import UaSession
 
 from runtime.errors import LinkLost
 from runtime.opcua_link.errors import link_errors
-from runtime.opcua_link.limits import Limits, in_calls
+from runtime.opcua_link.limits import TOO_MUCH, Limits
 from runtime.opcua_link.nodes import Nodes
 
 T = TypeVar("T")
+Asked = TypeVar("Asked")
+
+BOTH = ua.TimestampsToReturn.Both
 
 
 class Session:
@@ -35,17 +38,32 @@ class Session:
         with link_errors(self.where):
             return await call
 
-    async def answers(self, call: Awaitable[Sequence[T]], count: int) -> Sequence[T]:
-        """Return what a service answers about so many things.
+    async def answers(
+        self, call: Callable[[Sequence[Asked]], Awaitable[Sequence[T]]], asked: Sequence[Asked], most: int
+    ) -> list[T]:
+        """Return what a service answers about each of any number of things, in calls of no more than `most`.
+
+        A server that finds a call too large is asked about half as much.
 
         Raises:
-            LinkLost: also when it is about more or fewer.
+            LinkLost: also when it answers about more or fewer.
         """
-        found = await self.answer(call)
-        if len(found) != count:
-            message = f"OPC UA server {self.where}: {len(found)} results where {count} were asked for"
-            raise LinkLost(message)
-        return found
+        answers: list[T] = []
+        while len(answers) < len(asked):
+            part = asked[len(answers) : len(answers) + most]
+            with link_errors(self.where):
+                try:
+                    found = await call(part)
+                except ua.UaStatusCodeError as error:
+                    if error.code not in TOO_MUCH or len(part) == 1:
+                        raise
+                    most = len(part) // 2
+                    continue
+            if len(found) != len(part):
+                message = f"OPC UA server {self.where}: {len(found)} results where {len(part)} were asked for"
+                raise LinkLost(message)
+            answers += found
+        return answers
 
     async def send(self, request: Any, timeout: float | None = None) -> bytes:
         """Return the bytes of a response from its type id on, not decoded; 0 waits for it without end."""
@@ -54,14 +72,15 @@ class Session:
 
     async def read(self, names: Sequence[str], attribute: ua.AttributeIds) -> list[ua.DataValue]:
         """Read an Attribute of any number of nodes."""
-        answers: list[ua.DataValue] = []
-        for part in in_calls(names, self.limits.read):
-            params = ua.ReadParameters(
-                TimestampsToReturn=ua.TimestampsToReturn.Both,
-                NodesToRead=[ua.ReadValueId(self.node_id(name), attribute) for name in part],
-            )
-            answers += await self.answers(self.services.read(params), len(part))
-        return answers
+        return await self.read_nodes([ua.ReadValueId(self.node_id(name), attribute) for name in names])
+
+    async def read_nodes(self, nodes: Sequence[ua.ReadValueId]) -> list[ua.DataValue]:
+        """Read any number of nodes, also such as have no name."""
+
+        def read(part: Sequence[ua.ReadValueId]) -> Awaitable[Sequence[ua.DataValue]]:
+            return self.services.read(ua.ReadParameters(TimestampsToReturn=BOTH, NodesToRead=list(part)))
+
+        return await self.answers(read, nodes, self.limits.read)
 
     async def browse(
         self,
@@ -70,20 +89,19 @@ class Session:
         direction: ua.BrowseDirection = ua.BrowseDirection.Forward,
     ) -> list[list[ua.ReferenceDescription]]:
         """Return the references of one type, and of those derived from it, of any number of nodes."""
-        found: list[list[ua.ReferenceDescription]] = []
-        for part in in_calls(nodes, self.limits.browse):
-            params = ua.BrowseParameters(
-                NodesToBrowse=[
-                    ua.BrowseDescription(
-                        NodeId=node,
-                        BrowseDirection=direction,
-                        ReferenceTypeId=ua.NodeId(ua.Int32(reference_type)),
-                        IncludeSubtypes=True,
-                        NodeClassMask=ua.UInt32(0),
-                        ResultMask=ua.UInt32(ua.BrowseResultMask.All),
-                    )
-                    for node in part
-                ]
-            )
-            found += [each.References for each in await self.answers(self.services.browse(params), len(part))]
-        return found
+
+        def browse(part: Sequence[ua.NodeId]) -> Awaitable[Sequence[ua.BrowseResult]]:
+            descriptions = [
+                ua.BrowseDescription(
+                    NodeId=node,
+                    BrowseDirection=direction,
+                    ReferenceTypeId=ua.NodeId(ua.Int32(reference_type)),
+                    IncludeSubtypes=True,
+                    NodeClassMask=ua.UInt32(0),
+                    ResultMask=ua.UInt32(ua.BrowseResultMask.All),
+                )
+                for node in part
+            ]
+            return self.services.browse(ua.BrowseParameters(NodesToBrowse=descriptions))
+
+        return [each.References for each in await self.answers(browse, nodes, self.limits.browse)]

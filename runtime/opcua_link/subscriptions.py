@@ -13,7 +13,6 @@ from plant import quality
 from runtime.errors import LinkLost
 from runtime.opcua_link.decoding import decoded
 from runtime.opcua_link.errors import link_errors
-from runtime.opcua_link.limits import in_calls
 from runtime.opcua_link.nodes import OnMissing
 from runtime.opcua_link.records import decode
 from runtime.opcua_link.responses import (
@@ -68,20 +67,23 @@ class Subscriptions:
         created = await self._session.answer(self._create(publishing_s))
         self._present[created] = _Subscription(signals, on_data)
         self._is_any.set()
-        for part in in_calls(range(len(signals)), self._session.limits.monitored_items):
+
+        def create_items(handles: Sequence[int]) -> Awaitable[Sequence[ua.MonitoredItemCreateResult]]:
             params = ua.CreateMonitoredItemsParameters(
                 SubscriptionId=ua.UInt32(created),
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
-                ItemsToCreate=[self._item(signals[handle], handle, queue_size) for handle in part],
+                ItemsToCreate=[self._item(signals[handle], handle, queue_size) for handle in handles],
             )
-            made = self._session.services.create_monitored_items(params)
-            results = await self._session.answers(made, len(part))
-            for handle, result in zip(part, results, strict=True):
-                if not result.StatusCode.is_good():
-                    status = quality.name_of(int(result.StatusCode.value))
-                    on_missing(signals[handle], f"{signals[handle]}: cannot be subscribed to: {status}")
-                elif result.RevisedQueueSize == 1 < queue_size:
-                    self.unqueued.add(signals[handle])
+            return self._session.services.create_monitored_items(params)
+
+        handles = range(len(signals))
+        results = await self._session.answers(create_items, handles, self._session.limits.monitored_items)
+        for signal, result in zip(signals, results, strict=True):
+            if not result.StatusCode.is_good():
+                status = quality.name_of(int(result.StatusCode.value))
+                on_missing(signal, f"{signal}: cannot be subscribed to: {status}")
+            elif result.RevisedQueueSize == 1 < queue_size:
+                self.unqueued.add(signal)
         return created
 
     async def unsubscribe(self, subscription: int) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from asyncua import ua
 
 from plant import quality
-from runtime.opcua_link.limits import Limits, in_calls
+from runtime.errors import LinkLost
+from runtime.opcua_link.limits import Limits
 
 LIMITS = "Server_ServerCapabilities_OperationLimits"
 LEAST = {"MaxNodesPerRead": 4, "MaxNodesPerWrite": 3, "MaxNodesPerBrowse": 0, "MaxMonitoredItemsPerCall": 2}
@@ -54,4 +57,34 @@ async def test_a_limit_that_is_not_there_or_none_is_none(vendor) -> None:
     await vendor.server.get_node(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerCapabilities_OperationLimits))).delete()
     async with vendor.link() as link:
         assert link._session.limits == Limits()
-    assert [list(part) for part in in_calls(range(5), 2)] == [[0, 1], [2, 3], [4]]
+
+
+async def test_a_server_that_tells_no_limits_is_asked_for_half_as_much_until_it_takes_it(vendor, most) -> None:
+    for number in range(9):
+        await vendor.add(f"T{number}", 1.0, ua.VariantType.Double)
+    came: set[str] = set()
+
+    async def take(data) -> None:
+        came.update(data.signals[place] for place in data.index)
+
+    async with vendor.link() as link, asyncio.timeout(10):
+        assert link._session.limits == Limits()
+        assert len(await link.variables()) == 9
+        assert await link.write(dict.fromkeys(vendor.nodes, 2.0)) == dict.fromkeys(vendor.nodes, quality.GOOD)
+        await link.subscribe(list(vendor.nodes), take, publishing_s=0.05)
+        receiving = asyncio.create_task(link.run())
+        while came != set(vendor.nodes):  # noqa: ASYNC110 - what comes in another task
+            await asyncio.sleep(0.01)
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
+
+
+async def test_a_server_that_takes_not_even_one_is_told_of(vendor, monkeypatch) -> None:
+    async def refuse(self, params):
+        raise ua.uaerrors.BadTooManyOperations
+
+    await vendor.add("T", 1.0, ua.VariantType.Double)
+    async with vendor.link() as link:
+        monkeypatch.setattr(type(vendor.server.iserver.isession), "write", refuse)
+        with pytest.raises(LinkLost, match="too many operations"):
+            await link.write({"Tank.T": 1.0})
