@@ -37,6 +37,7 @@ log = logging.getLogger("historian")
 
 SPARKPLUG = "sparkplug"
 """In the settings, and as a reader of the outbox."""
+ASK_FOR_HOST_EVERY_S = 10.0
 READ_AT_ONCE = 2_000
 """Samples: while they are made into messages, nothing else is done."""
 
@@ -131,10 +132,7 @@ class Sparkplug:
 
     async def _publish(self, link: MqttLink, number: int) -> None:
         self._born, self._is_asked_for_births = None, False
-        if not self._host.is_there:
-            log.info("Sparkplug: nothing is sent until host %r is online", self._host_name)
-            await self._host.wait()
-            log.info("Sparkplug: host %r is online", self._host_name)
+        await self._wait_for_host(link)
         self._number.born(number)
         await self._send(link, [self._node.birth(number, self._now_ms())])
         while True:
@@ -147,6 +145,19 @@ class Sparkplug:
                 await self._turn_to(link, source)
             sent = await self._send_blocks(link, await self._blocks(), source)
             await self._pace.rest(was_any=sent > 0 or is_asked, was_all=sent < READ_AT_ONCE)
+
+    async def _wait_for_host(self, link: MqttLink) -> None:
+        """Return when it is there; it is asked for again now and then, as brokers may not have told (docs/mqtt.md)."""
+        if self._host.is_there:
+            return
+        log.info("Sparkplug: nothing is sent until host %r is online", self._host_name)
+        while not self._host.is_there:
+            try:
+                async with asyncio.timeout(ASK_FOR_HOST_EVERY_S):
+                    await self._host.wait()
+            except TimeoutError:
+                await link.subscribe(self._host.topics)
+        log.info("Sparkplug: host %r is online", self._host_name)
 
     async def _turn_to(self, link: MqttLink, source: _Source | None) -> None:
         """Send what is left of the devices there are, have them die, and others be born."""

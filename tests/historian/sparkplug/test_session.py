@@ -244,6 +244,17 @@ def state(*, online: bool, timestamp: int) -> Message:
     return Message("spBv1.0/STATE/scada", json.dumps({"online": online, "timestamp": timestamp}).encode(), True)
 
 
+async def test_a_host_that_the_broker_did_not_tell_of_is_asked_for_again(edge, host, monkeypatch) -> None:
+    monkeypatch.setattr(session, "ASK_FOR_HOST_EVERY_S", 0.05)
+    edge.settings = MqttSettings(sparkplug_host="scada")
+    edge.sparkplug = edge.made()
+    async with serving(edge, link := Link(host)):
+        await host.until(lambda: link.topics[-2:] == ["spBv1.0/STATE/scada"] * 2)
+        assert host.heard == []
+        await link.commands.put(state(online=True, timestamp=7))
+        await host.until(lambda: link.deliver(99) or host.heard == ["NBIRTH"])
+
+
 async def test_without_its_primary_host_nothing_is_sent_and_nothing_lost(edge, host, server, caplog) -> None:
     edge.settings = MqttSettings(sparkplug_host="scada")
     edge.sparkplug = edge.made()
