@@ -53,7 +53,7 @@ async def keep_outbox_small(
 
 
 def _age_s(outbox: Outbox) -> float:
-    """Return how long ago the server sent the oldest of what waits; 0 where nothing does."""
+    """Return how long ago the server sent the oldest of what waits; 0 where nothing does, or can be read."""
     oldest = outbox.blocks(0, at_least=1)
-    sent = int(oldest[0].columns.server_times.max()) if oldest else 0
+    sent = max((int(block.columns.server_times.max(initial=0)) for block in oldest), default=0)
     return max(0.0, (ticks_from_unix_ns(time.time_ns()) - sent) / TICKS_PER_SECOND) if sent else 0.0

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
+import time
+from pathlib import Path
 
 import pytest
 
 from historian import outbox
+from plant.clock import TICKS_PER_SECOND, ticks_from_unix_ns
 from plant.sample import Sample
 from runtime.settings import HistorianSettings
+from timeseries.layout import LOG
 from timeseries.outbox import PUBLISHER, Waiting
 from timeseries.packing import SAMPLE_BYTES
 from timeseries.signals import SignalInfo
@@ -23,6 +29,25 @@ def filled(plant, server):
     for hour in range(HOURS):
         plant.put(*(Sample(server.at(3600 * hour + 10 * n), "R101.T", hour + n / 361) for n in range(360)))
     return plant
+
+
+def test_a_damaged_block_holds_up_nothing(plant, server) -> None:
+    plant.store.declare([SignalInfo("R101.T", "K", 11)])
+    plant.store.outbox.begin((PUBLISHER,))
+    now = ticks_from_unix_ns(time.time_ns())
+    for hours in (3, 2, 1):
+        plant.put(Sample(server.at(-hours), "R101.T", 1.0, server_time=now - hours * 3600 * TICKS_PER_SECOND))
+    assert outbox._age_s(plant.store.outbox) == pytest.approx(3 * 3600, abs=60)
+    damage(plant.path, "id = 1")
+    assert outbox._age_s(plant.store.outbox) == pytest.approx(2 * 3600, abs=60)
+    damage(plant.path, "id > 1")
+    assert outbox._age_s(plant.store.outbox) == 0.0
+
+
+def damage(store: Path, which: str) -> None:
+    with contextlib.closing(sqlite3.connect(store / LOG.file)) as log:
+        log.execute(f"UPDATE block SET crc = crc + 1 WHERE {which}")
+        log.commit()
 
 
 async def test_the_outbox_keeps_to_its_share_and_drops_the_oldest(filled, monkeypatch) -> None:
