@@ -18,6 +18,7 @@ from runtime.opcua_link.builtin import (
     DATETIME,
     DOUBLE,
     FLOAT,
+    FORMATS,
     IS_FLOAT,
     IS_INTEGER,
     IS_TEXT,
@@ -39,6 +40,13 @@ for _text in (STRING, LOCALIZED_TEXT):
     _FITS[_text] = IS_TEXT
     _FITS[_text, DATETIME] = False
 _FITS[DATETIME, DATETIME] = True
+
+_WHOLE = np.iinfo(np.int64)
+_LEAST, _MOST = np.full(256, _WHOLE.min), np.full(256, _WHOLE.max)
+"""Data type of a signal -> what its words are within."""
+for _whole in np.flatnonzero(IS_INTEGER).tolist():
+    _LEAST[_whole], _MOST[_whole] = np.iinfo(FORMATS[_whole]).min, np.iinfo(FORMATS[_whole]).max
+_LEAST[UINT64] = 0
 
 
 class Taken(NamedTuple):
@@ -93,7 +101,9 @@ class Intake:
 
     def _is_sample(self, data: Notification) -> NDArray[np.bool_]:
         """Tell which values are what their type says, finite, and text that can be written; a Bad one needs none."""
-        fits = _FITS[self._data_types[data.index], data.types]
+        data_types = self._data_types[data.index]
+        fits = _FITS[data_types, data.types]
+        fits &= (data.words >= _LEAST[data_types]) & (data.words <= _MOST[data_types])
         fits &= ~IS_FLOAT[data.types] | np.isfinite(data.words.view(np.float64))
         fits &= (data.types != UINT64) | (data.words >= 0)
         for row, text in data.texts.items():

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from historian.messages.size import messages
 from historian.sparkplug.payload import (
     OF_BUILT_IN,
+    RANGES,
     UNIT,
     DataType,
     Metric,
@@ -185,7 +186,7 @@ class EdgeNode:
 
 
 def _value(datatype: DataType, value: Scalar | None) -> Value:
-    """Return a value as a metric has it."""
+    """Return a value as a metric has it; of an integer that its type cannot hold, null."""
     if datatype is DataType.DATETIME and value is not None:
         return milliseconds(ticks_from_text(str(value)))
-    return value
+    return value if datatype not in RANGES or value in RANGES[datatype] else None

@@ -51,6 +51,18 @@ _FIELDS: Final = {
 _BITS: Final = {DataType.INT8: 32, DataType.INT16: 32, DataType.INT32: 32, DataType.INT64: 64}
 """Signed types, sent as unsigned numbers of so many bits, two's complement."""
 
+RANGES: Final = {
+    DataType.INT8: range(-(2**7), 2**7),
+    DataType.INT16: range(-(2**15), 2**15),
+    DataType.INT32: range(-(2**31), 2**31),
+    DataType.INT64: range(-(2**63), 2**63),
+    DataType.UINT8: range(2**8),
+    DataType.UINT16: range(2**16),
+    DataType.UINT32: range(2**32),
+    DataType.UINT64: range(2**64),
+}
+"""What integers may be."""
+
 QUALITY, STATUS_CODE, UNIT = "Quality", "StatusCode", "engUnit"
 BAD, GOOD, STALE = 0, 192, 500
 """All that the property `Quality` may be (Sparkplug 3.0, payloads-propertyset-quality-value-value)."""

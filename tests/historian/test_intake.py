@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,6 +90,29 @@ def test_where_the_source_gives_no_time_the_servers_stands_in_then_that_of_arriv
     assert found.source_time.tolist() == [T0, T0 + 1, T0 + 2, T0 + 3, 0, 0, T0 + 6]
     accepted, rejected, _ = Intake(INFOS, 0).taken(found)
     assert (len(accepted), rejected["never_measured"]) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("data_type", "least", "most"),
+    [
+        (2, -128, 127),
+        (3, 0, 255),
+        (4, -(2**15), 2**15 - 1),
+        (5, 0, 2**16 - 1),
+        (6, -(2**31), 2**31 - 1),
+        (7, 0, 2**32 - 1),
+        (8, -(2**63), 2**63 - 1),
+        (9, 0, 2**63 - 1),
+    ],
+)
+def test_an_integer_is_within_its_signals_type(data_type: int, least: int, most: int) -> None:
+    intake = Intake([VariableInfo("R101.N", data_type, "", True)], 0)
+    values = [least - 1, least, most, most + 1]
+    sent = [Reading("R101.N", value, quality.GOOD, T0 + place, T0) for place, value in enumerate(values)]
+    inside = [each for each in sent if -(2**63) <= each.value < 2**63]  # type: ignore[operator]
+    taken = intake.taken(Notification.of(inside, ["R101.N"]))
+    assert taken.data.values == [least, most]
+    assert taken.rejected["type"] == len(inside) - 2
 
 
 def test_a_datetime_is_ticks_and_no_text() -> None:
