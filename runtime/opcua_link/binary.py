@@ -79,11 +79,10 @@ class Cursor:
 
 
 def text_or_none(cursor: Cursor) -> tuple[int, str | None]:
-    """Read a Variant: type and text of a String or LocalizedText; go past any other, and return 0 and None."""
+    """Read a Variant: type and text of a String or LocalizedText, "" for a null one; go past others: 0 and None."""
     encoding = cursor.byte()
     if encoding == STRING:
-        text = cursor.text()
-        return (0, None) if text is None else (STRING, text)
+        return STRING, cursor.text() or ""
     if encoding == LOCALIZED_TEXT:
         mask = cursor.byte()
         if mask & 1:

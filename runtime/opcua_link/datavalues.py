@@ -29,8 +29,13 @@ def status_of(data: ua.DataValue) -> int:
 
 
 def plain(data: ua.DataValue) -> Scalar | None:
-    """Return the value in plain Python: a DateTime as ISO text, a text of a LocalizedText, None for anything else."""
+    """Return the value in plain Python: a DateTime as ISO text, a text of a LocalizedText, None for anything else.
+
+    A null String is an empty one, as that of a LocalizedText.
+    """
     value: Any = data.Value.Value if data.Value is not None else None
+    if value is None and data.Value is not None and data.Value.VariantType == ua.VariantType.String:
+        return None if data.Value.is_array else ""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, ua.DateTime):
