@@ -99,6 +99,8 @@ class Mqtt(Listener):
     def dropped(self, through: int) -> None:
         """Publish nothing of it any more."""
         self._publisher.lanes.drop(through)
+        if self._sparkplug is not None:
+            self._sparkplug.dropped(through)
 
     def away(self) -> None:
         """Tell that the server is not there, and send it no commands."""

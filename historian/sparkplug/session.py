@@ -79,6 +79,8 @@ class Sparkplug:
         self._born: _Source | None = None
         """Of whose signals the devices that are alive are."""
         self._is_asked_for_births = False
+        self._lacks = False
+        """Whether something was dropped before it was sent: the host takes old values for the present then."""
         self._present = Present()
         self._known = store.outbox.done(SPARKPLUG)
         """Up to which block that is the present."""
@@ -102,6 +104,12 @@ class Sparkplug:
         """Have the devices die, once what is stored is sent."""
         self._source = None
         self.wake()
+
+    def dropped(self, through: int) -> None:
+        """Have devices be born anew once the rest is sent, unless all up to this block is."""
+        if through > self._sent:
+            self._lacks = True
+            self.wake()
 
     async def run(self, url: str) -> None:
         """Be an edge node, for ever; a session of its own, since a session has but one last will."""
@@ -135,16 +143,18 @@ class Sparkplug:
         await self._wait_for_host(link)
         self._number.born(number)
         await self._send(link, [self._node.birth(number, self._now_ms())])
+        is_behind = False
         while True:
             self._pace.begin()
             source, is_asked = self._source, self._is_asked_for_births
             if is_asked:
                 self._is_asked_for_births = False
                 await self._bear_again(link, number)
-            if source is not self._born:
+            if source is not self._born or (source is not None and self._lacks and not is_behind):
                 await self._turn_to(link, source)
             sent = await self._send_blocks(link, await self._blocks(), source)
-            await self._pace.rest(was_any=sent > 0 or is_asked, was_all=sent < READ_AT_ONCE)
+            is_behind = sent >= READ_AT_ONCE
+            await self._pace.rest(was_any=sent > 0 or is_asked, was_all=not is_behind)
 
     async def _wait_for_host(self, link: MqttLink) -> None:
         """Return when it is there; it is asked for again now and then, as brokers may not have told (docs/mqtt.md)."""
@@ -181,6 +191,8 @@ class Sparkplug:
 
     async def _learn(self, source: _Source) -> None:
         """Learn what the signals are by all that is stored by now, which is the past from then on."""
+        if self._lacks:
+            self._present, self._lacks = Present(), False
         unknown = {number: source.signals[number].name for number in self._present.unknown(source.signals)}
         for number, last in (await asyncio.to_thread(self._lasts, unknown)).items():
             self._present.note(number, last)
@@ -232,7 +244,11 @@ class Sparkplug:
 
     async def _listen(self, link: MqttLink) -> None:
         """Take commands; a retained one was meant for another time."""
+        dropped = 0
         async for message in link.messages():
+            if link.dropped > dropped:
+                await self._commander.tell_dropped(link.dropped - dropped, "Sparkplug")
+                dropped = link.dropped
             if message.topic in self._host.topics:
                 self._take_state(message)
                 continue

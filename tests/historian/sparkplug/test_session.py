@@ -30,6 +30,7 @@ class Link:
         self._host, self._left, self._loses = host, dies_at, loses
         self._unsettled: list[tuple[str, bytes]] = []
         self.topics: list[str] = []
+        self.dropped = 0
         self.commands: asyncio.Queue[Message] = asyncio.Queue()
         self.died = asyncio.Event()
 
@@ -287,3 +288,42 @@ async def test_without_its_primary_host_nothing_is_sent_and_nothing_lost(edge, h
         await link.commands.put(state(online=True, timestamp=8))
         await host.until(lambda: set(host.samples) == edge.stored())
     assert host.deaths == [0, 1]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_what_was_dropped_is_told_by_the_next_births(edge, host, server, is_there: bool) -> None:
+    await edge.fill(at(server, 0, 350.0, "R101.TIC101.SP"), at(server, 0, 1.0))
+    await edge.sparkplug.source_is_there(edge.infos)
+    async with contextlib.AsyncExitStack() as stack:
+        link = Link(host)
+        if is_there:
+            await stack.enter_async_context(serving(edge, link))
+        else:
+            async with serving(edge, link):
+                await host.until(lambda: link.deliver(99) or len(host.samples) == 2)
+        await host.until(lambda: link.deliver(99) or len(host.samples) == 2)
+        await edge.plant.thread.do(drop_before_it_is_sent, edge, at(server, 1, 380.0, "R101.TIC101.SP"))
+        edge.sparkplug.dropped(edge.plant.store.outbox.newest())
+        if not is_there:
+            await stack.enter_async_context(serving(edge, link := Link(host)))
+        await host.until(lambda: link.deliver(99) or host.heard.count("DBIRTH/R101") == 2)
+        assert host.devices["R101"][2]["value"] == 380.0
+        await edge.fill(at(server, 2, 2.0))
+        await host.until(lambda: host.devices["R101"][1]["value"] == 2.0)
+    assert host.heard.count("NBIRTH") == (1 if is_there else 2)
+
+
+def drop_before_it_is_sent(edge, sample: Sample) -> None:
+    edge.plant.put(sample)
+    edge.plant.store.outbox.drop_oldest(0, 100)
+
+
+async def test_dropping_what_was_sent_changes_nothing(edge, host, server) -> None:
+    await edge.sparkplug.source_is_there(edge.infos)
+    async with serving(edge, Link(host)):
+        await edge.fill(at(server, 0, 1.0))
+        await host.until(lambda: host.samples and not edge.plant.store.outbox.waiting.samples)
+        edge.sparkplug.dropped(edge.plant.store.outbox.newest())
+        await edge.fill(at(server, 1, 2.0))
+        await host.until(lambda: len(host.samples) == 2)
+    assert host.heard.count("DBIRTH/R101") == 1
