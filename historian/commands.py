@@ -16,7 +16,7 @@ from plant import quality
 from plant.clock import text_from_ticks, ticks_from_text, ticks_from_unix_ns
 from plant.names import AREA, PLANT, loop_name, split_signal, topic
 from plant.signals import MODES, find_signal
-from runtime.errors import LinkLost
+from runtime.errors import BadInput, LinkLost
 from runtime.mqtt_link import MqttLink
 from runtime.opcua_link.link import OpcuaLink
 from runtime.settings import NodeSettings
@@ -70,7 +70,11 @@ class Commander:
     async def run(self, link: MqttLink) -> None:
         """Answer commands until the link is lost; a retained one was meant for another time."""
         await link.subscribe([f"plant/{self._site}/{AREA}/+/cmd"])
+        dropped = 0
         async for message in link.messages():
+            if link.dropped > dropped:
+                await self.tell_dropped(link.dropped - dropped, self._source("+"))
+                dropped = link.dropped
             reactor = message.topic.split("/")[-2]
             if message.retained:
                 log.warning("a retained command for %s is ignored: commands are published without retain", reactor)
@@ -91,6 +95,13 @@ class Commander:
             raise
         await self._done(source, command, status, why)
         return status, why
+
+    async def tell_dropped(self, count: int, source: str) -> None:
+        """Tell of commands that nobody has read, since too many waited."""
+        self._metrics.command("dropped", count)
+        await self._tell(
+            source, {}, "BadTooManyOperations", f"{count} commands are dropped: too many waited before them"
+        )
 
     async def _answer(self, reactor: str, payload: bytes) -> dict[str, object]:
         command = read_command(payload)
@@ -154,6 +165,8 @@ class Commander:
             results = await link.write({signal: value})
         except LinkLost as error:
             return "BadCommunicationError", str(error)
+        except BadInput as error:
+            return "BadNodeIdUnknown", str(error)
         return quality.name_of(results[signal]), _why(results[signal])
 
     def _limits(self, signal: str) -> tuple[float, float]:

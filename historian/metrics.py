@@ -103,9 +103,9 @@ class Metrics:
         """Count what will not be published, or not be confirmed."""
         self._dropped.inc(count)
 
-    def command(self, result: str) -> None:
-        """Count a command by its outcome."""
-        self._commands.labels(result).inc()
+    def command(self, result: str, count: int = 1) -> None:
+        """Count commands by their outcome."""
+        self._commands.labels(result).inc(count)
 
     def unaudited(self) -> None:
         """Count a command that the trail lacks."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -10,11 +12,15 @@ from urllib.parse import unquote, urlsplit
 import aiomqtt
 
 from runtime.errors import LinkLost
-from runtime.reconnect import OnState, keep, nobody_told
+from runtime.reconnect import OnState, is_cancelled, keep, nobody_told
 
 CONFIRM_TIMEOUT_S = 10.0
 QUEUED = 1000
 NOBODYS_TOPIC = "nobody/subscribes/this"
+
+# aiomqtt's own waits are by wait_for, which forgets that it is cancelled when the answer comes at that moment
+# (Python 3.11): so it waits for ever, and the time is this module's.
+FOR_EVER = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,28 @@ class Message:
     """True when the broker kept it from before the subscription."""
 
 
+class _Inbox(asyncio.Queue[aiomqtt.Message]):
+    """What has arrived and is not read yet; what there is no room for is counted."""
+
+    dropped = 0
+
+    def put_nowait(self, item: aiomqtt.Message) -> None:
+        if self.full():
+            self.dropped += 1
+        else:
+            super().put_nowait(item)
+
+
 class MqttLink:
     """A connected session; made by `connected` or `keep_connected`."""
 
-    def __init__(self, client: aiomqtt.Client) -> None:
-        self._client = client
+    def __init__(self, client: aiomqtt.Client, inbox: _Inbox) -> None:
+        self._client, self._inbox = client, inbox
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were lost because too many had not been read."""
+        return self._inbox.dropped
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         """Publish at QoS 1 and return when the broker has confirmed.
@@ -48,10 +71,8 @@ class MqttLink:
         Raises:
             LinkLost: when the broker went away or does not confirm in time.
         """
-        try:
-            await self._client.publish(topic, payload, qos=1, retain=retain, timeout=CONFIRM_TIMEOUT_S)
-        except aiomqtt.MqttError as error:
-            raise LinkLost(f"MQTT publish: {error}") from error
+        async with _answer_in_time("publish"):
+            await self._client.publish(topic, payload, qos=1, retain=retain, timeout=FOR_EVER)
 
     async def send(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0: the broker does not confirm, and `settle` tells that it has it.
@@ -59,10 +80,8 @@ class MqttLink:
         Raises:
             LinkLost: when the broker went away.
         """
-        try:
-            await self._client.publish(topic, payload, qos=0, timeout=CONFIRM_TIMEOUT_S)
-        except aiomqtt.MqttError as error:
-            raise LinkLost(f"MQTT publish: {error}") from error
+        async with _answer_in_time("publish"):
+            await self._client.publish(topic, payload, qos=0, timeout=FOR_EVER)
 
     async def settle(self) -> None:
         """Return when the broker has taken all that was sent before, since it handles a session's packets in order.
@@ -72,10 +91,8 @@ class MqttLink:
         Raises:
             LinkLost: when the broker went away or does not answer in time.
         """
-        try:
-            await self._client.unsubscribe(NOBODYS_TOPIC, timeout=CONFIRM_TIMEOUT_S)
-        except aiomqtt.MqttError as error:
-            raise LinkLost(f"MQTT: {error}") from error
+        async with _answer_in_time("unsubscribe"):
+            await self._client.unsubscribe(NOBODYS_TOPIC, timeout=FOR_EVER)
 
     async def subscribe(self, topics: Sequence[str]) -> None:
         """Subscribe at QoS 1.
@@ -83,10 +100,8 @@ class MqttLink:
         Raises:
             LinkLost: when the broker went away.
         """
-        try:
-            await self._client.subscribe([(topic, 1) for topic in topics], timeout=CONFIRM_TIMEOUT_S)
-        except aiomqtt.MqttError as error:
-            raise LinkLost(f"MQTT subscribe: {error}") from error
+        async with _answer_in_time("subscribe"):
+            await self._client.subscribe([(topic, 1) for topic in topics], timeout=FOR_EVER)
 
     async def lost(self) -> None:
         """Wait until the broker goes away, over a session that has subscribed to nothing.
@@ -112,6 +127,18 @@ class MqttLink:
 
 
 @contextlib.asynccontextmanager
+async def _answer_in_time(what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(CONFIRM_TIMEOUT_S):
+            yield
+    except TimeoutError:
+        message = f"MQTT {what}: no answer within {CONFIRM_TIMEOUT_S:g} s"
+        raise LinkLost(message) from None
+    except aiomqtt.MqttError as error:
+        raise LinkLost(f"MQTT {what}: {error}") from error
+
+
+@contextlib.asynccontextmanager
 async def connected(
     url: str, client_id: str, *, will: Will | None = None, persistent: bool = False
 ) -> AsyncIterator[MqttLink]:
@@ -121,6 +148,7 @@ async def connected(
         LinkLost: when the broker cannot be reached or goes away; the text never holds the password.
     """
     parts = urlsplit(url)
+    inbox = _Inbox(QUEUED)
     client = aiomqtt.Client(
         hostname=parts.hostname or "127.0.0.1",
         port=parts.port or (8883 if parts.scheme == "mqtts" else 1883),
@@ -133,12 +161,14 @@ async def connected(
         keepalive=10,
         timeout=5,
         max_queued_outgoing_messages=QUEUED,
-        max_queued_incoming_messages=QUEUED,
+        queue_type=lambda maxsize: inbox,  # type: ignore[arg-type]
     )
     client.pending_calls_threshold = QUEUED
     try:
         async with client:
-            yield MqttLink(client)
+            if is_cancelled():  # while it connected, which forgets that
+                raise asyncio.CancelledError
+            yield MqttLink(client, inbox)
     except aiomqtt.MqttError as error:
         raise LinkLost(f"MQTT broker {parts.hostname}:{parts.port}: {error}") from error
 

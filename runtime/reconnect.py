@@ -72,12 +72,13 @@ async def keep(
                 log.warning("%s; trying again until it is back", why)
             down = True
             on_state(False, why)
-        if _is_cancelled():  # a link lost while it was being ended would hide that it was
+        if is_cancelled():  # a link lost while it was being ended would hide that it was
             raise asyncio.CancelledError
         await asyncio.sleep(next(waits))
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
+    """Tell whether this task was told to end, whatever has swallowed that."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

@@ -13,6 +13,7 @@ import pytest
 from historian.command_trail import CommandTrail
 from historian.commands import Commander
 from plant import quality
+from runtime.errors import BadInput
 from runtime.mqtt_link import Message
 from runtime.rotating_lines import COMMANDS, RotatingLines
 from runtime.settings import NodeSettings
@@ -27,6 +28,8 @@ class Broker:
     def __init__(self, *messages: Message) -> None:
         self.sending = messages
         self.replies: list[dict[str, object]] = []
+
+    dropped = 0
 
     async def subscribe(self, topics: list[str]) -> None:
         assert topics == ["plant/main/Area1/+/cmd"]
@@ -219,3 +222,36 @@ async def test_of_another_server_only_what_is_listed_may_be_written_within_its_r
     ]
     assert "0 to 100" in str(broker.replies[1]["why"])
     assert link.values == [("R101.Valve.ModeTarget", 55.5)]
+
+
+async def test_a_node_that_the_server_does_not_know_ends_nothing(plant) -> None:
+    class Unknowing(Written):
+        async def write(self, values: Mapping[str, object]) -> dict[str, int]:
+            message = "Tank.SP: the server has no namespace urn:tank"
+            raise BadInput(message)
+
+    broker = Broker(message(SETPOINT), message(SETPOINT, id=8))
+    await Commander(lambda: Unknowing(), plant.metrics, "main").run(broker)  # type: ignore[arg-type]
+    assert [(reply["id"], reply["status"]) for reply in broker.replies] == [
+        (7, "BadNodeIdUnknown"),
+        (8, "BadNodeIdUnknown"),
+    ]
+    assert "no namespace" in str(broker.replies[0]["why"])
+
+
+async def test_commands_that_nobody_could_read_are_counted_and_in_the_trail(plant) -> None:
+    trail: list[Mapping[str, object]] = []
+
+    async def audit(record: Mapping[str, object]) -> None:
+        trail.append(record)
+
+    broker = Broker(message(SETPOINT), message(SETPOINT, id=8))
+    broker.dropped = 5
+    await Commander(lambda: Written(), plant.metrics, "main", audit=audit).run(broker)  # type: ignore[arg-type,return-value]
+    assert [(line["source"], line["status"]) for line in trail] == [
+        ("MQTT/plant/main/Area1/+/cmd", "BadTooManyOperations"),
+        ("MQTT/plant/main/Area1/R101/cmd", "Good"),
+        ("MQTT/plant/main/Area1/R101/cmd", "Good"),
+    ]
+    assert "5 commands" in str(trail[0]["message"])
+    assert plant.registry.get_sample_value("cstr_commands_total", {"result": "dropped"}) == 5

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from gateway.components.nats import Nats
-from runtime import reconnect
+from runtime import mqtt_link, reconnect
 from runtime.errors import LinkLost
 from runtime.mqtt_link import Message, MqttLink, Will, connected, keep_connected
 from runtime.ports import free_port
@@ -109,3 +111,69 @@ async def test_a_wrong_password_is_refused(broker: Broker) -> None:
     with pytest.raises(LinkLost):
         async with connected(broker.nats.url.replace("secret-word", "other"), "x"):
             pytest.fail("let in")
+
+
+def cancel_when_called(monkeypatch: pytest.MonkeyPatch, answer: str, task: Callable[[], asyncio.Task[None]]) -> None:
+    """Have a task be told to end in the same moment as the broker's answer comes."""
+    take = getattr(aiomqtt.Client, answer)
+
+    def take_and_cancel(self: aiomqtt.Client, *given: object) -> None:
+        take(self, *given)
+        task().cancel()
+
+    monkeypatch.setattr(aiomqtt.Client, answer, take_and_cancel)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ask"),
+    [
+        ("_on_publish", lambda link: link.publish("plant/x", b"1")),
+        ("_on_subscribe", lambda link: link.subscribe(["plant/x"])),
+        ("_on_unsubscribe", lambda link: link.settle()),
+    ],
+    ids=["publish", "subscribe", "settle"],
+)
+async def test_who_is_told_to_end_when_the_answer_comes_ends(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch, answer: str, ask: Callable[[MqttLink], Coroutine[None, None, None]]
+) -> None:
+    cancel_when_called(monkeypatch, answer, lambda: task)
+    async with connected(broker.nats.url, "worker") as link:
+        task = asyncio.create_task(ask(link))
+        await asyncio.wait([task], timeout=5)
+        assert task.cancelled()
+
+
+async def test_who_is_told_to_end_when_it_is_connected_ends(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def connect() -> None:
+        async with connected(broker.nats.url, "worker"):
+            pytest.fail("it goes on")
+
+    cancel_when_called(monkeypatch, "_on_connect", lambda: task)
+    task = asyncio.create_task(connect())
+    await asyncio.wait([task], timeout=10)
+    assert task.cancelled()
+
+
+async def test_a_broker_that_does_not_answer_in_time_is_lost(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt_link, "CONFIRM_TIMEOUT_S", 0.2)
+    assert broker.child is not None
+    async with connected(broker.nats.url, "worker") as link:
+        broker.child.send_signal(signal.SIGSTOP)
+        with pytest.raises(LinkLost, match=r"publish: no answer within 0\.2 s"):
+            await link.publish("plant/x", b"1")
+        broker.child.send_signal(signal.SIGCONT)
+
+
+async def test_what_there_is_no_room_for_is_counted(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt_link, "QUEUED", 5)
+    async with connected(broker.nats.url, "reader") as reader, connected(broker.nats.url, "writer") as writer:
+        await reader.subscribe(["plant/x"])
+        for number in range(8):
+            await writer.publish("plant/x", b"%d" % number)
+        async with asyncio.timeout(10):
+            while reader.dropped < 3:  # noqa: ASYNC110 - what another task counts
+                await asyncio.sleep(0.01)
+        arriving = reader.messages()
+        assert [(await anext(arriving)).payload for _ in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
+        await arriving.aclose()
+        assert reader.dropped == 3
