@@ -168,7 +168,9 @@ class _Keeper:
 
 
 def _say(**what: object) -> None:
-    print(json.dumps(what), flush=True)
+    """Tell the writer; one that was killed hears nothing, and the end of standard input comes next."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), f"{json.dumps(what)}\n".encode())
 
 
 def main() -> None:

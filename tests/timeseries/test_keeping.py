@@ -343,6 +343,18 @@ def test_its_process_ends_with_its_writer_whatever_ended_that(store: Store, fold
             time.sleep(0.05)
 
 
+def test_a_keeper_whose_writer_hears_nothing_any_more_goes_on_without_a_word(folder: Path) -> None:
+    hears, says = os.pipe()
+    argv = [sys.executable, "-P", "-m", "timeseries.keeper", str(folder), str(WEEK.age), str(WEEK.bytes)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=says, stderr=subprocess.PIPE) as process:
+        os.close(hears)
+        os.close(says)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(5)
+        _, error = process.communicate(b"", 30)
+    assert (process.returncode, error) == (0, b"")
+
+
 def _keepers_of(parent: int) -> list[int]:
     shown = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True)
     return [pid for pid in map(int, shown.stdout.split()) if b"timeseries.keeper" in _argv(pid)]
