@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,9 @@ def main() -> None:
     After a signal nothing is an error: what it interrupted, an import say, may have made another one of its exception.
     """
     end_quietly()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what strangers have said of themselves may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
+    logging.getLogger("asyncua").setLevel(logging.ERROR)  # what it warns of is told by the command, too
     try:
         make_app()(prog_name="cstr-gateway")
     except GatewayError as error:

@@ -24,10 +24,15 @@ FormatOption = Annotated[
 ]
 
 
+def chosen(asked: Format | None) -> Format:
+    """Return what was asked for, or what suits where it goes."""
+    return asked or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
+
+
 def print_rows(
     rows: Iterable[Mapping[str, Any]],
     columns: Sequence[str],
-    chosen: Format | None = None,
+    asked: Format | None = None,
     table_columns: Sequence[str] | None = None,
     table_widths: Mapping[str, int] | None = None,
 ) -> None:
@@ -35,11 +40,11 @@ def print_rows(
 
     A table shows `table_columns` where all of them would not fit a terminal, and of texts the first `table_widths`.
     """
-    chosen = chosen or (Format.TABLE if sys.stdout.isatty() else Format.CSV)
-    if chosen is Format.JSON:
+    printed = chosen(asked)
+    if printed is Format.JSON:
         json.dump([{column: row.get(column) for column in columns} for row in rows], sys.stdout, default=str, indent=1)
         print()
-    elif chosen is Format.CSV:
+    elif printed is Format.CSV:
         from timeseries.answers.text import csv_line
 
         sys.stdout.write(csv_line(columns))

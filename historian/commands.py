@@ -191,6 +191,7 @@ def read_command(payload: bytes) -> dict[str, object] | None:
         return None
     try:
         command = json.loads(payload, object_pairs_hook=_each_once)
+        json.dumps(command, ensure_ascii=False).encode()  # half a pair of surrogates is no text that can be written
     except (ValueError, RecursionError):
         return None
     number = command.get("id") if isinstance(command, dict) else None

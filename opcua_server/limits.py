@@ -50,7 +50,8 @@ class Reached:
         now = time.monotonic()
         if now >= self._told.get(limit, now):
             self._told[limit] = now + TOLD_EVERY_S
-            log.warning("clients reach the limit %s, %d times until now (server.limits)", limit, self.counts[limit])
+            where = " (server.limits)" if limit in LimitSettings.model_fields else ""
+            log.warning("clients reach the limit %s, %d times until now%s", limit, self.counts[limit], where)
 
 
 _SETTINGS = LimitSettings()

@@ -8,10 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.output import FormatOption, print_rows
+from gateway.output import Format, FormatOption, chosen, print_rows
 from runtime.errors import GatewayError
 from runtime.running import RunningPlant, find_running, is_alive
 
+TABLE_COLUMNS = ("part", "state", "since", "rate", "lag_s", "outbox", "gaps", "drops", "pid")
+"""What has room in 80 columns; errors stand below."""
+TABLE_WIDTHS = {"since": len("2026-11-28T02:22")}
 COLUMNS = ("part", "state", "since", "rate", "lag_s", "outbox", "gaps", "drops", "last_error", "pid")
 UNFIT = ("type", "time")
 """Why samples are rejected that were measured, and are none of those that are there or are not wanted."""
@@ -26,13 +29,17 @@ def status(
     data: Annotated[Path, typer.Option(help="Data directory of the running plant.")] = Path("data"),
     format: FormatOption = None,  # noqa: A002
 ) -> None:
-    """Print a line for each service and component; ends with 1 when one is not ready.
+    """Print a line for each service and component, and what is wrong; ends with 1 when one is not ready.
 
     Example: cstr-gateway status
     """
     plant = find_running(data)
     rows = [_service(name, entry) for name, entry in plant.services.items()] + _components(plant)
-    print_rows(rows, COLUMNS, format)
+    print_rows(rows, COLUMNS, format, TABLE_COLUMNS, TABLE_WIDTHS)
+    if chosen(format) is Format.TABLE:
+        for row in rows:
+            if error := row.get("last_error"):
+                print(f"{row['part']}: {error}")
     unhealthy = [str(row["part"]) for row in rows if row["state"] != "ready"]
     if unhealthy:
         message = f"not ready: {', '.join(unhealthy)}"

@@ -96,6 +96,8 @@ class HistoryReader:
             ua.uaerrors.UaStatusCodeError: when the whole call is refused.
         """
         details = params.HistoryReadDetails
+        if isinstance(details, ua.ExtensionObject):  # none, or one of an unknown type
+            raise ua.uaerrors.BadHistoryOperationInvalid
         if params.TimestampsToReturn not in TIMESTAMPS:
             raise ua.uaerrors.BadTimestampsToReturnInvalid
         if isinstance(details, ua.ReadProcessedDetails) and len(details.AggregateType or ()) != len(params.NodesToRead):

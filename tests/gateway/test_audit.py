@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from typer.testing import CliRunner
 from gateway.cli import make_app
 from gateway.commands.audit import COLUMNS
 from runtime.rotating_lines import AUDIT, COMMANDS
+
+COMMAND = str(Path(sys.executable).parent / "cstr-gateway")
 
 
 def line(minutes_ago: float, message: str, **facts: object) -> str:
@@ -96,3 +101,13 @@ def test_what_cannot_be_is_said(data: Path, tmp_path: Path) -> None:
     assert "--since: time 'yesterday'" in str(result.exception)
     missing = CliRunner().invoke(make_app(), ["audit", "--data", str(tmp_path / "nothing")])
     assert "there is no audit trail" in str(missing.exception)
+
+
+@pytest.mark.parametrize("shown", ["csv", "json", "table"])
+def test_what_is_no_text_hides_nothing(data: Path, shown: str) -> None:
+    with (data / AUDIT).open("a") as trail:
+        trail.write(line(0.9, "half a pair: \ud800") + line(0.8, "behind it"))
+    argv = [COMMAND, "audit", "--data", str(data), "--format", shown]
+    done = subprocess.run(argv, capture_output=True, check=True, env=os.environ | {"COLUMNS": "200"})
+    assert b"half a pair: \\ud800" in done.stdout
+    assert b"behind it" in done.stdout

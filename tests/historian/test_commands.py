@@ -78,8 +78,23 @@ def message(command: object, **other: object) -> Message:
         b'{"id": null, "signal": "R101.TIC101.SP", "value": 351}',
         b" " * 5000 + b"{}",
         b'{"id": 1, "signal": "R101.TIC101.SP", "value": 351, "value": 352}',
+        b'{"id": "\\ud800", "signal": "R101.TIC101.SP", "value": 351}',
+        b'{"id": 1, "signal": "R101.TIC101.SP", "value": 351, "\\udfff": 1}',
     ],
-    ids=["deep", "endless id", "deep id", "no text", "no object", "no id", "true id", "null id", "long", "twice"],
+    ids=[
+        "deep",
+        "endless id",
+        "deep id",
+        "no text",
+        "no object",
+        "no id",
+        "true id",
+        "null id",
+        "long",
+        "twice",
+        "half an id",
+        "half a key",
+    ],
 )
 async def test_a_payload_that_is_no_command_is_counted_and_answered(plant, payload: bytes) -> None:
     replies, written = await send(plant, Message(TOPIC, payload), message(SETPOINT))

@@ -226,6 +226,13 @@ async def test_timestamps_are_those_asked_for(client: Client, times: list[int]) 
         await read(client, times[3], times[6], 0, 3)
 
 
+async def test_without_details_the_call_is_refused(client: Client) -> None:
+    params = ua.HistoryReadParameters(NodesToRead=[ua.HistoryReadValueId(NodeId=ua.NodeId("R101.T", 2))])
+    params.HistoryReadDetails = None
+    with pytest.raises(ua.uaerrors.BadHistoryOperationInvalid):
+        await client.uaclient.history_read(params)
+
+
 async def test_a_disk_that_cannot_be_read_spoils_one_answer_only(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
