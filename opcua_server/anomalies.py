@@ -88,9 +88,10 @@ class Anomalies:
         if is_anomaly is (before is not None):
             return None
         time = int(bank.source[row])
-        since = self._tags[f"{reactor}.Detector.Since"].value
+        since = int(self._tags[f"{reactor}.Detector.Since"].value or 0)
         cause = str(self._tags[f"{reactor}.Detector.Cause"].value or "")[:LONGEST_CAUSE]
         score = float(bank.numbers[self._scores[index]])
+        ended = since if before is not None and before.began < since <= time else time
         event = Occurrence(
             id=self._next,
             time=time,
@@ -103,7 +104,8 @@ class Anomalies:
             cause=before.cause if before is not None else cause,
             score=score if before is None else float(self._worst[index]),
             severity=HIGH if before is None else LOW,
-            message=_words(reactor, cause, score) if before is None else _last_words(before, time),
+            message=_words(reactor, cause, score) if before is None else _last_words(before, ended),
+            ended=None if before is None else ended,
         )
         self._next += 1
         self._worst[index] = score

@@ -46,7 +46,7 @@ FIELDS = (
         "EndTime",
         V.DateTime,
         "When it ended, plant time; null at the beginning",
-        lambda each: None if each.is_beginning else FileTime.of(each.time),
+        lambda each: None if each.is_beginning else FileTime.of(each.ended or each.time),
     ),
     Field("Epoch", V.UInt32, "Plant.Simulation.Epoch at the time of the event", lambda each: each.epoch),
 )

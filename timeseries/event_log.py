@@ -22,7 +22,7 @@ class Occurrence:
 
     id: int
     time: int
-    """Plant time."""
+    """Plant time at which it was told."""
     epoch: int
     server_time: int
     """Wall clock."""
@@ -37,6 +37,8 @@ class Occurrence:
     """Of a beginning the score then, of an end the worst since."""
     severity: int
     message: str
+    ended: int | None = None
+    """When it ended, plant time; None of a beginning."""
 
     @property
     def place(self) -> tuple[int, int]:

@@ -97,17 +97,19 @@ not; a modification is what was inserted, or what was before, with when, how and
 
 EVENTS = Layout(
     "events.sqlite",
-    1,
+    2,
     """
     CREATE TABLE event (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, epoch INTEGER NOT NULL,
         server_time INTEGER NOT NULL, event_id BLOB NOT NULL, source TEXT NOT NULL, is_beginning INTEGER NOT NULL,
         began INTEGER NOT NULL, cause TEXT NOT NULL, score REAL NOT NULL, severity INTEGER NOT NULL,
-        message TEXT NOT NULL);
+        message TEXT NOT NULL, ended INTEGER);
     CREATE INDEX event_time ON event (time, id);
     CREATE INDEX event_source ON event (source, time, id);
     """,
+    {1: "ALTER TABLE event ADD COLUMN ended INTEGER;"},
 )
-"""Each beginning and each end of an anomaly of a reactor; `began` is when it began, plant time."""
+"""Each beginning and each end of an anomaly of a reactor; `began` and `ended` are when it did, plant time, and `time`
+is when that was told; ends of earlier releases have no `ended`."""
 
 
 def open_for_writing(folder: Path, layout: Layout, *, fold: bool = True, sync: bool = False) -> sqlite3.Connection:

@@ -17,6 +17,8 @@ from opcua_server.monitoring.event import Event
 from opcua_server.nodes import plant_id
 from opcua_server.tags import Tags
 from plant import quality
+from plant.names import NAMESPACE_INDEX
+from runtime.opcua_link.filetime import ticks_of
 from timeseries.event_log import EventLog, EventReader, Occurrence
 
 from .conftest import templated_space
@@ -83,6 +85,20 @@ def test_an_event_is_recorded_before_it_is_told(server: Following) -> None:
     assert server.brief() == [(10, "R101", True, "T high", 2.0), (30, "R101", False, "T high", 5.0)]
     assert server.recorded_when_told == [1, 2]
     assert [each.fields["EventId",].Value for each in server.told] == [each.event_id for each in server.found()]
+
+
+@pytest.mark.parametrize(("since", "ended"), [(25, 25), (30, 30), (0, 30), (10, 30), (31, 30)])
+def test_it_ended_when_the_detector_says_where_that_can_be(server: Following, since: int, ended: int) -> None:
+    server.tags["R101.Detector.Since"].set(10, 12, 12)
+    server.say(12, anomaly=True)
+    server.tags["R101.Detector.Since"].set(since, 30, 30)
+    server.say(30, anomaly=False)
+    beginning, end = server.found()
+    assert (beginning.time, beginning.began, beginning.ended) == (12, 10, None)
+    assert (end.time, end.began, end.ended) == (30, 10, ended)
+    first, last = server.told
+    assert (f"{NAMESPACE_INDEX}:EndTime",) not in first.fields
+    assert ticks_of(last.fields[(f"{NAMESPACE_INDEX}:EndTime",)].Value) == ended
 
 
 def test_a_verdict_that_is_not_known_ends_nothing(server: Following) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,17 @@ def test_a_file_of_a_later_release_is_not_touched(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(sqlite3.Error, match="layout is 9"):
         EventLog(tmp_path)
+
+
+def test_a_file_of_the_release_before_goes_on(tmp_path: Path) -> None:
+    log = EventLog(tmp_path)
+    log.append([occurrence(1, 10), occurrence(2, 20, is_beginning=False)])
+    log.close()
+    connection = sqlite3.connect(tmp_path / "events.sqlite")
+    connection.executescript("ALTER TABLE event DROP COLUMN ended; PRAGMA user_version=1;")
+    connection.close()
+    logged = Logged(tmp_path)
+    logged.log.append([replace(occurrence(3, 30, is_beginning=False), ended=25)])
+    assert [each.ended for each in logged.all()] == [None, None, 25]
+    assert logged.all()[1] == occurrence(2, 20, is_beginning=False)
+    logged.close()
