@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +18,7 @@ from timeseries.amendments import Amendments
 from timeseries.columns import Columns
 from timeseries.layout import ARCHIVE, LOG, open_for_reading, transaction
 from timeseries.packing import Damaged, is_whole, of_chunk
+from timeseries.parts import Asked, Part, cut, logged_parts, united
 from timeseries.segments import SegmentFile
 from timeseries.signals import SignalInfo
 from timeseries.unpacked import Unpacked
@@ -29,22 +29,6 @@ FOREVER = 2**62
 T = TypeVar("T")
 _FILES = 64
 """Of so many it is remembered where in them everything is."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Some samples of the signal that stand together."""
-
-    first: int
-    last: int
-    count: int
-    columns: Columns | None = None
-    """Of the log."""
-    chunk: int = 0
-    segment: str = ""
-    row_group: int = 0
-    footer: int | None = None
-    """CRC of the segment's."""
 
 
 class History:
@@ -111,6 +95,10 @@ class History:
     def read(self, signal: int, info: SignalInfo, low: int, high: int, *, lean: bool = False) -> Columns:
         """Return the samples with low <= time < high, in order of time and epoch, each once; lean or whole."""
         return Columns.joined(list(self.pages(signal, info, low, high, FOREVER, lean=lean)))
+
+    def together(self, asked: Sequence[Asked]) -> list[Columns]:
+        """Return the same of many signals, lean and as they were recorded, with one look at archive and log."""
+        return [columns for columns, _ in self._pages(asked, FOREVER, lean=True)] if asked else []
 
     def pages(
         self,
@@ -190,44 +178,48 @@ class History:
         self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool, lean: bool
     ) -> tuple[Columns, int]:
         """Return samples at one end of a span, and where the rest of it begins (or ends)."""
+        (page,) = self._pages([(signal, info, low, high)], most, backward=backward, lean=lean)
+        return page
+
+    def _pages(
+        self, asked: Sequence[Asked], most: int, *, backward: bool = False, lean: bool = False
+    ) -> list[tuple[Columns, int]]:
+        """Return the same of each that is asked for, all of one state."""
         while True:
-            chosen: list[_Part] = []
+            chosen: list[Part] = []
             unwritten = self._unwritten()  # before the log, which it may get into meanwhile
             try:
                 with transaction(self.archive, "DEFERRED"):
                     done = archive.progress(self.archive)
-                    parts = self._archived(signal, low, high)
-                    logged = self._logged(done, unwritten)
-                    mine = logged.take(logged.signals == signal).in_order().between(low, high)
-                    if len(mine):
-                        parts.append(_Part(int(mine.times[0]), int(mine.times[-1]), len(mine), mine))
-                    edge = _cut(parts, low, high, most, backward=backward)
-                    if backward:
-                        low = edge
-                    else:
-                        high = edge
-                    chosen = [part for part in parts if part.last >= low and part.first < high]
-                    whole = [self._readable(part, signal, info, lean=lean) for part in chosen]
-                    found = [each.between(low, high) for each in whole]
+                    logged = logged_parts(self._logged(done, unwritten), asked)
+                    found = []
+                    for (signal, info, low, high), mine in zip(asked, logged, strict=True):
+                        parts = self._archived(signal, low, high) + mine
+                        edge = cut(parts, low, high, most, backward=backward)
+                        first, end = (edge, high) if backward else (low, edge)
+                        some = [part for part in parts if part.last >= first and part.first < end]
+                        chosen += some
+                        whole = [self._readable(part, signal, info, lean=lean) for part in some]
+                        found.append((united([each.between(first, end) for each in whole]), edge))
             except Damaged:
                 if archive.progress(self.archive) == done and self._knows(chosen):
                     raise
                 continue  # a segment that has been forgotten since
             if archive.progress(self.archive) == done:
-                return _united(found), edge
+                return found
 
-    def _archived(self, signal: int, low: int, high: int) -> list[_Part]:
+    def _archived(self, signal: int, low: int, high: int) -> list[Part]:
         chunks = self.archive.execute(
             "SELECT first, last, count, id FROM chunk WHERE signal = ? AND last >= ? AND first < ?", (signal, low, high)
         )
-        parts = [_Part(first, last, count, chunk=number) for first, last, count, number in chunks]
+        parts = [Part(first, last, count, chunk=number) for first, last, count, number in chunks]
         pieces = self.archive.execute(
             "SELECT p.first, p.last, p.count, s.file, p.row_group, s.footer FROM piece p "
             "JOIN segment s ON s.id = p.segment WHERE p.signal = ? AND p.last >= ? AND p.first < ?",
             (signal, low, high),
         )
         for first, last, count, file, row_group, footer in pieces:
-            parts.append(_Part(first, last, count, segment=file, row_group=row_group, footer=footer))
+            parts.append(Part(first, last, count, segment=file, row_group=row_group, footer=footer))
         return parts
 
     def _archived_newest(self, done: int) -> tuple[int, int]:
@@ -244,7 +236,7 @@ class History:
     def _blocks(self, after: int) -> Iterator[tuple[int, Columns]]:
         return log.blocks(self.log, after)
 
-    def _readable(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
+    def _readable(self, part: Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
         try:
             return self._columns(part, signal, info, lean=lean)
         except Damaged:
@@ -252,7 +244,7 @@ class History:
                 return Columns.of(0)
             raise
 
-    def _columns(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
+    def _columns(self, part: Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
         if part.segment:
             piece = partial(self._piece, part, signal, info, lean=lean)
             return self._unpacked.get((part.segment, part.row_group, lean), piece)
@@ -269,7 +261,7 @@ class History:
             raise Damaged(message)
         return of_chunk(data)
 
-    def _piece(self, part: _Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
+    def _piece(self, part: Part, signal: int, info: SignalInfo, *, lean: bool) -> Columns:
         path = self._folder / part.segment
         try:
             file = self._files.pop(part.segment, None) or SegmentFile(path, part.footer)
@@ -282,25 +274,7 @@ class History:
             self._files.popitem(last=False)
         return columns
 
-    def _knows(self, parts: Sequence[_Part]) -> bool:
+    def _knows(self, parts: Sequence[Part]) -> bool:
         """Tell whether the archive still has the segments of some parts."""
         present = {file for (file,) in self.archive.execute("SELECT file FROM segment")}
         return {part.segment for part in parts if part.segment} <= present
-
-
-def _cut(parts: Sequence[_Part], low: int, high: int, most: int, *, backward: bool) -> int:
-    """Return up to (or from) where parts have about `most` samples."""
-    count = 0
-    for part in sorted(parts, key=lambda each: -each.first if backward else each.last):
-        count += part.count
-        if count >= most:
-            return max(low, part.first) if backward else min(high, part.last + 1)
-    return low if backward else high
-
-
-def _united(found: Sequence[Columns]) -> Columns:
-    """Return samples in order of time and epoch; parts that follow each other need no sorting."""
-    some = sorted((part for part in found if len(part)), key=lambda part: int(part.times[0]))
-    columns = Columns.joined(some)
-    times = columns.times
-    return columns if bool((times[1:] > times[:-1]).all()) else columns.in_order()
