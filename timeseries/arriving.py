@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from timeseries.columns import Columns
+from timeseries.columns import Columns, Ticks
+from timeseries.nearby import Content, Nearby, Place, Span
 from timeseries.reading import History
 from timeseries.signals import SignalInfo, in_type
 
@@ -60,6 +61,11 @@ class Arriving:
     ) -> None:
         """`kinds` returns all that the name of a signal has stood for: a sample of another type is the same one."""
         self._history, self._kinds, self.newest = history, kinds, newest
+        self._nearby = Nearby(self._read)
+
+    def learn(self, signals: int) -> None:
+        """Learn that there are so many signals, some perhaps of another type than before."""
+        self._nearby.forget(signals)
 
     def fresh(self, columns: Columns) -> Columns:
         """Return what is not there yet: by far the most is newer than all of its signal."""
@@ -70,17 +76,42 @@ class Arriving:
         is_fresh = ~self.newest.is_it(columns)
         is_fresh[order] &= ~columns.take(order).repeats()
         late = np.flatnonzero(is_fresh & ~is_newer)
-        for signal in np.unique(columns.signals[late]).tolist():
-            rows = late[columns.signals[late] == signal]
-            times = columns.times[rows]
-            there = self.stored(signal, int(times.min()), int(times.max()) + 1)
-            known = set(zip(there.times.tolist(), there.epochs.tolist(), strict=True))
-            places = zip(times.tolist(), columns.epochs[rows].tolist(), strict=True)
-            is_fresh[rows] = [place not in known for place in places]
+        if len(late):
+            some = columns.take(late)
+            self.look(some.signals, some.times)
+            is_fresh[late] = ~np.array(self._nearby.has(some))
         return columns.take(is_fresh)
 
-    def stored(self, signal: int, low: int, high: int) -> Columns:
-        """Return what is stored of a signal with low <= time < high, each as a value of its present type."""
-        kinds = self._kinds(signal)
-        found = [in_type(kinds[-1][1], info, self._history.read(number, info, low, high)) for number, info in kinds]
-        return Columns.joined(found)
+    def note(self, fresh: Columns) -> None:
+        """Learn of samples that are stored now."""
+        self.newest.note(fresh.signals, fresh.epochs, fresh.times)
+        self._nearby.note(fresh)
+
+    def look(self, signals: NDArray[np.integer], times: Ticks) -> None:
+        """Read in one go what is not known of some times, all at or before the newest of their signals."""
+        self._nearby.look(signals, times)
+
+    def content(self, signal: int, place: Place) -> Content | None:
+        """Return what is stored at a place, in the signal's present type."""
+        found = self._nearby.around(signal, place[1])
+        if found is None:
+            newest = self.newest.of(signal)
+            if newest is None or place > newest:
+                return None
+            self._nearby.look(np.array([signal]), np.array([place[1]]))
+            found = self._nearby.around(signal, place[1])
+        return found.get(place) if found is not None else None
+
+    def count(self, signal: int, low: int, high: int) -> int:
+        """Return how many samples are stored of a signal with low <= time < high."""
+        return len(self._read({signal: (low, high)})[signal])
+
+    def _read(self, spans: Mapping[int, Span]) -> dict[int, Columns]:
+        """Return what is stored of signals, each as values of its present type."""
+        kinds = {signal: self._kinds(signal) for signal in spans}
+        asked = [(*kind, *spans[signal]) for signal, every in kinds.items() for kind in every]
+        found = iter(self._history.together(asked))
+        return {
+            signal: Columns.joined([in_type(every[-1][1], info, next(found)) for _, info in every])
+            for signal, every in kinds.items()
+        }

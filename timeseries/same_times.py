@@ -11,20 +11,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from plant import quality
 from plant.clock import TICKS_PER_SECOND
 from timeseries.arriving import Arriving
 from timeseries.columns import Columns
+from timeseries.nearby import Content, Place, contents
 
-Place = tuple[int, int]
-"""Epoch and time."""
-_Content = tuple[int, int, str | None]
-"""StatusCode, word and text."""
 LONGEST = TICKS_PER_SECOND
 """So many ticks are looked through for samples that stand behind each other without a hole."""
-_AROUND = 1000
-"""Ticks that are looked at together."""
 
 
 class SameTimes:
@@ -45,14 +40,16 @@ class SameTimes:
         What comes next goes on from there once this is `stored`.
         """
         self._next = {}
-        times, beside = columns.times.copy(), _Beside(columns, arriving)
+        is_newer = arriving.newest.is_newer(columns)
+        self._look(columns, ~is_newer, arriving)
+        times, beside = columns.times.copy(), _Beside(arriving)
         rows = zip(
-            columns.signals.tolist(), columns.epochs.tolist(), columns.times.tolist(),
-            arriving.newest.is_newer(columns).tolist(), _contents(columns), strict=True,
+            columns.signals.tolist(), columns.epochs.tolist(), columns.times.tolist(), is_newer.tolist(),
+            contents(columns), strict=True,
         )  # fmt: skip
-        for row, (signal, epoch, time, is_newer, own) in enumerate(rows):
+        for row, (signal, epoch, time, is_ahead, own) in enumerate(rows):
             stands, known = time, self._from(signal, (epoch, time), beside)
-            if known is not None or not is_newer or beside.has_added(signal, epoch, time):
+            if known is not None or not is_ahead or beside.has_added(signal, epoch, time):
                 stands = beside.standing(signal, epoch, time if known is None else known, own)
             beside.add(signal, epoch, stands, own)
             self._next[signal] = (epoch, time), stands
@@ -64,6 +61,17 @@ class SameTimes:
         self._last |= self._next
         for signal in self._next:
             self._reached.pop(signal, None)
+
+    def _look(self, columns: Columns, is_late: NDArray[np.bool_], arriving: Arriving) -> None:
+        """Have in one go what will be looked at, but for little: around what is late, and where the last ones stand."""
+        begins, is_asked = columns.times.copy(), is_late.copy()
+        numbers, first = np.unique(columns.signals, return_index=True)
+        places = zip(columns.epochs[first].tolist(), columns.times[first].tolist(), strict=True)
+        for signal, row, place in zip(numbers.tolist(), first.tolist(), places, strict=True):
+            last = self._last.get(signal)
+            if last is not None and last[0] == place:
+                begins[row], is_asked[row] = last[1], True
+        arriving.look(columns.signals[is_asked], begins[is_asked])
 
     def _from(self, signal: int, place: Place, beside: _Beside) -> int | None:
         """Return where the last one stands of the time of a sample; None where that is not known."""
@@ -81,25 +89,22 @@ class SameTimes:
 class _Beside:
     """What is there already beside the samples of a batch, those of the batch among it."""
 
-    def __init__(self, columns: Columns, arriving: Arriving) -> None:
-        self._columns, self._arriving = columns, arriving
-        self._added: dict[tuple[int, int, int], _Content] = {}
-        self._seen: dict[int, tuple[int, int, dict[Place, _Content]]] = {}
-        """Of a signal what was looked at last: from when to when, and what is there."""
-        self._spans: dict[int, tuple[int, int]] | None = None
+    def __init__(self, arriving: Arriving) -> None:
+        self._arriving = arriving
+        self._added: dict[tuple[int, int, int], Content] = {}
 
     def has_added(self, signal: int, epoch: int, time: int) -> bool:
         """Tell whether a sample of the batch stands there."""
         return (signal, epoch, time) in self._added
 
-    def add(self, signal: int, epoch: int, time: int, content: _Content) -> None:
+    def add(self, signal: int, epoch: int, time: int, content: Content) -> None:
         """Note where a sample of the batch stands."""
         self._added.setdefault((signal, epoch, time), content)
 
-    def standing(self, signal: int, epoch: int, time: int, own: _Content) -> int:
+    def standing(self, signal: int, epoch: int, time: int, own: Content) -> int:
         """Return the first time from one on where the same stands, or nothing."""
         while True:
-            there = self._added.get((signal, epoch, time)) or self._stored(signal, (epoch, time))
+            there = self._added.get((signal, epoch, time)) or self._arriving.content(signal, (epoch, time))
             if there == own or (there is None and self.newest(signal) != (epoch, time)):
                 return time
             time += 1  # another stands there, or one that is damaged
@@ -113,35 +118,4 @@ class _Beside:
         ticks = reached[1] - place[1]
         if reached[0] != place[0] or not 0 < ticks < LONGEST:
             return False
-        return len(self._arriving.stored(signal, place[1], reached[1] + 1)) > ticks
-
-    def _stored(self, signal: int, place: Place) -> _Content | None:
-        low, high, found = self._seen.get(signal, (0, 0, {}))
-        if not low <= place[1] < high:
-            low, high = self._span(signal)
-            if not low <= place[1] < high:
-                low, high = place[1], place[1] + _AROUND
-            there = self._arriving.stored(signal, low, high)
-            places = zip(there.epochs.tolist(), there.times.tolist(), strict=True)
-            found = dict(zip(places, _contents(there), strict=True))
-            self._seen[signal] = low, high, found
-        return found.get(place)
-
-    def _span(self, signal: int) -> tuple[int, int]:
-        """Return from when to when samples of the batch are, and a little further."""
-        if self._spans is None:
-            signals, times = self._columns.signals, self._columns.times
-            order = np.argsort(signals, kind="stable")
-            numbers, first = np.unique(signals[order], return_index=True)
-            lows, highs = (each.reduceat(times[order], first) for each in (np.minimum, np.maximum))
-            spans = zip(lows.tolist(), (highs + _AROUND).tolist(), strict=True)
-            self._spans = dict(zip(numbers.tolist(), spans, strict=True))
-        return self._spans[signal]
-
-
-def _contents(columns: Columns) -> list[_Content]:
-    codes, words = columns.statuses & np.uint32(quality.CODE_BITS), columns.words
-    if not columns.texts:
-        return [(code, word, None) for code, word in zip(codes.tolist(), words.tolist(), strict=True)]
-    rows = enumerate(zip(codes.tolist(), words.tolist(), strict=True))
-    return [(code, word, columns.texts.get(row)) for row, (code, word) in rows]
+        return self._arriving.count(signal, place[1], reached[1] + 1) > ticks

@@ -135,8 +135,8 @@ class Store:
             fresh, seqs = self._numbering.numbered(fresh)
             log.append(self._log, fresh, historical=historical)
             self._numbering.seqs = seqs
-            self._newest.note(fresh.signals, fresh.epochs, fresh.times)
             self.outbox.added(len(fresh))
+        self._arriving.note(fresh)
         if same_times is not None:
             same_times.stored()
         return fresh
@@ -177,7 +177,7 @@ class Store:
         columns = self.columns(samples)
         log.append(self._log, columns)
         self._numbering.note(columns)
-        self._newest.note(columns.signals, columns.epochs, columns.times)
+        self._arriving.note(columns)
         self.outbox.added(len(columns))
 
     def take_over_gaps(self, gaps: Sequence[tuple[str, int, int]]) -> None:
@@ -191,6 +191,7 @@ class Store:
         self._infos.update(signals.all_of(self._log))
         numbers = [(number, split_signal(info.name)[0]) for number, info in self._infos.items()]
         self._numbering.learn(numbers)
+        self._arriving.learn(len(self._infos))
         self._newest.grow(max([self._archived_signals(), *(number for number, _ in numbers)]))
 
     def _go_on(self) -> None:
