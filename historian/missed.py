@@ -88,8 +88,8 @@ class Missed:
         """Note that after what is stored of some signals there may be more at the server than comes."""
         self._opening.update(names)
         opened = await self._thread.do(self._store.open_gaps, names)
-        self._opening.subtract(names)
         self._gaps |= opened
+        self._opening.subtract(names)  # not before: the store's thread may be closing the gap before it
         self._has_gaps.set()
 
     def come(self, dated: Notification) -> None:
