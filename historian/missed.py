@@ -110,10 +110,10 @@ class Missed:
 
     async def _wait_for_gaps(self) -> None:
         """Return when there are gaps to be filled: new ones, or refused ones that are asked for again."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._refused.left_s(time.monotonic())):
                 await self._has_gaps.wait()
-        except TimeoutError:
+        if self._refused.left_s(time.monotonic()) == 0:
             await self.open(self._refused.names)
         self._has_gaps.clear()
 
@@ -134,7 +134,7 @@ class Missed:
             self._lost |= lost
         await self._close_gaps(unknown)
         starts = {name: self._start(*gaps[name], end) for name in gaps if name not in unknown}
-        found = 0
+        found, waiting = 0, self._refused.names
         for names in alike(starts):
             refused: dict[str, int] = {}
             found += await self._read(link, names, np.array([starts[name] for name in names]), end, refused)
@@ -143,6 +143,8 @@ class Missed:
             self._refused.answered(names, refused)
         if found:
             log.info("%d samples were fetched from the server's history", found)
+        if gaps.keys() >= set(waiting) and self._refused.left_s(time.monotonic()) == 0:
+            self._refused.wait(time.monotonic())  # not before all that waited have been asked for
         self._tell_refused()
 
     async def _wait_for_values(self, names: Iterable[str]) -> None:
@@ -226,8 +228,6 @@ class Missed:
         self._store.close_gaps([name for name in names if name not in self._gaps and not self._opening[name]])
 
     def _tell_refused(self) -> None:
-        if self._refused.left_s(time.monotonic()) == 0:
-            self._refused.wait(time.monotonic())
         if what := self._refused.unsaid():
             log.error("the server's history refuses what was missed: %s; it is asked again later", what)
         self._health.trouble("gaps", self._refused.why and f"gaps stay open: {self._refused.why}")
