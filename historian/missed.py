@@ -198,10 +198,15 @@ class Missed:
     def _start(self, epoch: int, last: int, end: int) -> int:
         """Return from when on something of a signal may be missing, ticks; of the last one's time, too, if that may.
 
-        One that is ahead of another server's clock may have come by a clock that was set back since.
+        One that is ahead of another server's clock may have come by a clock that was set back since; where it would be
+        refused by this clock, nobody knows by how much: all that would be kept may be missing.
         """
         if not self._served.is_plant:
-            last -= BEHIND if last <= self._asked_at + CLOCKS_DIFFER else self._served.ahead
+            ahead = last - self._asked_at
+            if ahead > self._served.ahead:
+                last = 0
+            else:
+                last -= BEHIND if ahead <= CLOCKS_DIFFER else self._served.ahead
         epochs = self._served.epochs
         begin = last + 1 if epoch == epochs.present else min(last + 1, epochs.begin_behind(epoch))
         return max(begin, end - self._served.beyond - self._reach)

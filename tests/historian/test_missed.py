@@ -169,6 +169,21 @@ async def test_what_another_server_had_after_its_clock_was_set_back(plant, serve
         assert len(plant.stored(T)) == 601
 
 
+async def test_what_another_server_had_after_its_clock_was_days_ahead(plant, server) -> None:
+    server.is_plant, server.infos = False, [VariableInfo(T, 11, "K", True)]
+    ahead = 3 * 86_400
+    server.past, server.now = [server.measure(T, 1.0, ahead)], server.at(ahead)
+    async with plant.collecting(server, lambda: plant.stored(T) and not plant.gaps()):
+        pass
+    for first, last in ((2, 10), (20, 30)):
+        server.past += [server.measure(T, float(second), second) for second in range(first, last + 1)]
+        server.live, server.now = server.past[-1:], server.at(last)
+        stored = len(server.past)
+        async with plant.collecting(server, lambda: len(plant.stored(T)) == stored and not plant.gaps()):  # noqa: B023
+            pass
+        assert set(plant.stored(T)) == {each.value for each in server.past}
+
+
 async def test_a_server_in_an_earlier_epoch_than_history_is_told_of(plant, server) -> None:
     server.jump(2, 0)
     server.past, server.now = [*server.past, server.measure(T, 1.0, 1)], server.at(1)
