@@ -24,7 +24,7 @@ from plant.signals import find_signal
 from runtime.health import Health
 from runtime.opcua_link.builtin import IS_FLOAT
 from runtime.opcua_link.link import OpcuaLink
-from runtime.opcua_link.nodes import require
+from runtime.opcua_link.nodes import require, try_again
 from runtime.opcua_link.values import Notification, VariableInfo
 from runtime.settings import HistorianSettings
 from timeseries.columns import Columns
@@ -73,7 +73,8 @@ class Collector:
     async def run(self, link: OpcuaLink) -> None:
         """Subscribe to every recorded or listed signal, fetch what was missed, and go on until the link is lost.
 
-        Of another server, what is missing at first is a mistake in the settings; later the others go on without it.
+        Of another server, what is missing at first is a mistake in the settings; later the others go on without it, as
+        they do without what the server has no room for.
 
         Raises:
             BadInput: naming what is missing.
@@ -98,7 +99,13 @@ class Collector:
             self._same_times = SameTimes(dict(zip(numbers, served.reached.values(), strict=True)))
         self._missed.begin(served)
         await self._missed.open(list(served.infos))
-        await link.subscribe(list(served.infos), self._take, publishing_s=PUBLISHING_S, on_missing=on_missing)
+        await link.subscribe(
+            list(served.infos),
+            self._take,
+            publishing_s=PUBLISHING_S,
+            on_missing=on_missing,
+            on_no_room=try_again if link.is_plant else missing.__setitem__,
+        )
         self._tell_missing(missing)
         if link.unqueued:
             what = f"the server keeps one value of {some(link.unqueued)} only: others of {PUBLISHING_S:g} s are lost"

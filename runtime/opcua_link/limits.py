@@ -23,6 +23,19 @@ TOO_MUCH = frozenset(
     )
 )
 """What a server says to a call of more, also one that tells no limits."""
+NO_ROOM = frozenset(
+    map(
+        int,
+        (
+            ua.StatusCodes.BadOutOfMemory,
+            ua.StatusCodes.BadResourceUnavailable,
+            ua.StatusCodes.BadTooManyMonitoredItems,
+            ua.StatusCodes.BadTooManyOperations,
+        ),
+    )
+)
+"""What it says of an item more than it has room for, for the moment, as while those of a session that was cut still
+count, or for ever: nothing is wrong with the item."""
 
 
 @dataclass(frozen=True, slots=True)

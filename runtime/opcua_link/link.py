@@ -20,7 +20,16 @@ from runtime.opcua_link.datavalues import misfit, reading, variant
 from runtime.opcua_link.errors import CallRefused
 from runtime.opcua_link.filetime import ticks_of
 from runtime.opcua_link.limits import Limits
-from runtime.opcua_link.nodes import FindNodes, ListedNodes, Nodes, OnMissing, PlantNodes, plant_nodes, require
+from runtime.opcua_link.nodes import (
+    FindNodes,
+    ListedNodes,
+    Nodes,
+    OnMissing,
+    PlantNodes,
+    plant_nodes,
+    require,
+    try_again,
+)
 from runtime.opcua_link.reading_back import OnRefusal, refuse
 from runtime.opcua_link.session import Session
 from runtime.opcua_link.subscriptions import OnData, Subscriptions
@@ -29,7 +38,7 @@ from runtime.opcua_link.values import Notification, Reading, VariableInfo
 CLOCK = f"{PLANT}.Simulation.Time"
 PROBE_EVERY_S = 1.0
 LOOK_AGAIN_EVERY_S = 60.0
-"""For nodes that are missing."""
+"""For nodes that are missing, or that were refused."""
 PROBE_TIMEOUT_S, PATIENT_PROBE_TIMEOUT_S = 3.0, 12.0
 """Longer beside a HistoryRead of another server, which may answer that first: it may take 10 s (`connect`)."""
 
@@ -158,13 +167,17 @@ class OpcuaLink:
         publishing_s: float = 0.1,
         queue_size: int = 10_000,
         on_missing: OnMissing = require,
+        on_no_room: OnMissing = try_again,
     ) -> int:
         """Have `on_data` awaited with each notification, before it is acknowledged; return the id. It needs `run`.
 
+        What the server refuses is asked for again now and then: `run` ends when it is to be had.
+
         Raises:
             BadInput: naming a signal that the server refuses, where `on_missing` does not take it.
+            LinkLost: naming one that it has no room for, where `on_no_room` does not take it, or it has room for none.
         """
-        return await self._subscriptions.subscribe(names, on_data, publishing_s, queue_size, on_missing)
+        return await self._subscriptions.subscribe(names, on_data, publishing_s, queue_size, on_missing, on_no_room)
 
     @property
     def unqueued(self) -> set[str]:
@@ -188,12 +201,13 @@ class OpcuaLink:
             await self._session.answer(self._read_state())
 
     async def _look_again(self) -> None:
-        """End the link once a node is there that was missing: the next one begins with it."""
+        """End the link once a node is there that was missing, or refused: the next one begins with it."""
         while True:
             await asyncio.sleep(LOOK_AGAIN_EVERY_S)
-            found = await browsing.listed_variables(self._session, self._missing, lambda name, why: None)
+            infos = await browsing.listed_variables(self._session, self._missing, lambda name, why: None)
+            found = [info.name for info in infos] or await self._subscriptions.look_again()
             if found:
-                raise LinkLost(f"OPC UA server {self._session.where}: {found[0].name} is there again")
+                raise LinkLost(f"OPC UA server {self._session.where}: {found[0]} is there again")
 
     async def _read_state(self) -> None:
         node = [ua.ReadValueId(ua.NodeId(ua.Int32(ua.ObjectIds.Server_ServerStatus_State)), ua.AttributeIds.Value)]

@@ -8,7 +8,7 @@ from typing import Protocol
 from asyncua import ua
 
 from plant.names import NAMESPACE_URI
-from runtime.errors import BadInput
+from runtime.errors import BadInput, LinkLost
 from runtime.settings import NodeSettings
 
 
@@ -62,6 +62,15 @@ def require(name: str, why: str) -> None:
         BadInput: saying why.
     """
     raise BadInput(why)
+
+
+def try_again(name: str, why: str) -> None:
+    """Take what a server has no room for to be had over another connection.
+
+    Raises:
+        LinkLost: saying why.
+    """
+    raise LinkLost(why)
 
 
 FindNodes = Callable[[Sequence[str], str], Nodes]

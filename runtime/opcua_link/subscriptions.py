@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 from asyncua import ua
 
 from plant import quality
 from runtime.errors import LinkLost
 from runtime.opcua_link.decoding import decoded
 from runtime.opcua_link.errors import link_errors
-from runtime.opcua_link.nodes import OnMissing
+from runtime.opcua_link.limits import NO_ROOM
+from runtime.opcua_link.nodes import OnMissing, try_again
 from runtime.opcua_link.records import decode
 from runtime.opcua_link.responses import (
     DATA_CHANGES,
@@ -42,6 +44,9 @@ class _Subscription:
 
     signals: list[str]
     on_data: OnData
+    queue_size: int
+    refused: list[int] = field(default_factory=list)
+    """Places of signals without an item; what comes of them all the same is not handed on."""
     next: int = 1
     """Number of the next NotificationMessage."""
 
@@ -60,31 +65,60 @@ class Subscriptions:
         """Signals that the server keeps one value of only."""
 
     async def subscribe(
-        self, names: Sequence[str], on_data: OnData, publishing_s: float, queue_size: int, on_missing: OnMissing
+        self,
+        names: Sequence[str],
+        on_data: OnData,
+        publishing_s: float,
+        queue_size: int,
+        on_missing: OnMissing,
+        on_no_room: OnMissing = try_again,
     ) -> int:
-        """Have `on_data` awaited with each notification, before it is acknowledged; return the id."""
-        signals = list(names)
+        """Have `on_data` awaited with each notification, before it is acknowledged; return the id.
+
+        Where there is no room for any item, the link is lost.
+        """
         created = await self._session.answer(self._create(publishing_s))
-        self._present[created] = _Subscription(signals, on_data)
+        subscription = self._present[created] = _Subscription(list(names), on_data, queue_size)
         self._is_any.set()
-
-        def create_items(handles: Sequence[int]) -> Awaitable[Sequence[ua.MonitoredItemCreateResult]]:
-            params = ua.CreateMonitoredItemsParameters(
-                SubscriptionId=ua.UInt32(created),
-                TimestampsToReturn=ua.TimestampsToReturn.Both,
-                ItemsToCreate=[self._item(signals[handle], handle, queue_size) for handle in handles],
-            )
-            return self._session.services.create_monitored_items(params)
-
-        handles = range(len(signals))
-        results = await self._session.answers(create_items, handles, self._session.limits.monitored_items)
-        for signal, result in zip(signals, results, strict=True):
+        results = await self._create_items(created, subscription, range(len(names)))
+        if not any(result.StatusCode.is_good() for result in results):
+            on_no_room = try_again
+        for place, (signal, result) in enumerate(zip(names, results, strict=True)):
             if not result.StatusCode.is_good():
-                status = quality.name_of(int(result.StatusCode.value))
-                on_missing(signal, f"{signal}: cannot be subscribed to: {status}")
+                subscription.refused.append(place)
+                status = int(result.StatusCode.value)
+                tell = on_no_room if status in NO_ROOM else on_missing
+                tell(signal, f"{signal}: cannot be subscribed to: {quality.name_of(status)}")
             elif result.RevisedQueueSize == 1 < queue_size:
                 self.unqueued.add(signal)
         return created
+
+    async def look_again(self) -> list[str]:
+        """Ask for the items again that were refused; return the signals that have one now.
+
+        They are to be had over the next connection, which reads back what was missed before their values go on.
+        """
+        found = []
+        for created, subscription in list(self._present.items()):
+            results = await self._create_items(created, subscription, subscription.refused)
+            tried = zip(subscription.refused, results, strict=True)
+            found += [subscription.signals[place] for place, result in tried if result.StatusCode.is_good()]
+        return found
+
+    async def _create_items(
+        self, created: int, subscription: _Subscription, places: Sequence[int]
+    ) -> list[ua.MonitoredItemCreateResult]:
+        """Ask for items of some of a subscription's signals."""
+
+        def create(part: Sequence[int]) -> Awaitable[Sequence[ua.MonitoredItemCreateResult]]:
+            params = ua.CreateMonitoredItemsParameters(
+                SubscriptionId=ua.UInt32(created),
+                TimestampsToReturn=ua.TimestampsToReturn.Both,
+                ItemsToCreate=[self._item(subscription, place) for place in part],
+            )
+            return self._session.services.create_monitored_items(params)
+
+        return await self._session.answers(create, places, self._session.limits.monitored_items)
 
     async def unsubscribe(self, subscription: int) -> None:
         """End a subscription."""
@@ -139,6 +173,8 @@ class Subscriptions:
             if kind == DATA_CHANGES:
                 with link_errors(self._session.where):
                     data = decode(body, subscription.signals)
+                if subscription.refused:
+                    data = data.take(~np.isin(data.index, subscription.refused))
                 await subscription.on_data(data)
 
     async def _publish(self, acknowledgements: list[ua.SubscriptionAcknowledgement]) -> Published | None:
@@ -177,14 +213,15 @@ class Subscriptions:
         self._silence_s = max(self._silence_s, SILENT_KEEP_ALIVES * keep_alive_s)
         return int(made.SubscriptionId)
 
-    def _item(self, name: str, handle: int, queue_size: int) -> ua.MonitoredItemCreateRequest:
+    def _item(self, subscription: _Subscription, place: int) -> ua.MonitoredItemCreateRequest:
+        node = self._session.node_id(subscription.signals[place])
         return ua.MonitoredItemCreateRequest(
-            ItemToMonitor=ua.ReadValueId(self._session.node_id(name), ua.AttributeIds.Value),
+            ItemToMonitor=ua.ReadValueId(node, ua.AttributeIds.Value),
             MonitoringMode=ua.MonitoringMode.Reporting,
             RequestedParameters=ua.MonitoringParameters(
-                ClientHandle=ua.UInt32(handle),
+                ClientHandle=ua.UInt32(place),
                 SamplingInterval=0.0,
-                QueueSize=ua.UInt32(queue_size),
+                QueueSize=ua.UInt32(subscription.queue_size),
                 DiscardOldest=True,
             ),
         )

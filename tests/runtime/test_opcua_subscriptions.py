@@ -185,6 +185,35 @@ async def test_whose_queue_is_none_is_known() -> None:
     assert present.unqueued == {"R101.T"}
 
 
+async def test_of_what_was_refused_nothing_is_handed_on() -> None:
+    server = Server(response(1, data_changes(1.0, handle=1), data_changes(2.0)), response(2, data_changes(3.0)))
+    statuses = [ua.StatusCodes.Good, ua.StatusCodes.BadTooManyMonitoredItems]
+
+    async def created(params: Any) -> list[ua.MonitoredItemCreateResult]:
+        places = [item.RequestedParameters.ClientHandle for item in params.ItemsToCreate]
+        return [ua.MonitoredItemCreateResult(ua.StatusCode(ua.UInt32(statuses[place]))) for place in places]
+
+    server.create_monitored_items = created  # type: ignore[method-assign]
+    found: list[list[object]] = []
+    enough = asyncio.Event()
+
+    async def on_data(data: Notification) -> None:
+        found.append(data.values)
+        if len(found) == 3:
+            enough.set()
+
+    present = Subscriptions(server)  # type: ignore[arg-type]
+    await present.subscribe(["R101.T", "R101.Ca"], on_data, 0.1, 10, require, lambda name, why: None)
+    assert await present.look_again() == []
+    statuses[1] = ua.StatusCodes.Good
+    assert await present.look_again() == ["R101.Ca"]
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        running = group.create_task(present.run())
+        await enough.wait()
+        running.cancel()
+    assert found == [[], [2.0], [3.0]]
+
+
 def test_encodings_are_those_of_the_standard() -> None:
     assert ua.ObjectIds.PublishResponse_Encoding_DefaultBinary == PUBLISH_RESPONSE
     assert ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary == DATA_CHANGES
