@@ -97,10 +97,10 @@ class Commander:
         return status, why
 
     async def tell_dropped(self, count: int, source: str) -> None:
-        """Tell of commands that nobody has read, since too many waited."""
+        """Tell of messages to those who take commands that nobody has read, since too many waited."""
         self._metrics.command("dropped", count)
         await self._tell(
-            source, {}, "BadTooManyOperations", f"{count} commands are dropped: too many waited before them"
+            source, {}, "BadTooManyOperations", f"{count} messages are dropped: too many waited before them"
         )
 
     async def _answer(self, reactor: str, payload: bytes) -> dict[str, object]:

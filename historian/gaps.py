@@ -91,7 +91,7 @@ class Refused:
     def begin(self) -> None:
         """Note that another server is connected, or the same again: all is asked for once more."""
         self._statuses.clear()
-        self._waits = delays(FIRST_PATIENCE_S, LONGEST_PATIENCE_S)
+        self._waits, self._next = delays(FIRST_PATIENCE_S, LONGEST_PATIENCE_S), 0.0
 
     def wait(self, now: float) -> None:
         """Have them be asked for again, later than the time before."""

@@ -25,6 +25,7 @@ from runtime.opcua_link.builtin import (
     LOCALIZED_TEXT,
     STRING,
     UINT64,
+    WIDEST,
 )
 from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
@@ -70,12 +71,12 @@ class Intake:
         self._epoch = next((place for place, info in enumerate(infos) if info.name == EPOCH), -1)
 
     def first_types(self, data: Notification) -> dict[int, int]:
-        """Return the types of the first values of signals whose type is not known yet, by place."""
+        """Return the widest types of the first values' kinds of signals whose type is not known yet, by place."""
         if self._data_types.all():
             return {}
         rows = (self._data_types[data.index] == 0) & (data.types != 0) & (data.status < quality.BAD)
         places, firsts = np.unique(data.index[rows], return_index=True)
-        return dict(zip(places.tolist(), data.types[rows][firsts].tolist(), strict=True))
+        return dict(zip(places.tolist(), WIDEST[data.types[rows][firsts]].tolist(), strict=True))
 
     def learn(self, place: int, data_type: int) -> None:
         """Take what type a signal is of."""

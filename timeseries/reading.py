@@ -97,7 +97,7 @@ class History:
         return Columns.joined(list(self.pages(signal, info, low, high, FOREVER, lean=lean)))
 
     def together(self, asked: Sequence[Asked]) -> list[Columns]:
-        """Return the same of many signals, lean and as they were recorded, with one look at archive and log."""
+        """Return what is recorded of many signals, without all that is only shown, with one look at archive and log."""
         return [columns for columns, _ in self._pages(asked, FOREVER, lean=True)] if asked else []
 
     def pages(
@@ -184,7 +184,7 @@ class History:
     def _pages(
         self, asked: Sequence[Asked], most: int, *, backward: bool = False, lean: bool = False
     ) -> list[tuple[Columns, int]]:
-        """Return the same of each that is asked for, all of one state."""
+        """Return of each that is asked for a page and where the next begins, all of one state."""
         while True:
             chosen: list[Part] = []
             unwritten = self._unwritten()  # before the log, which it may get into meanwhile

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from historian.messages.size import messages
 from historian.sparkplug.payload import (
+    LIMITS,
     OF_BUILT_IN,
-    RANGES,
     UNIT,
     DataType,
     Metric,
@@ -187,6 +187,11 @@ class EdgeNode:
 
 def _value(datatype: DataType, value: Scalar | None) -> Value:
     """Return a value as a metric has it; of an integer that its type cannot hold, null."""
-    if datatype is DataType.DATETIME and value is not None:
+    if value is None:
+        return None
+    if datatype is DataType.DATETIME:
         return milliseconds(ticks_from_text(str(value)))
-    return value if datatype not in RANGES or value in RANGES[datatype] else None
+    if datatype in LIMITS:
+        low, high = LIMITS[datatype]
+        return value if low <= int(value) <= high else None
+    return value

@@ -51,17 +51,17 @@ _FIELDS: Final = {
 _BITS: Final = {DataType.INT8: 32, DataType.INT16: 32, DataType.INT32: 32, DataType.INT64: 64}
 """Signed types, sent as unsigned numbers of so many bits, two's complement."""
 
-RANGES: Final = {
-    DataType.INT8: range(-(2**7), 2**7),
-    DataType.INT16: range(-(2**15), 2**15),
-    DataType.INT32: range(-(2**31), 2**31),
-    DataType.INT64: range(-(2**63), 2**63),
-    DataType.UINT8: range(2**8),
-    DataType.UINT16: range(2**16),
-    DataType.UINT32: range(2**32),
-    DataType.UINT64: range(2**64),
+LIMITS: Final = {
+    DataType.INT8: (-(2**7), 2**7 - 1),
+    DataType.INT16: (-(2**15), 2**15 - 1),
+    DataType.INT32: (-(2**31), 2**31 - 1),
+    DataType.INT64: (-(2**63), 2**63 - 1),
+    DataType.UINT8: (0, 2**8 - 1),
+    DataType.UINT16: (0, 2**16 - 1),
+    DataType.UINT32: (0, 2**32 - 1),
+    DataType.UINT64: (0, 2**64 - 1),
 }
-"""What integers may be."""
+"""The least and the most that an integer may be."""
 
 QUALITY, STATUS_CODE, UNIT = "Quality", "StatusCode", "engUnit"
 BAD, GOOD, STALE = 0, 192, 500

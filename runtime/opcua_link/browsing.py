@@ -10,6 +10,7 @@ from asyncua import ua
 
 from plant import quality
 from plant.names import PLANT
+from runtime.opcua_link.builtin import WIDEST
 from runtime.opcua_link.data_types import builtin_types, present_type
 from runtime.opcua_link.datavalues import plain, status_of
 from runtime.opcua_link.nodes import OnMissing
@@ -43,7 +44,7 @@ async def variables(session: Session) -> list[VariableInfo]:
 async def listed_variables(session: Session, names: Sequence[str], on_missing: OnMissing) -> list[VariableInfo]:
     """Return what listed nodes are, without those that cannot be read, or are no single value.
 
-    Where the DataType leaves open which built-in type it is, it is that of the present value; 0 without one.
+    Where the DataType leaves open which built-in type it is, it is the widest of the present value's kind; 0 without.
     """
     data_types = await session.read(names, ua.AttributeIds.DataType)
     kinds = await builtin_types(session, data_types)
@@ -60,7 +61,7 @@ async def listed_variables(session: Session, names: Sequence[str], on_missing: O
             on_missing(name, f"{where}: is an array; allowed are single values")
             continue
         historizing = bool(int(plain(level) or 0) & ua.AccessLevel.HistoryRead.mask)
-        infos.append(VariableInfo(name, kind or present_type(value), "", historizing))
+        infos.append(VariableInfo(name, kind or int(WIDEST[present_type(value)]), "", historizing))
     return infos
 
 

@@ -34,6 +34,10 @@ def _among(*kinds: int) -> NDArray[np.bool_]:
 IS_FLOAT: Final = _among(FLOAT, DOUBLE)
 IS_INTEGER: Final = _among(2, 3, 4, 5, 6, 7, SINT64)
 """UInt64 is apart: it does not fit in an int64."""
+
+WIDEST: Final = np.arange(256, dtype=np.uint8)
+"""Built-in type of a value -> that of a signal whose DataType leaves it open: others of its kind may follow."""
+WIDEST[[*np.flatnonzero(IS_INTEGER), UINT64]], WIDEST[FLOAT] = SINT64, DOUBLE
 IS_NUMBER: Final = _among(BOOLEAN, 2, 3, 4, 5, 6, 7, SINT64, UINT64, FLOAT, DOUBLE)
 IS_TEXT: Final = _among(STRING, DATETIME, LOCALIZED_TEXT)
 """What is text in plain Python."""

@@ -18,11 +18,12 @@ TOO_MUCH = frozenset(
         (
             ua.StatusCodes.BadTooManyOperations,
             ua.StatusCodes.BadRequestTooLarge,
-            ua.StatusCodes.BadResponseTooLarge,
         ),
     )
 )
-"""What a server says to a call of more, also one that tells no limits."""
+"""What a server says to a call of more, also one that tells no limits; it has done nothing of it."""
+TOO_MUCH_TO_TELL = TOO_MUCH | {int(ua.StatusCodes.BadResponseTooLarge)}
+"""Of a question, which may be asked twice."""
 NO_ROOM = frozenset(
     map(
         int,

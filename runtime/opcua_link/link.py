@@ -12,6 +12,7 @@ from asyncua import Client, ua
 from plant import quality
 from plant.clock import ticks_from_unix_ns
 from plant.names import PLANT
+from runtime.backoff import delays
 from runtime.errors import LinkLost
 from runtime.opcua_link import browsing, reading_back
 from runtime.opcua_link.builtin import DOUBLE
@@ -37,8 +38,8 @@ from runtime.opcua_link.values import Notification, Reading, VariableInfo
 
 CLOCK = f"{PLANT}.Simulation.Time"
 PROBE_EVERY_S = 1.0
-LOOK_AGAIN_EVERY_S = 60.0
-"""For nodes that are missing, or that were refused."""
+LOOK_AGAIN_FIRST_S, LOOK_AGAIN_EVERY_S = 2.0, 60.0
+"""For nodes that are missing, or that were refused: soon, since a connection that was cut may still count."""
 PROBE_TIMEOUT_S, PATIENT_PROBE_TIMEOUT_S = 3.0, 12.0
 """Longer beside a HistoryRead of another server, which may answer that first: it may take 10 s (`connect`)."""
 
@@ -175,7 +176,7 @@ class OpcuaLink:
 
         Raises:
             BadInput: naming a signal that the server refuses, where `on_missing` does not take it.
-            LinkLost: naming one that it has no room for, where `on_no_room` does not take it, or it has room for none.
+            LinkLost: naming one that it has no room for, where `on_no_room` does not take it.
         """
         return await self._subscriptions.subscribe(names, on_data, publishing_s, queue_size, on_missing, on_no_room)
 
@@ -202,8 +203,8 @@ class OpcuaLink:
 
     async def _look_again(self) -> None:
         """End the link once a node is there that was missing, or refused: the next one begins with it."""
-        while True:
-            await asyncio.sleep(LOOK_AGAIN_EVERY_S)
+        for delay in delays(LOOK_AGAIN_FIRST_S, LOOK_AGAIN_EVERY_S):
+            await asyncio.sleep(delay)
             infos = await browsing.listed_variables(self._session, self._missing, lambda name, why: None)
             found = [info.name for info in infos] or await self._subscriptions.look_again()
             if found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from asyncua import Client, ua
@@ -10,7 +10,7 @@ from asyncua.client.ua_session import UaSession
 
 from runtime.errors import LinkLost
 from runtime.opcua_link.errors import link_errors
-from runtime.opcua_link.limits import TOO_MUCH, Limits
+from runtime.opcua_link.limits import TOO_MUCH, TOO_MUCH_TO_TELL, Limits
 from runtime.opcua_link.nodes import Nodes
 
 T = TypeVar("T")
@@ -39,11 +39,15 @@ class Session:
             return await call
 
     async def answers(
-        self, call: Callable[[Sequence[Asked]], Awaitable[Sequence[T]]], asked: Sequence[Asked], most: int
+        self,
+        call: Callable[[Sequence[Asked]], Awaitable[Sequence[T]]],
+        asked: Sequence[Asked],
+        most: int,
+        too_much: Collection[int] = TOO_MUCH,
     ) -> list[T]:
         """Return what a service answers about each of any number of things, in calls of no more than `most`.
 
-        A server that finds a call too large is asked about half as much.
+        A server that finds a call `too_much` is asked about half of it.
 
         Raises:
             LinkLost: also when it answers about more or fewer.
@@ -55,7 +59,7 @@ class Session:
                 try:
                     found = await call(part)
                 except ua.UaStatusCodeError as error:
-                    if error.code not in TOO_MUCH or len(part) == 1:
+                    if error.code not in too_much or len(part) == 1:
                         raise
                     most = len(part) // 2
                     continue
@@ -80,7 +84,7 @@ class Session:
         def read(part: Sequence[ua.ReadValueId]) -> Awaitable[Sequence[ua.DataValue]]:
             return self.services.read(ua.ReadParameters(TimestampsToReturn=BOTH, NodesToRead=list(part)))
 
-        return await self.answers(read, nodes, self.limits.read)
+        return await self.answers(read, nodes, self.limits.read, TOO_MUCH_TO_TELL)
 
     async def browse(
         self,
@@ -104,4 +108,5 @@ class Session:
             ]
             return self.services.browse(ua.BrowseParameters(NodesToBrowse=descriptions))
 
-        return [each.References for each in await self.answers(browse, nodes, self.limits.browse)]
+        found = await self.answers(browse, nodes, self.limits.browse, TOO_MUCH_TO_TELL)
+        return [each.References for each in found]

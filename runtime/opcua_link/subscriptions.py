@@ -73,16 +73,11 @@ class Subscriptions:
         on_missing: OnMissing,
         on_no_room: OnMissing = try_again,
     ) -> int:
-        """Have `on_data` awaited with each notification, before it is acknowledged; return the id.
-
-        Where there is no room for any item, the link is lost.
-        """
+        """Have `on_data` awaited with each notification, before it is acknowledged; return the id."""
         created = await self._session.answer(self._create(publishing_s))
         subscription = self._present[created] = _Subscription(list(names), on_data, queue_size)
         self._is_any.set()
         results = await self._create_items(created, subscription, range(len(names)))
-        if not any(result.StatusCode.is_good() for result in results):
-            on_no_room = try_again
         for place, (signal, result) in enumerate(zip(names, results, strict=True)):
             if not result.StatusCode.is_good():
                 subscription.refused.append(place)

@@ -268,5 +268,5 @@ async def test_commands_that_nobody_could_read_are_counted_and_in_the_trail(plan
         ("MQTT/plant/main/Area1/R101/cmd", "Good"),
         ("MQTT/plant/main/Area1/R101/cmd", "Good"),
     ]
-    assert "5 commands" in str(trail[0]["message"])
+    assert "5 messages" in str(trail[0]["message"])
     assert plant.registry.get_sample_value("cstr_commands_total", {"result": "dropped"}) == 5

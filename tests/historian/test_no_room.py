@@ -37,6 +37,7 @@ async def until(is_so: Callable[[], object]) -> None:
 
 
 async def test_what_there_is_no_room_for_is_collected_once_there_is(vendor, plant, monkeypatch) -> None:
+    monkeypatch.setattr(opcua_link, "LOOK_AGAIN_FIRST_S", 0.1)
     monkeypatch.setattr(opcua_link, "LOOK_AGAIN_EVERY_S", 0.1)
     create, is_full = MonitoredItemService._create_data_change_monitored_item, True
 

@@ -9,14 +9,14 @@ from plant import quality
 KINDS, TYPES = ua.VariantType, ua.ObjectIds
 
 
-async def test_a_type_that_is_left_open_is_that_of_the_present_value(vendor) -> None:
+async def test_a_type_that_is_left_open_is_the_widest_of_the_present_values_kind(vendor) -> None:
     some = [
         await vendor.add("Any", 1.0, KINDS.Float, TYPES.BaseDataType),
         await vendor.add("Number", 1, KINDS.UInt16, TYPES.Number),
     ]
     async with vendor.link() as link:
         kinds = {info.name: info.data_type for info in await link.variables()}
-        assert kinds == {"Tank.Any": KINDS.Float.value, "Tank.Number": KINDS.UInt16.value}
+        assert kinds == {"Tank.Any": KINDS.Double.value, "Tank.Number": KINDS.Int64.value}
         written = await link.write({"Tank.Any": 2.5, "Tank.Number": 3.0})
     assert written == {"Tank.Any": quality.GOOD, "Tank.Number": quality.GOOD}
     values = [(await node.read_data_value()).Value for node in some]

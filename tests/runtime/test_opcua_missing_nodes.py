@@ -16,6 +16,7 @@ NODES = {"Tank.A": "ns=2;s=A", "Tank.B": "ns=2;s=B", "Tank.C": "nsu=urn:elsewher
 
 
 async def test_what_is_missing_is_named_and_ends_the_link_once_it_is_there(vendor, monkeypatch) -> None:
+    monkeypatch.setattr(opcua_link, "LOOK_AGAIN_FIRST_S", 0.05)
     monkeypatch.setattr(opcua_link, "LOOK_AGAIN_EVERY_S", 0.05)
     await vendor.add("A", 1.0, ua.VariantType.Double)
     async with connected(vendor.endpoint, "test", find=listed(NODES)) as link:

@@ -20,6 +20,7 @@ WHY = f"{B}: cannot be subscribed to: BadTooManyMonitoredItems"
 @pytest.fixture
 def refused(monkeypatch) -> dict[str, int]:
     """Nodes of which no item is made, and what the server says."""
+    monkeypatch.setattr(opcua_link, "LOOK_AGAIN_FIRST_S", 0.05)
     monkeypatch.setattr(opcua_link, "LOOK_AGAIN_EVERY_S", 0.05)
     refused: dict[str, int] = {}
     create = MonitoredItemService._create_data_change_monitored_item
@@ -77,10 +78,18 @@ async def test_where_all_are_needed_the_link_is_lost(link, refused, code: str) -
         await link.subscribe([A, B], nobody)
 
 
-async def test_where_there_is_room_for_none_the_link_is_lost(link, refused) -> None:
+async def test_where_there_is_room_for_none_the_link_goes_on_until_there_is(link, refused) -> None:
     refused |= dict.fromkeys("AB", ua.StatusCodes.BadTooManyMonitoredItems)
-    with pytest.raises(LinkLost, match=f"{A}: cannot be subscribed to: BadTooManyMonitoredItems"):
-        await link.subscribe([A, B], nobody, on_no_room=lambda name, why: None)
+    told: dict[str, str] = {}
+    await link.subscribe([A, B], nobody, on_no_room=told.__setitem__)
+    assert list(told) == [A, B]
+    running = asyncio.create_task(link.run())
+    await asyncio.sleep(0.2)
+    assert not running.done()
+    refused.clear()
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await asyncio.wait_for(running, 10)
+    assert ended.group_contains(LinkLost, match="is there again")
 
 
 async def test_another_reason_is_a_mistake_in_the_settings(link, refused) -> None:

@@ -43,6 +43,24 @@ def columns(rows: list[tuple[int, int, int]]) -> Columns:
     )
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("data_type", "least", "most"), [(3, 0, 255), (6, -(2**31), 2**31 - 1), (9, 0, 2**64 - 1)])
+def test_an_integer_that_is_bad_or_beyond_its_type_is_null(host, data_type: int, least: int, most: int) -> None:
+    node = EdgeNode("main", "cstr-gateway")
+    node.devices({1: SignalInfo("R101.N", "", data_type)})
+    present = Present()
+    present.note(1, Last(0, T0, quality.BAD_SENSOR_FAILURE, None))
+    for message in [node.birth(0, 1), *node.device_births(present, 42)]:
+        host.take(*message)
+    assert host.devices["R101"][1]["value"] is None
+    values = [None, least - 1, least, most, most + 1]
+    rows = columns([(1, second, quality.BAD_SENSOR_FAILURE if second == 0 else quality.GOOD) for second in range(5)])
+    for message in node.data("R101", rows, values, np.zeros(5, np.bool_), 43):
+        host.take(*message)
+    sent = [value for (_, time, value, _) in sorted(host.samples, key=lambda key: key[1])]
+    assert sent == [None, None, least, most, None]
+
+
 def test_a_birth_tells_all_of_a_device(node, host) -> None:
     present = Present()
     present.note(1, Last(0, T0, quality.GOOD, 350.5))
