@@ -32,22 +32,18 @@ from runtime.opcua_link.values import Notification, Reading, VariableInfo
 _FITS = np.zeros((256, 256), np.bool_)
 """Data type of a signal, built-in type of a value -> whether the one may be the other."""
 _FITS[BOOLEAN, BOOLEAN] = True
+_LEAST, _MOST = np.full(256, -(2**63)), np.full(256, 2**63 - 1)
+"""Data type of a signal -> what its words are within."""
 for _whole in (*np.flatnonzero(IS_INTEGER).tolist(), UINT64):
     _FITS[_whole] = IS_INTEGER
     _FITS[_whole, UINT64] = True
+    _LEAST[_whole], _MOST[_whole] = np.iinfo(FORMATS[_whole]).min, min(np.iinfo(FORMATS[_whole]).max, 2**63 - 1)
 for _floating in (FLOAT, DOUBLE):
     _FITS[_floating] = IS_FLOAT
 for _text in (STRING, LOCALIZED_TEXT):
     _FITS[_text] = IS_TEXT
     _FITS[_text, DATETIME] = False
 _FITS[DATETIME, DATETIME] = True
-
-_WHOLE = np.iinfo(np.int64)
-_LEAST, _MOST = np.full(256, _WHOLE.min), np.full(256, _WHOLE.max)
-"""Data type of a signal -> what its words are within."""
-for _whole in np.flatnonzero(IS_INTEGER).tolist():
-    _LEAST[_whole], _MOST[_whole] = np.iinfo(FORMATS[_whole]).min, np.iinfo(FORMATS[_whole]).max
-_LEAST[UINT64] = 0
 
 
 class Taken(NamedTuple):

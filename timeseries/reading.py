@@ -113,7 +113,7 @@ class History:
     ) -> Iterator[Columns]:
         """Yield the same, some `most` samples at a time, each page in order; backward, the latest page first."""
         while low < high:
-            columns, edge = self._page(signal, info, low, high, most, backward=backward, lean=lean)
+            ((columns, edge),) = self._pages([(signal, info, low, high)], most, backward=backward, lean=lean)
             if not self._as_recorded and self.amendments.are_there():
                 columns, edge = self._as_amended(columns, signal, low, high, edge, most, backward=backward, lean=lean)
             if len(columns):
@@ -174,17 +174,10 @@ class History:
             return recorded, edge
         return (overlay.lean() if lean else overlay).over(recorded), edge
 
-    def _page(
-        self, signal: int, info: SignalInfo, low: int, high: int, most: int, *, backward: bool, lean: bool
-    ) -> tuple[Columns, int]:
-        """Return samples at one end of a span, and where the rest of it begins (or ends)."""
-        (page,) = self._pages([(signal, info, low, high)], most, backward=backward, lean=lean)
-        return page
-
     def _pages(
         self, asked: Sequence[Asked], most: int, *, backward: bool = False, lean: bool = False
     ) -> list[tuple[Columns, int]]:
-        """Return of each that is asked for a page and where the next begins, all of one state."""
+        """Return samples at one end of each span, and where the rest of it begins (or ends), all of one state."""
         while True:
             chosen: list[Part] = []
             unwritten = self._unwritten()  # before the log, which it may get into meanwhile

@@ -136,7 +136,7 @@ class Store:
             log.append(self._log, fresh, historical=historical)
             self._numbering.seqs = seqs
             self.outbox.added(len(fresh))
-        self._arriving.note(fresh)
+        self._arriving.note(fresh)  # also of nothing: what was read for it may be too much to remember
         if same_times is not None:
             same_times.stored()
         return fresh

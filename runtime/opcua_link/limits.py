@@ -12,15 +12,7 @@ from runtime.opcua_link.datavalues import plain
 
 MOST, MOST_WRITTEN = 1000, 10_000
 """At once to a server that takes as much; what is written together belongs together."""
-TOO_MUCH = frozenset(
-    map(
-        int,
-        (
-            ua.StatusCodes.BadTooManyOperations,
-            ua.StatusCodes.BadRequestTooLarge,
-        ),
-    )
-)
+TOO_MUCH = frozenset(map(int, (ua.StatusCodes.BadTooManyOperations, ua.StatusCodes.BadRequestTooLarge)))
 """What a server says to a call of more, also one that tells no limits; it has done nothing of it."""
 TOO_MUCH_TO_TELL = TOO_MUCH | {int(ua.StatusCodes.BadResponseTooLarge)}
 """Of a question, which may be asked twice."""

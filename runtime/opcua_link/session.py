@@ -16,8 +16,6 @@ from runtime.opcua_link.nodes import Nodes
 T = TypeVar("T")
 Asked = TypeVar("Asked")
 
-BOTH = ua.TimestampsToReturn.Both
-
 
 class Session:
     """Used by the parts of the link."""
@@ -82,7 +80,8 @@ class Session:
         """Read any number of nodes, also such as have no name."""
 
         def read(part: Sequence[ua.ReadValueId]) -> Awaitable[Sequence[ua.DataValue]]:
-            return self.services.read(ua.ReadParameters(TimestampsToReturn=BOTH, NodesToRead=list(part)))
+            params = ua.ReadParameters(TimestampsToReturn=ua.TimestampsToReturn.Both, NodesToRead=list(part))
+            return self.services.read(params)
 
         return await self.answers(read, nodes, self.limits.read, TOO_MUCH_TO_TELL)
 
